@@ -1,0 +1,58 @@
+"""What every test shares: float64, one thread, deterministic hypothesis, headless Chromium."""
+
+import os
+import shutil
+
+# Two torch threads on a loaded machine cost far more than they bring; set before torch is imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("MKL_NUM_THREADS", "1")
+
+import hypothesis
+import pytest
+import torch
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+CHROMIUM = next((path for name in NAMES if (path := shutil.which(name))), None)
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+torch.set_default_dtype(torch.float64)  # also for tensors that test modules make at import
+torch.set_num_threads(1)
+hypothesis.settings.register_profile("workbench", derandomize=True, deadline=None, database=None)
+hypothesis.settings.load_profile("workbench")
+
+
+def pytest_collection_modifyitems(items):
+    """Browser tests run in one worker, one after the other."""
+    for item in items:
+        if item.get_closest_marker("browser"):
+            item.add_marker(pytest.mark.xdist_group("browser"))
+
+
+def pytest_runtest_setup(item):
+    """Without Chromium a browser test is skipped with its reason, and fails where CI=true."""
+    if item.get_closest_marker("browser") and CHROMIUM is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("there is no Chromium on the PATH, and CI=true demands it", pytrace=False)
+        pytest.skip("there is no Chromium on the PATH")
+
+
+@pytest.fixture(autouse=True)
+def _float64():
+    """float64 in every test, also after one that changed the default."""
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float64)
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args):
+    """The system's Chromium, kept from talking to anyone but the page under test."""
+    return {**browser_type_launch_args, "executable_path": CHROMIUM, "args": CHROMIUM_FLAGS}

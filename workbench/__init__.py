@@ -1,0 +1,27 @@
+"""The workbench: how likely is a catastrophe C(x, M(x)) for x ~ D, from the weights of M.
+
+>>> import workbench as wb
+>>> problem = wb.load("A_d10_1e-12")
+>>> round(wb.Moments()(problem).log10_p, 6)
+-12.0
+"""
+
+from workbench.catalogue import load
+from workbench.distributions import Box, Gaussian, Mixture
+from workbench.errors import BadInput, NotConverged, StaleRun, Unsupported, WorkbenchError
+from workbench.estimators import GLD, Estimate, Estimator, Moments, MonteCarlo, Subset
+from workbench.iteration import Budget
+from workbench.objective import log_p_and_grad
+from workbench.problem import Problem, Truth
+from workbench.rng import Rng
+from workbench.specs import And, Argmax, Halfspace, Or, Polytope, Spec
+from workbench.types import Grad, Kind
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "GLD", "And", "Argmax", "BadInput", "Box", "Budget", "Estimate", "Estimator", "Gaussian",
+    "Grad", "Halfspace", "Kind", "Mixture", "Moments", "MonteCarlo", "NotConverged", "Or",
+    "Polytope", "Problem", "Rng", "Spec", "StaleRun", "Subset", "Truth", "Unsupported",
+    "WorkbenchError", "load", "log_p_and_grad",
+]  # fmt: skip

@@ -1,0 +1,22 @@
+"""Where inputs come from."""
+
+from workbench.distributions.base import (
+    BoxSupport,
+    Density,
+    Distribution,
+    Moments,
+    Piece,
+    Reparameterised,
+    Sampleable,
+)
+from workbench.distributions.box import Box
+from workbench.distributions.gaussian import Gaussian
+from workbench.distributions.mixture import Mixture
+
+ALL: tuple[type[Distribution], ...] = (Gaussian, Mixture, Box)
+"""Every kind of distribution, as `workbench list distributions` shows them."""
+
+__all__ = [
+    "ALL", "Box", "BoxSupport", "Density", "Distribution", "Gaussian", "Mixture", "Moments",
+    "Piece", "Reparameterised", "Sampleable",
+]  # fmt: skip

@@ -1,0 +1,84 @@
+"""A mixture of normal distributions."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from workbench.distributions.base import (
+    Density,
+    Distribution,
+    Moments,
+    Piece,
+    Reparameterised,
+)
+from workbench.distributions.gaussian import Gaussian
+from workbench.errors import BadInput
+from workbench.math.checks import check_vector
+from workbench.math.gaussian import cdf
+
+
+@dataclass(frozen=True, eq=False)
+class Mixture(Reparameterised, Density, Moments, Distribution):
+    """sum_k w_k N(mean_k, cov_k); weights are normalised to sum to 1.
+
+    Its base noise has one coordinate more than x: Phi(z_0) picks the component.
+
+    Args:
+        weights: `(k,)`, positive.
+        components: k Gaussians of one dimension.
+    """
+
+    weights: Tensor
+    components: tuple[Gaussian, ...]
+    name: ClassVar[str] = "mixture"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "components", tuple(self.components))
+        if not self.components:
+            raise BadInput("a mixture needs at least one component, got none")
+        check_vector("the weights of a mixture", self.weights, len(self.components))
+        if not bool((self.weights > 0).all()):
+            raise BadInput("the weights of a mixture must be positive")
+        dims = {c.dim for c in self.components}
+        if len(dims) != 1:
+            raise BadInput(f"the components of a mixture differ in dimension: {sorted(dims)}")
+
+    @property
+    def dim(self) -> int:
+        return self.components[0].dim
+
+    @property
+    def noise_dim(self) -> int:
+        return self.dim + 1
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.components[0].dtype
+
+    @property
+    def log_weights(self) -> Tensor:
+        """log w_k, normalised, `(k,)`."""
+        return torch.log(self.weights / self.weights.sum())
+
+    def push(self, z: Tensor) -> Tensor:
+        edges = torch.cumsum(torch.exp(self.log_weights), 0)[:-1]
+        pick = torch.searchsorted(edges.detach(), cdf(z[:, 0]).detach().contiguous())
+        x = z[:, 1:]
+        out = torch.zeros_like(x)
+        for k, component in enumerate(self.components):
+            out = torch.where((pick == k)[:, None], component.push(x), out)
+        return out
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        each = torch.stack([c.log_prob(x) for c in self.components], dim=-1)
+        return torch.logsumexp(each + self.log_weights, dim=-1)
+
+    def pieces(self) -> tuple[Piece, ...]:
+        log_w = self.log_weights
+        return tuple(
+            Piece(log_w[k] + p.log_weight, p.mean, p.cov)
+            for k, c in enumerate(self.components)
+            for p in c.pieces()
+        )

@@ -1,0 +1,189 @@
+"""The contract of an estimator, and what it answers."""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, ClassVar, final
+
+from torch import Tensor
+
+from workbench.errors import BadInput, NotConverged, Unsupported
+from workbench.iteration import Budget, Progress, State, run
+from workbench.math.cost import Cost, forward_equivalents
+from workbench.math.logspace import LN10, to_log10
+from workbench.problem import Problem
+from workbench.rng import Rng, as_rng
+from workbench.types import Grad, Kind
+
+
+@dataclass(frozen=True, eq=False)
+class Estimate:
+    """log P with what is known of its error.
+
+    Attributes:
+        log_p: log P in nats, 0-d; carries the graph where the estimator's `grad` allows. -inf is an
+            answer (no event was seen, or it is impossible).
+        log_err: standard error of `log_p` in nats; None where the method knows none.
+        kind: what the method promises.
+        cost: forward passes, operations, seconds.
+        interval: 95% confidence interval of log P in nats, or None.
+        info: diagnostics, JSON-able.
+    """
+
+    log_p: Tensor
+    log_err: float | None
+    kind: Kind
+    cost: Cost = Cost()
+    interval: tuple[float, float] | None = None
+    info: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def log10_p(self) -> float:
+        """log10 P."""
+        return to_log10(self.log_p)
+
+    @property
+    def log10_err(self) -> float | None:
+        """Standard error of log10 P."""
+        return None if self.log_err is None else self.log_err / LN10
+
+    @property
+    def log10_interval(self) -> tuple[float, float] | None:
+        """95% confidence interval of log10 P."""
+        return None if self.interval is None else (self.interval[0] / LN10, self.interval[1] / LN10)
+
+    def __repr__(self) -> str:
+        error = "" if self.log10_err is None else f" +- {self.log10_err:.2g}"
+        return (
+            f"Estimate(log10 P = {self.log10_p:.4g}{error}, {self.kind}, "
+            f"{self.cost.forwards:,} forwards, {self.cost.seconds:.3g} s)"
+        )
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What an estimator asks of D, M and C.
+
+    Args:
+        distribution: capabilities of D (all of them).
+        spec: capabilities of C (all of them).
+        readable: whether M must be readable as a graph of known operations.
+    """
+
+    distribution: tuple[type, ...] = ()
+    spec: tuple[type, ...] = ()
+    readable: bool = False
+
+    def check(self, problem: Problem) -> None:
+        """Raises `Unsupported` for the first thing that is missing."""
+        for what, thing, wanted in (
+            ("distribution", problem.distribution, self.distribution),
+            ("spec", problem.spec, self.spec),
+        ):
+            for capability in wanted:
+                if not isinstance(thing, capability):
+                    raise Unsupported(
+                        f"the {what} {thing.name!r}", f"a {capability.__name__} {what} is needed"
+                    )
+        if self.readable:
+            _ = problem.graph
+
+
+class Estimator(ABC):
+    """A way to estimate log P; subclasses are frozen dataclasses of settings.
+
+    Subclasses give `name`, `kind`, `grad`, `needs`, and the three methods `init`, `step`, `read`;
+    `finished` where they end by themselves.
+    """
+
+    name: ClassVar[str]
+    kind: ClassVar[Kind]
+    grad: ClassVar[Grad]
+    needs: ClassVar[Needs]
+
+    @abstractmethod
+    def init(self, problem: Problem, rng: Rng) -> State:
+        """The state before the first step."""
+
+    @abstractmethod
+    def step(self, problem: Problem, state: Any) -> State:
+        """One step: some forward passes, or the whole of a cheap deterministic estimate."""
+
+    @abstractmethod
+    def read(self, state: Any) -> Estimate:
+        """The estimate so far."""
+
+    def finished(self, state: Any) -> bool:
+        """Whether another step would change nothing."""
+        return False
+
+    @final
+    def check(self, problem: Problem) -> None:
+        """Raises `Unsupported`, naming the estimators that do work, unless this one can serve."""
+        try:
+            self.needs.check(problem)
+        except Unsupported as error:
+            raise error.with_alternatives(_that_serve(problem)) from None
+
+    @final
+    def __call__(
+        self,
+        problem: Problem,
+        budget: Budget | int | None = None,
+        rng: Rng | int = 0,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> Estimate:
+        """Estimate log P within a budget.
+
+        Args:
+            problem: the triple (D, M, C).
+            budget: a `Budget`, or a number of forward passes; 100,000 by default.
+            rng: a random stream, or a seed.
+            progress: called after every step.
+
+        Raises:
+            Unsupported: names what is missing and what to use instead.
+            NotConverged: where a step ends in NaN.
+        """
+        self.check(problem)
+        budget = budget if isinstance(budget, Budget) else Budget(budget or 100_000)
+        state = self.init(problem, as_rng(rng))
+        state, seconds = run(self, problem, state, budget, progress)
+        return self.report(problem, state, seconds)
+
+    @final
+    def report(self, problem: Problem, state: State, seconds: float) -> Estimate:
+        """`read`, checked for NaN and with its whole cost."""
+        estimate = self.read(state)
+        if math.isnan(estimate.log10_p):
+            raise NotConverged(f"{self.name} gave NaN after step {state.steps}")
+        per_forward = problem.flops_per_forward
+        forwards = state.forwards or forward_equivalents(estimate.cost.flops, per_forward)
+        flops = estimate.cost.flops or state.forwards * per_forward
+        return replace(estimate, cost=Cost(forwards, flops, seconds))
+
+    @final
+    def settings(self) -> dict[str, Any]:
+        """The fields and their values."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
+
+
+def _that_serve(problem: Problem) -> list[str]:
+    from workbench.estimators import ALL
+
+    names = []
+    for cls in ALL:
+        try:
+            cls.needs.check(problem)
+        except Unsupported:
+            continue
+        names.append(cls.name)
+    return names
+
+
+def check_positive(name: str, **settings: float) -> None:
+    """Raises `BadInput` for a setting that is not positive."""
+    for key, value in settings.items():
+        if not value > 0:
+            raise BadInput(f"{name}: {key} must be positive, got {value}")

@@ -1,0 +1,24 @@
+"""Checks of what came in, each with one sentence on what was needed."""
+
+import torch
+from torch import Tensor
+
+from workbench.errors import BadInput
+
+
+def check_vector(what: str, value: Tensor, length: int | None = None) -> None:
+    """Raises `BadInput` unless `value` is a finite floating vector (of `length`)."""
+    if not isinstance(value, Tensor) or not value.is_floating_point():
+        got = value.dtype if isinstance(value, Tensor) else type(value).__name__
+        raise BadInput(f"{what} must be a floating-point tensor, got {got}")
+    if value.ndim != 1 or value.numel() == 0 or (length is not None and len(value) != length):
+        want = "(d,)" if length is None else f"({length},)"
+        raise BadInput(f"{what} must have shape {want}, got {tuple(value.shape)}")
+    check_finite(what, value)
+
+
+def check_finite(what: str, value: Tensor) -> None:
+    """Raises `BadInput` where `value` has a NaN or an infinity."""
+    if not bool(torch.isfinite(value).all()):
+        bad = int((~torch.isfinite(value)).sum())
+        raise BadInput(f"{what} must be finite, got {bad} NaN or infinite entries")

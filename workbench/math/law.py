@@ -1,0 +1,35 @@
+"""The law of the margins as a propagator leaves it and a tail reads it."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Law:
+    """First two moments of the half-space margins s_i = a_i . y + b_i.
+
+    Args:
+        mean: `(r,)`.
+        cov: `(r, r)`.
+    """
+
+    mean: Tensor
+    cov: Tensor
+
+    @property
+    def std(self) -> Tensor:
+        """Standard deviations `(r,)`; exactly 0 stays 0, with zero gradient."""
+        var = torch.clamp(torch.diagonal(self.cov), min=0.0)
+        positive = var > 0
+        return torch.where(positive, torch.sqrt(torch.where(positive, var, 1.0)), 0.0)
+
+    @property
+    def corr(self) -> Tensor:
+        """Correlation matrix `(r, r)`; a constant margin is uncorrelated with the others."""
+        sd = self.std
+        safe = torch.where(sd > 0, sd, 1.0)
+        raw = torch.clamp(self.cov / torch.outer(safe, safe), -1.0, 1.0)
+        eye = torch.eye(len(sd), dtype=raw.dtype, device=raw.device)
+        return torch.where(eye > 0, eye, raw)

@@ -1,0 +1,58 @@
+"""A model as a problem card describes it: parts, and which earlier values feed each."""
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from workbench.errors import BadInput
+
+
+class Shift(nn.Module):
+    """y = x + value."""
+
+    def __init__(self, value: Tensor):
+        super().__init__()
+        self.value = nn.Parameter(value)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.value
+
+
+class Sum(nn.Module):
+    """y = the sum of two values (a residual sum)."""
+
+    def forward(self, a: Tensor, b: Tensor) -> Tensor:
+        return a + b
+
+
+class Network(nn.Module):
+    """Parts in evaluation order; value 0 is the input, part i makes value i + 1, the last is y.
+
+    Args:
+        parts: modules of one or two inputs.
+        inputs: for every part, the indices of the values it takes.
+    """
+
+    def __init__(self, parts: Sequence[nn.Module], inputs: Sequence[Sequence[int]]):
+        super().__init__()
+        if len(parts) != len(inputs) or not parts:
+            raise BadInput(f"a network needs inputs for each of its parts, got {len(inputs)}")
+        for i, feeds in enumerate(inputs):
+            want = 2 if isinstance(parts[i], Sum) else 1
+            if len(feeds) != want or any(not 0 <= j <= i for j in feeds):
+                raise BadInput(
+                    f"part {i} of the network takes {want} earlier value(s), got {list(feeds)}"
+                )
+        self.parts = nn.ModuleList(parts)
+        self.inputs = tuple(tuple(f) for f in inputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        values = [x]
+        for part, feeds in zip(self.parts, self.inputs, strict=True):
+            values.append(part(*(values[i] for i in feeds)))
+        return values[-1]
+
+
+def chain(parts: Sequence[nn.Module]) -> Network:
+    """A network in which every part takes the value before it."""
+    return Network(parts, [(i,) for i in range(len(parts))])

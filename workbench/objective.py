@@ -1,0 +1,51 @@
+"""log P as an objective: its value and its gradient in parameters of D or M."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from workbench.errors import Unsupported
+from workbench.estimators.base import Estimate, Estimator
+from workbench.iteration import Budget
+from workbench.problem import Problem
+from workbench.rng import Rng
+from workbench.types import Grad
+
+
+def log_p_and_grad(
+    problem: Problem,
+    estimator: Estimator,
+    parameters: Sequence[Tensor],
+    budget: Budget | int | None = None,
+    rng: Rng | int = 0,
+) -> tuple[Estimate, list[Tensor]]:
+    """log P and d log P / d parameters, pathwise through a deterministic estimate.
+
+    Args:
+        parameters: leaf tensors that D, M or C were built from, with `requires_grad`.
+
+    Returns:
+        The estimate, and one gradient per parameter, zero where log P does not depend on it.
+
+    Raises:
+        Unsupported: where the estimator carries no gradient, or the answer is -inf.
+    """
+    if estimator.grad is not Grad.PATHWISE:
+        raise Unsupported(
+            f"the gradient of {estimator.name!r}", "an estimator with pathwise gradients is needed"
+        )
+    with torch.enable_grad():
+        estimate = estimator(problem, budget, rng)
+        if not math.isfinite(estimate.log10_p):
+            raise Unsupported(
+                f"the gradient of log10 P = {estimate.log10_p}", "a finite log P is needed"
+            )
+        if not estimate.log_p.requires_grad:
+            return estimate, [torch.zeros_like(p) for p in parameters]
+        grads = torch.autograd.grad(estimate.log_p, list(parameters), allow_unused=True)
+    found = [
+        torch.zeros_like(p) if g is None else g for g, p in zip(grads, parameters, strict=True)
+    ]
+    return estimate, found

@@ -1,0 +1,6 @@
+"""The triple (D, M, C) and its card."""
+
+from workbench.problem.card import Card
+from workbench.problem.core import Problem, Truth
+
+__all__ = ["Card", "Problem", "Truth"]

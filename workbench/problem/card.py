@@ -1,0 +1,150 @@
+"""The problem card: a JSON description of (D, M, C) whose tensors lie in a safetensors file beside it.
+
+Strings ending in `key` types name tensors in that file. `workbench schema` prints the JSON Schema.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
+
+VERSION = 1
+FORMAT = "workbench-problem"
+
+Key = Annotated[str, Field(min_length=1, max_length=200, description="name of a tensor")]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class GaussianCard(_Strict):
+    """mean + scale z."""
+
+    type: Literal["gaussian"] = "gaussian"
+    mean: Key
+    scale: Key = Field(description="(d,) standard deviations or (d, d) lower-triangular factor")
+
+
+class MixtureCard(_Strict):
+    """A weighted sum of Gaussians."""
+
+    type: Literal["mixture"] = "mixture"
+    weights: Key
+    components: list[GaussianCard] = Field(min_length=1)
+
+
+class BoxCard(_Strict):
+    """Uniform between two corners."""
+
+    type: Literal["box"] = "box"
+    low: Key
+    high: Key
+
+
+DistributionCard = Annotated[GaussianCard | MixtureCard | BoxCard, Field(discriminator="type")]
+
+
+class LinearCard(_Strict):
+    """y = W x + b."""
+
+    op: Literal["linear"] = "linear"
+    inputs: list[int]
+    weight: Key
+    bias: Key | None = None
+
+
+class BiasCard(_Strict):
+    """y = x + value."""
+
+    op: Literal["bias"] = "bias"
+    inputs: list[int]
+    value: Key
+
+
+class PlainCard(_Strict):
+    """An operation without weights."""
+
+    op: Literal["relu", "gelu", "tanh", "flatten", "add"]
+    inputs: list[int]
+
+
+NodeCard = Annotated[LinearCard | BiasCard | PlainCard, Field(discriminator="op")]
+
+
+class ModelCard(_Strict):
+    """Operations in evaluation order; value 0 is the input, node i makes value i + 1."""
+
+    nodes: list[NodeCard] = Field(min_length=1)
+
+
+class HalfspaceCard(_Strict):
+    """a . y + b > 0."""
+
+    type: Literal["halfspace"] = "halfspace"
+    a: Key
+    b: Key
+
+
+class ArgmaxCard(_Strict):
+    """Class `label` loses, or wins, by more than `by`."""
+
+    type: Literal["argmax"] = "argmax"
+    label: int = Field(ge=0)
+    event: Literal["loses", "wins"]
+    by: FiniteFloat = 0.0
+
+
+class PolytopeCard(_Strict):
+    """A y + b > 0 in every row."""
+
+    type: Literal["polytope"] = "polytope"
+    a: Key
+    b: Key
+
+
+class CombinationCard(_Strict):
+    """All parts, or any part."""
+
+    type: Literal["and", "or"]
+    parts: list["SpecCard"] = Field(min_length=1)
+
+
+SpecCard = Annotated[
+    HalfspaceCard | ArgmaxCard | PolytopeCard | CombinationCard, Field(discriminator="type")
+]
+
+
+class TruthCard(_Strict):
+    """A reference value and where it comes from."""
+
+    log10_p: FiniteFloat = Field(le=0.0)
+    se_log10: FiniteFloat = Field(ge=0.0, description="standard error of log10_p; 0 where exact")
+    method: str
+    provenance: dict[str, Any] = Field(default_factory=dict)
+    gradients: dict[str, Key] = Field(default_factory=dict)
+
+
+class WeightsCard(_Strict):
+    """The safetensors file beside the card."""
+
+    file: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$", max_length=200)
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+
+class Card(_Strict):
+    """A problem (D, M, C)."""
+
+    format: Literal["workbench-problem"] = FORMAT
+    version: int = VERSION
+    name: str = Field(min_length=1, max_length=200)
+    about: str = ""
+    dtype: Literal["float32", "float64"] = "float64"
+    weights: WeightsCard
+    distribution: DistributionCard
+    model: ModelCard
+    spec: SpecCard
+    truth: TruthCard | None = None
+
+
+CombinationCard.model_rebuild()
+Card.model_rebuild()

@@ -1,0 +1,161 @@
+"""The frozen triple (D, M, C)."""
+
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from workbench import graph as graphs
+from workbench.distributions import Distribution, Reparameterised
+from workbench.errors import BadInput, NotConverged, Unsupported
+from workbench.graph import Graph
+from workbench.math.logspace import LN10
+from workbench.specs import Spec
+
+if TYPE_CHECKING:
+    from workbench.problem.card import Card
+
+
+@dataclass(frozen=True, eq=False)
+class Truth:
+    """A reference value of log10 P, exact where `se_log10` is 0.
+
+    `gradients` holds reference values of d log P by parameter name: "noise_mean" is the gradient in
+    the mean of the standardised noise, E[z | C]; others are in the parameter of that name.
+    """
+
+    log10_p: float
+    se_log10: float
+    method: str
+    provenance: dict[str, Any] = field(default_factory=dict)
+    gradients: dict[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def log_p(self) -> float:
+        """log P in nats."""
+        return self.log10_p * LN10
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """How likely is C(x, M(x)) for x ~ D?
+
+    Args:
+        distribution: D.
+        model: M, any module (or callable) from `(batch, d)` to `(batch, k)`.
+        spec: C.
+        name: what tables call it.
+        about: one or two sentences for a reader.
+        truth: a reference value, if one is known.
+
+    Raises:
+        BadInput: where the three do not fit together.
+    """
+
+    distribution: Distribution
+    model: nn.Module
+    spec: Spec
+    name: str = "unnamed"
+    about: str = ""
+    truth: Truth | None = None
+
+    def __post_init__(self) -> None:
+        self.spec.check(self.outputs)
+
+    @cached_property
+    def outputs(self) -> int:
+        """Number of outputs of M, found by a forward pass of two zero inputs."""
+        d, dtype = self.distribution.dim, self.distribution.dtype
+        try:
+            with torch.no_grad():
+                y = self.model(torch.zeros(2, d, dtype=dtype))
+        except Exception as error:  # any failure of the user's own forward
+            reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
+            raise BadInput(
+                f"the model fails on a batch of {d} numbers of {dtype} ({reason}); "
+                "its input width and dtype must be those of the distribution"
+            ) from error
+        if not isinstance(y, Tensor) or y.ndim != 2 or y.shape[0] != 2:
+            got = tuple(y.shape) if isinstance(y, Tensor) else type(y).__name__
+            raise BadInput(f"the model must map (batch, {d}) to (batch, k); (2, {d}) gave {got}")
+        return y.shape[1]
+
+    @cached_property
+    def graph(self) -> Graph:
+        """M as known operations. Raises `Unsupported` where it holds another."""
+        graph = graphs.read(self.model)
+        graph.widths(self.distribution.dim)
+        return graph
+
+    @cached_property
+    def flops_per_forward(self) -> float:
+        """Operations of one forward pass; two per parameter where M cannot be read."""
+        try:
+            return self.graph.forward_flops(self.distribution.dim)
+        except Unsupported:
+            if not isinstance(self.model, nn.Module):
+                return 0.0
+            return 2.0 * sum(p.numel() for p in self.model.parameters())
+
+    def margin(self, x: Tensor) -> Tensor:
+        """s(x, M(x)) for a batch `(batch, d)`; C holds where it is positive. NaN is an error."""
+        s = self.spec.margin(x, self.model(x))
+        if bool(torch.isnan(s).any()):
+            bad = int(torch.isnan(s).sum())
+            raise NotConverged(
+                f"the margin is NaN on {bad} of {len(s)} inputs: the model or the spec overflows there"
+            )
+        return s
+
+    def margin_of_noise(self, z: Tensor) -> Tensor:
+        """s(G(z), M(G(z))) for base noise z `(batch, noise_dim)`."""
+        assert isinstance(self.distribution, Reparameterised)
+        return self.margin(self.distribution.push(z))
+
+    def vary(
+        self, distribution: Distribution | None = None, spec: Spec | None = None
+    ) -> "Problem":
+        """The same model under another D or C. The truth does not carry over."""
+        new = replace(
+            self,
+            distribution=distribution or self.distribution,
+            spec=spec or self.spec,
+            truth=None,
+        )
+        if "graph" in self.__dict__ and new.distribution.dim == self.distribution.dim:
+            new.__dict__["graph"] = self.graph
+        return new
+
+    @property
+    def card(self) -> "Card":
+        """What `save` would write, without the tensors."""
+        from workbench.problem.codec import encode
+
+        return encode(self)[0]
+
+    def save(self, folder: str | Path) -> Path:
+        """Write `<name>.json` and `<name>.safetensors` into `folder`; returns the card's path."""
+        from workbench.problem.codec import save
+
+        return save(self, Path(folder))
+
+    @staticmethod
+    def load(path: str | Path) -> "Problem":
+        """Read a card (its JSON file, or a folder that holds one). Nothing is unpickled or run.
+
+        Raises:
+            BadInput: for each way in which a card or its tensors can be wrong.
+        """
+        from workbench.problem.codec import load
+
+        return load(Path(path))
+
+    def __repr__(self) -> str:
+        known = "" if self.truth is None else f", truth 10^{self.truth.log10_p:.2f}"
+        return (
+            f"Problem({self.name}: {self.distribution.name} in R^{self.distribution.dim}, "
+            f"{type(self.model).__name__} to R^{self.outputs}, {self.spec.name}{known})"
+        )

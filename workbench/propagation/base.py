@@ -1,0 +1,112 @@
+"""Propagators push a piece of D through M's graph and leave the law of C's half-space margins."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar, final
+
+import torch
+from torch import Tensor
+
+from workbench.distributions import Piece
+from workbench.errors import NotConverged
+from workbench.graph import Graph, Linear
+from workbench.math.law import Law
+from workbench.propagation.rules import Affine, Dense, Pointwise, describe
+
+
+class Carrier(ABC):
+    """What is carried through the graph: moments of every value that is still needed.
+
+    Values are numbered as the graph's nodes; `flops` counts the operations so far.
+    """
+
+    flops: float = 0.0
+
+    @abstractmethod
+    def affine(self, i: int, inputs: tuple[int, ...], what: Affine, live: set[int]) -> None:
+        """Value i = sum of maps of the inputs; keep its moments, jointly with the `live` values."""
+
+    @abstractmethod
+    def pointwise(self, i: int, source: int, what: Pointwise, live: set[int]) -> None:
+        """Value i = f(source), elementwise."""
+
+    @abstractmethod
+    def forget(self, live: set[int]) -> None:
+        """Drop all values but `live`."""
+
+    @abstractmethod
+    def marginal(self, i: int) -> tuple[Tensor, Tensor]:
+        """Mean and variance of value i, each `(n,)`."""
+
+    @abstractmethod
+    def joint(self, i: int) -> tuple[Tensor, Tensor]:
+        """Mean `(n,)` and covariance `(n, n)` of value i."""
+
+
+@dataclass(frozen=True)
+class _Move:
+    name: str
+    inputs: tuple[int, ...]
+    what: Affine | Pointwise
+
+
+class Propagator(ABC):
+    """Settings of a propagation; a subclass says what is carried."""
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def start(self, piece: Piece) -> Carrier:
+        """What is carried, at the input (value 0)."""
+
+    @final
+    def law(self, graph: Graph, piece: Piece, a: Tensor, b: Tensor) -> tuple[Law, float]:
+        """The law of the margins a y + b (`a` `(r, k)`, `b` `(r,)`), and the operations it took.
+
+        A last Linear of M and the margins make one linear map, propagated as one.
+
+        Raises:
+            NotConverged: where a mean or variance is no finite number; names the node.
+        """
+        moves = _moves(graph)
+        head = _Move("the spec", (len(graph.nodes) - 1,), Affine((Dense(a),), b))
+        op = graph.nodes[-1].op
+        if isinstance(op, Linear):
+            last = moves.pop()
+            offset = b if op.bias is None else a @ op.bias + b
+            head = _Move(last.name, last.inputs, Affine((Dense(a @ op.weight),), offset))
+        carrier = self.start(piece)
+        for _ in _run(carrier, [*moves, head]):
+            pass
+        mean, cov = carrier.joint(len(moves) + 1)
+        return Law(mean, cov), carrier.flops
+
+    @final
+    def laws(self, graph: Graph, piece: Piece) -> list[tuple[Tensor, Tensor]]:
+        """Mean and variance, each `(n,)`, of every node's value in order."""
+        carrier = self.start(piece)
+        start = carrier.marginal(0)
+        return [start, *(carrier.marginal(i) for i in _run(carrier, _moves(graph)))]
+
+
+def _moves(graph: Graph) -> list[_Move]:
+    return [_Move(n.name, n.inputs, describe(n.op)) for n in graph.nodes[1:]]
+
+
+def _run(carrier: Carrier, moves: list[_Move]) -> Iterator[int]:
+    """Make values 1, 2, ... in turn, holding each only as long as a later one needs it."""
+    for i, move in enumerate(moves, start=1):
+        live = {j for later in moves[i:] for j in later.inputs if j < i}
+        if isinstance(move.what, Affine):
+            carrier.affine(i, move.inputs, move.what, live)
+        else:
+            carrier.pointwise(i, move.inputs[0], move.what, live)
+        carrier.forget(live | {i})
+        mean, var = carrier.marginal(i)
+        if not bool(torch.isfinite(mean + var).all()):
+            raise NotConverged(
+                f"propagation left a mean or variance at {move.name!r} that is not finite: "
+                "the weights or the inputs are too large for this precision"
+            )
+        yield i

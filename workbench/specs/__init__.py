@@ -1,0 +1,12 @@
+"""What a catastrophe is."""
+
+from workbench.specs.argmax import Argmax
+from workbench.specs.base import Halfspaces, Polyhedral, Spec
+from workbench.specs.boolean import And, Or
+from workbench.specs.halfspace import Halfspace
+from workbench.specs.polytope import Polytope
+
+ALL: tuple[type[Spec], ...] = (Halfspace, Argmax, Polytope, And, Or)
+"""Every kind of spec, as `workbench list specs` shows them."""
+
+__all__ = ["ALL", "And", "Argmax", "Halfspace", "Halfspaces", "Or", "Polyhedral", "Polytope", "Spec"]

@@ -1,0 +1,103 @@
+"""The trusted specification C: a real margin, C holds (a catastrophe) exactly where margin > 0."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from workbench.errors import Unsupported
+
+MAX_CLAUSES = 256
+
+
+class Spec(ABC):
+    """C as a margin. `&`, `|` and `~` combine specs by min, max and minus of margins.
+
+    The complement is taken up to margin = 0, where neither C nor ~C holds.
+    """
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def margin(self, x: Tensor, y: Tensor) -> Tensor:
+        """s with C = {s > 0}, for inputs `x` `(batch, d)` and outputs `y` `(batch, k)`; `(batch,)`."""
+
+    @abstractmethod
+    def check(self, outputs: int) -> None:
+        """Raises `BadInput` where C does not fit a model with this many outputs."""
+
+    @abstractmethod
+    def shift(self, tau: float) -> "Spec":
+        """The stricter event margin > tau."""
+
+    @abstractmethod
+    def __invert__(self) -> "Spec":
+        """Not C."""
+
+    def __and__(self, other: "Spec") -> "Spec":
+        from workbench.specs.boolean import And
+
+        return And((self, other))
+
+    def __or__(self, other: "Spec") -> "Spec":
+        from workbench.specs.boolean import Or
+
+        return Or((self, other))
+
+
+@dataclass(frozen=True, eq=False)
+class Halfspaces:
+    """An event as a union of clauses, each an intersection of half-spaces a_i . y + b_i > 0.
+
+    Args:
+        a: `(r, k)` normals.
+        b: `(r,)` offsets.
+        clauses: which half-spaces must hold together; the event is the union over clauses.
+    """
+
+    a: Tensor
+    b: Tensor
+    clauses: tuple[tuple[int, ...], ...]
+
+    def union(self, other: "Halfspaces") -> "Halfspaces":
+        """Either event."""
+        a, b = torch.cat([self.a, other.a]), torch.cat([self.b, other.b])
+        shift = len(self.b)
+        moved = tuple(tuple(i + shift for i in c) for c in other.clauses)
+        _check_size(len(self.clauses) + len(moved))
+        return Halfspaces(a, b, self.clauses + moved)
+
+    def intersection(self, other: "Halfspaces") -> "Halfspaces":
+        """Both events."""
+        a, b = torch.cat([self.a, other.a]), torch.cat([self.b, other.b])
+        shift = len(self.b)
+        _check_size(len(self.clauses) * len(other.clauses))
+        clauses = tuple(
+            c + tuple(i + shift for i in e) for c in self.clauses for e in other.clauses
+        )
+        return Halfspaces(a, b, clauses)
+
+    def margin(self, y: Tensor) -> Tensor:
+        """max over clauses of min over half-spaces of a . y + b; `(batch,)`."""
+        s = y @ self.a.T + self.b
+        return torch.stack([s[:, list(c)].amin(-1) for c in self.clauses], dim=-1).amax(-1)
+
+
+def _check_size(clauses: int) -> None:
+    if clauses > MAX_CLAUSES:
+        raise Unsupported(
+            f"a spec that expands to {clauses} clauses", f"at most {MAX_CLAUSES} are expanded"
+        )
+
+
+class Polyhedral(Spec, ABC):
+    """A spec that is a union of intersections of half-spaces in y."""
+
+    @abstractmethod
+    def halfspaces(self, outputs: int, like: Tensor) -> Halfspaces:
+        """The event in disjunctive normal form, for a model with `outputs` outputs.
+
+        `like` gives dtype and device.
+        """

@@ -1,0 +1,18 @@
+"""Tails read a probability from the law of the margins."""
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+from torch import Tensor
+
+from workbench.math.law import Law
+
+
+class Tail(ABC):
+    """How a law of the margins becomes log P."""
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def index(self, law: Law) -> Tensor:
+        """Reliability indices beta `(r,)`: P(s_i > 0) = Phi(beta_i). +-inf where certain."""

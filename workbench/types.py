@@ -1,0 +1,43 @@
+"""Words that every layer shares: shape aliases, the kind of an estimate, where its gradient comes from."""
+
+from enum import StrEnum
+from typing import TypeAlias
+
+from torch import Tensor
+
+Scalar: TypeAlias = Tensor
+"""A 0-d tensor."""
+Vector: TypeAlias = Tensor
+"""One axis, `(n,)`."""
+Matrix: TypeAlias = Tensor
+"""Two axes, `(m, n)`."""
+Batch: TypeAlias = Tensor
+"""A leading batch axis, `(batch, n)`."""
+
+
+class Kind(StrEnum):
+    """What an estimate promises."""
+
+    UNBIASED = "unbiased"
+    """The mean of P-hat over seeds is P."""
+    CONSISTENT = "consistent"
+    """P-hat tends to P as the budget grows."""
+    HEURISTIC = "heuristic"
+    """A presumption (of Gaussianity, say) with no error bar."""
+    LOWER = "lower"
+    """A sound lower bound on P."""
+    UPPER = "upper"
+    """A sound upper bound on P."""
+
+
+class Grad(StrEnum):
+    """How d log P / d parameters is to be had from an estimate."""
+
+    NONE = "none"
+    """`log_p` carries no graph."""
+    PATHWISE = "pathwise"
+    """`log_p` is a differentiable function of the parameters of D and M: call `backward()` on it."""
+    IMPLICIT = "implicit"
+    """Through the optimality conditions of an inner search."""
+    SCORE = "score"
+    """From samples, weighted by the derivative of their log density."""
