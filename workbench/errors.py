@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 
 class WorkbenchError(Exception):
-    """Base of every error the workbench raises on purpose; its text is one sentence for the user."""
+    """Base of every error raised on purpose; its text is one sentence for the user."""
 
 
 class BadInput(WorkbenchError, ValueError):

@@ -214,6 +214,7 @@ class _Reader:
         self.index: dict[torch.fx.Node, int] = {}
 
     def read(self, traced: torch.fx.Graph) -> Graph:
+        keep = 0
         for node in traced.nodes:
             match node.op:
                 case "placeholder":

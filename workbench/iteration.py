@@ -1,4 +1,4 @@
-"""The one shape of everything that iterates: `init(problem, rng)`, `step(problem, state)`, `read(state)`.
+"""The one shape of all that iterates: `init(problem, rng)`, `step(problem, state)`, `read(state)`.
 
 A state is tensors, counters and random streams, nothing else; so it can be written down, and a run
 that was stopped at step k and resumed equals the straight one bit for bit.
@@ -23,7 +23,7 @@ from workbench.rng import Rng
 
 @dataclass(frozen=True, kw_only=True)
 class State:
-    """What the next step needs. Subclasses add tensors, ints, floats, bools or tuples of numbers."""
+    """What the next step needs; subclasses add tensors, numbers, bools or tuples of numbers."""
 
     rng: Rng
     steps: int = 0
@@ -117,8 +117,8 @@ def run(
 ) -> tuple[S, float]:
     """Run to the end of the budget; returns the last state and the seconds it took."""
     seconds = 0.0
-    for state, look in steps(iteration, problem, state, budget):
-        seconds = look.seconds
+    for latest, look in steps(iteration, problem, state, budget):
+        state, seconds = latest, look.seconds
         if progress is not None:
             progress(look)
     return state, seconds

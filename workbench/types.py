@@ -1,4 +1,4 @@
-"""Words that every layer shares: shape aliases, the kind of an estimate, where its gradient comes from."""
+"""Words that every layer shares: shapes, the kind of an estimate, where its gradient comes from."""
 
 from enum import StrEnum
 from typing import TypeAlias
@@ -36,7 +36,7 @@ class Grad(StrEnum):
     NONE = "none"
     """`log_p` carries no graph."""
     PATHWISE = "pathwise"
-    """`log_p` is a differentiable function of the parameters of D and M: call `backward()` on it."""
+    """`log_p` is a differentiable function of the parameters of D and M."""
     IMPLICIT = "implicit"
     """Through the optimality conditions of an inner search."""
     SCORE = "score"

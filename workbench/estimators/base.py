@@ -34,7 +34,7 @@ class Estimate:
     log_p: Tensor
     log_err: float | None
     kind: Kind
-    cost: Cost = Cost()
+    cost: Cost = field(default_factory=Cost)
     interval: tuple[float, float] | None = None
     info: dict[str, Any] = field(default_factory=dict)
 

@@ -142,7 +142,7 @@ class Subset(Estimator):
         return state.rng.child("repeat", len(state.repeats), "level", state.level).generator()
 
     def finished(self, state: Levels) -> bool:
-        """Whether the budget holds no further level, or repeat: one cut short would bias the mean."""
+        """Whether the budget holds no further level or repeat: a cut one would bias the mean."""
         if state.limit is None:
             return False
         if state.level:

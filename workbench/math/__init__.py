@@ -1,0 +1,1 @@
+"""Mathematics on tensors: log-space, Gaussian integrals, quadrature, costs."""

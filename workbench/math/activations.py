@@ -7,7 +7,8 @@ jointly Gaussian X_i, X_j of correlation rho (Mehler 1866)
     Cov(f(X_i), f(X_j)) = sum_{k>=1} b_k(i) b_k(j) rho^k        and  Var f(X_i) = sum_k b_k(i)^2.
 
 Every partial sum with the exact variance on its diagonal is positive semi-definite, and the
-dropped part of entry (i, j) is at most |rho|^(K+1) sqrt(tail_i tail_j), tail_i = Var - sum_{k<=K} b_k^2.
+dropped part of entry (i, j) is at most |rho|^(K+1) sqrt(tail_i tail_j), where tail_i is
+Var f(X_i) - sum_{k<=K} b_k(i)^2.
 """
 
 import math

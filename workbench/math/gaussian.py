@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import FunctionCtx
 
 LOG_SQRT_2PI = 0.5 * math.log(2.0 * math.pi)
 SQRT_2 = math.sqrt(2.0)
@@ -70,8 +69,8 @@ class _LogCdf(torch.autograd.Function):
         ctx.save_for_backward(inputs[0])
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> Tensor:
-        (x,) = ctx.saved_tensors
+    def backward(ctx: Any, *grad_outputs: Tensor) -> Tensor:
+        (grad,), (x,) = grad_outputs, ctx.saved_tensors
         return grad * hazard(x)
 
 
@@ -85,8 +84,8 @@ class _Hazard(torch.autograd.Function):
         ctx.save_for_backward(inputs[0])
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> Tensor:
-        (x,) = ctx.saved_tensors
+    def backward(ctx: Any, *grad_outputs: Tensor) -> Tensor:
+        (grad,), (x,) = grad_outputs, ctx.saved_tensors
         return -grad * hazard(x) * excess(x)
 
 
@@ -100,8 +99,8 @@ class _Excess(torch.autograd.Function):
         ctx.save_for_backward(inputs[0])
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> Tensor:
-        (x,) = ctx.saved_tensors
+    def backward(ctx: Any, *grad_outputs: Tensor) -> Tensor:
+        (grad,), (x,) = grad_outputs, ctx.saved_tensors
         return grad * (1.0 - hazard(x) * excess(x))
 
 

@@ -52,7 +52,12 @@ def _bivariate(a: Tensor, b: Tensor, rho: Tensor) -> Tensor:
         left, right = torch.where(up, mid, left), torch.where(up, right, mid)
     mode = torch.minimum(0.5 * (left + right), a)
     floor = log_f(mode) - _DROP
-    out_l, in_l, in_r, out_r = mode - reach - 20.0, mode, mode, torch.minimum(mode + reach + 20.0, a)
+    out_l, in_l, in_r, out_r = (
+        mode - reach - 20.0,
+        mode,
+        mode,
+        torch.minimum(mode + reach + 20.0, a),
+    )
     for _ in range(16):
         mid_l, mid_r = 0.5 * (out_l + in_l), 0.5 * (in_r + out_r)
         dead_l, dead_r = log_f(mid_l) < floor, log_f(mid_r) < floor
@@ -68,7 +73,9 @@ def _bivariate(a: Tensor, b: Tensor, rho: Tensor) -> Tensor:
     edges = torch.stack([out_l, e1, e2, out_r], dim=-1)
     half = 0.5 * edges.diff(dim=-1)
     x = (edges[..., :-1] + half)[..., None] + half[..., None] * t
-    values = log_pdf(x) + log_cdf((b[..., None, None] - rho[..., None, None] * x) / s[..., None, None])
+    values = log_pdf(x) + log_cdf(
+        (b[..., None, None] - rho[..., None, None] * x) / s[..., None, None]
+    )
     log_w = torch.log(half)[..., None] + torch.log(w)
     return torch.logsumexp((values + log_w).flatten(-2), dim=-1)
 
@@ -90,7 +97,8 @@ class _LogBvn(torch.autograd.Function):
         ctx.save_for_backward(*inputs, output)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        (grad,) = grad_outputs
         a, b, rho, log_p = ctx.saved_tensors
         fa, fb = torch.isfinite(a), torch.isfinite(b)
         alive = torch.isfinite(log_p)
@@ -220,7 +228,7 @@ def _spanning_tree(single: Tensor, weight: Tensor) -> tuple[int, list[tuple[int,
     root = int(torch.argmax(single))
     outside = [i for i in range(single.numel()) if i != root]
     w = weight.tolist()
-    best = {i: root for i in outside}
+    best = dict.fromkeys(outside, root)
     edges = []
     while outside:
         child = max(outside, key=lambda i: w[i][best[i]])

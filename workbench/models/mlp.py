@@ -1,6 +1,7 @@
 """Multilayer perceptrons."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -33,7 +34,7 @@ def mlp(
     if len(widths) < 2:
         raise BadInput(f"an mlp needs at least an input and an output width, got {list(widths)}")
     parts: list[nn.Module] = []
-    for i, (fan_in, fan_out) in enumerate(zip(widths[:-1], widths[1:], strict=True)):
+    for i, (fan_in, fan_out) in enumerate(pairwise(widths)):
         weight = torch.randn(fan_out, fan_in, generator=generator, dtype=dtype)
         bias = torch.randn(fan_out, generator=generator, dtype=dtype) * bias_std
         parts.append(dense(weight * (2.0 / fan_in) ** 0.5, bias))
@@ -47,7 +48,7 @@ def dense(weight: Tensor, bias: Tensor | None = None) -> nn.Linear:
     rows, cols = weight.shape
     if bias is not None and bias.shape != (rows,):
         raise BadInput(f"a linear map to {rows} outputs needs a bias ({rows},), got {bias.shape}")
-    layer = nn.utils.skip_init(nn.Linear, cols, rows, bias=bias is not None, dtype=weight.dtype)
+    layer = nn.Linear(cols, rows, bias=bias is not None, device="meta", dtype=weight.dtype)
     layer.weight = nn.Parameter(weight)
     if bias is not None:
         layer.bias = nn.Parameter(bias)

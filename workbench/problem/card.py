@@ -1,6 +1,6 @@
-"""The problem card: a JSON description of (D, M, C) whose tensors lie in a safetensors file beside it.
+"""The problem card: a JSON description of (D, M, C), its tensors in a safetensors file beside it.
 
-Strings ending in `key` types name tensors in that file. `workbench schema` prints the JSON Schema.
+Every `Key` names a tensor in that file. `workbench schema` prints the JSON Schema.
 """
 
 from typing import Annotated, Any, Literal

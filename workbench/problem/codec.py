@@ -111,7 +111,7 @@ def encode(problem: Problem) -> tuple[cards.Card, bytes]:
     if dtype not in DTYPES:
         raise Unsupported(f"a problem in {dtype}", f"cards hold {' or '.join(DTYPES)}")
     writer = _Writer()
-    parts = {
+    parts: dict[str, Any] = {
         "distribution": writer.distribution(problem.distribution),
         "model": writer.model(problem.graph),
         "spec": writer.spec(problem.spec),
@@ -123,9 +123,8 @@ def encode(problem: Problem) -> tuple[cards.Card, bytes]:
     weights = cards.WeightsCard(
         file=f"{_file_name(problem.name)}.safetensors", sha256=hashlib.sha256(data).hexdigest()
     )
-    card = cards.Card(
-        name=problem.name, about=problem.about, dtype=dtype, weights=weights, **parts
-    )  # type: ignore[arg-type]
+    head: dict[str, Any] = {"name": problem.name, "about": problem.about, "dtype": dtype}
+    card = cards.Card(**head, weights=weights, **parts)
     return card, data
 
 
@@ -201,7 +200,7 @@ def parse(data: bytes, source: str) -> cards.Card:
         reason = "nested too deeply" if isinstance(error, RecursionError) else error
         raise BadInput(f"{source} is not valid JSON: {reason}") from None
     if not isinstance(raw, dict) or raw.get("format") != cards.FORMAT:
-        raise BadInput(f"{source} is no problem card: it lacks \"format\": \"{cards.FORMAT}\"")
+        raise BadInput(f'{source} is no problem card: it lacks "format": "{cards.FORMAT}"')
     version = raw.get("version")
     if isinstance(version, int) and version > cards.VERSION:
         raise BadInput(
@@ -260,9 +259,7 @@ class _Reader:
             case cards.GaussianCard():
                 return Gaussian(self.get(c.mean), self.get(c.scale))
             case cards.MixtureCard():
-                parts = tuple(
-                    Gaussian(self.get(p.mean), self.get(p.scale)) for p in c.components
-                )
+                parts = tuple(Gaussian(self.get(p.mean), self.get(p.scale)) for p in c.components)
                 return Mixture(self.get(c.weights), parts)
             case _:
                 return Box(self.get(c.low), self.get(c.high))

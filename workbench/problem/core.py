@@ -106,7 +106,7 @@ class Problem:
         if bool(torch.isnan(s).any()):
             bad = int(torch.isnan(s).sum())
             raise NotConverged(
-                f"the margin is NaN on {bad} of {len(s)} inputs: the model or the spec overflows there"
+                f"the margin is NaN on {bad} of {len(s)} inputs: the model or the spec overflows"
             )
         return s
 
@@ -115,9 +115,7 @@ class Problem:
         assert isinstance(self.distribution, Reparameterised)
         return self.margin(self.distribution.push(z))
 
-    def vary(
-        self, distribution: Distribution | None = None, spec: Spec | None = None
-    ) -> "Problem":
+    def vary(self, distribution: Distribution | None = None, spec: Spec | None = None) -> "Problem":
         """The same model under another D or C. The truth does not carry over."""
         new = replace(
             self,

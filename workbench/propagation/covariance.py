@@ -60,7 +60,9 @@ class _Covariances(Carrier):
         slope = b[0] / sd
         for k in sorted(live - {i}):
             cross = self._block(source, k)
-            self.blocks[i, k] = torch.diag(slope * cross) if cross.ndim == 1 else slope[:, None] * cross
+            self.blocks[i, k] = (
+                torch.diag(slope * cross) if cross.ndim == 1 else slope[:, None] * cross
+            )
         self.blocks[i, i] = own if block.ndim == 1 else self._series(block, sd, b, own)
         n = len(mean)
         self.flops += 20.0 * n if block.ndim == 1 else cost.hermite_series(n, self.order)

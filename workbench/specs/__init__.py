@@ -9,4 +9,14 @@ from workbench.specs.polytope import Polytope
 ALL: tuple[type[Spec], ...] = (Halfspace, Argmax, Polytope, And, Or)
 """Every kind of spec, as `workbench list specs` shows them."""
 
-__all__ = ["ALL", "And", "Argmax", "Halfspace", "Halfspaces", "Or", "Polyhedral", "Polytope", "Spec"]
+__all__ = [
+    "ALL",
+    "And",
+    "Argmax",
+    "Halfspace",
+    "Halfspaces",
+    "Or",
+    "Polyhedral",
+    "Polytope",
+    "Spec",
+]

@@ -44,7 +44,9 @@ class Argmax(Polyhedral):
         if outputs < 2:
             raise BadInput(f"an argmax needs a model with at least two outputs, got {outputs}")
         if self.label >= outputs:
-            raise BadInput(f"the argmax is about class {self.label}, the model has {outputs} classes")
+            raise BadInput(
+                f"the argmax is about class {self.label}, the model has {outputs} classes"
+            )
 
     def shift(self, tau: float) -> "Argmax":
         return Argmax(self.label, self.event, self.by + tau)

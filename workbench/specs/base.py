@@ -22,7 +22,7 @@ class Spec(ABC):
 
     @abstractmethod
     def margin(self, x: Tensor, y: Tensor) -> Tensor:
-        """s with C = {s > 0}, for inputs `x` `(batch, d)` and outputs `y` `(batch, k)`; `(batch,)`."""
+        """s `(batch,)` with C = {s > 0}, for inputs x `(batch, d)` and outputs y `(batch, k)`."""
 
     @abstractmethod
     def check(self, outputs: int) -> None:

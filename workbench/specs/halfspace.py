@@ -36,7 +36,9 @@ class Halfspace(Polyhedral):
 
     def check(self, outputs: int) -> None:
         if self.a.numel() != outputs:
-            raise BadInput(f"the halfspace is over {self.a.numel()} outputs, the model has {outputs}")
+            raise BadInput(
+                f"the halfspace is over {self.a.numel()} outputs, the model has {outputs}"
+            )
 
     def shift(self, tau: float) -> "Halfspace":
         return Halfspace(self.a, self.b - tau)

@@ -27,7 +27,9 @@ class Polytope(Polyhedral):
 
     def __post_init__(self) -> None:
         if self.a.ndim != 2 or self.a.numel() == 0:
-            raise BadInput(f"the normals of a polytope need shape (r, k), got {tuple(self.a.shape)}")
+            raise BadInput(
+                f"the normals of a polytope need shape (r, k), got {tuple(self.a.shape)}"
+            )
         check_finite("the normals of a polytope", self.a)
         check_vector("the offsets of a polytope", self.b, len(self.a))
 
@@ -36,7 +38,9 @@ class Polytope(Polyhedral):
 
     def check(self, outputs: int) -> None:
         if self.a.shape[1] != outputs:
-            raise BadInput(f"the polytope is over {self.a.shape[1]} outputs, the model has {outputs}")
+            raise BadInput(
+                f"the polytope is over {self.a.shape[1]} outputs, the model has {outputs}"
+            )
 
     def shift(self, tau: float) -> "Polytope":
         return Polytope(self.a, self.b - tau)
