@@ -31,7 +31,8 @@ def cdf(x: Tensor) -> Tensor:
     return 0.5 * torch.erfc(-x / SQRT_2)
 
 
-def _log_cdf(x: Tensor) -> Tensor:
+def log_cdf_value(x: Tensor) -> Tensor:
+    """log Phi(x) without a gradient, for use inside a custom backward."""
     low = torch.clamp(x, max=0.0)
     high = torch.clamp(x, min=0.0)
     lower = -0.5 * low * low + torch.log(0.5 * torch.special.erfcx(-low / SQRT_2))
@@ -39,7 +40,8 @@ def _log_cdf(x: Tensor) -> Tensor:
     return torch.where(x < 0, lower, upper)
 
 
-def _hazard(x: Tensor) -> Tensor:
+def hazard_value(x: Tensor) -> Tensor:
+    """phi(x) / Phi(x) without a gradient."""
     low = torch.clamp(x, max=0.0)
     high = torch.clamp(x, min=0.0)
     lower = SQRT_2_OVER_PI / torch.special.erfcx(-low / SQRT_2)
@@ -56,13 +58,13 @@ def _excess(x: Tensor) -> Tensor:
     for k in range(30, 1, -1):
         tail = u + k / tail
     near = torch.clamp(x, min=_TAIL)
-    return torch.where(x < _TAIL, 1.0 / tail, near + _hazard(near))
+    return torch.where(x < _TAIL, 1.0 / tail, near + hazard_value(near))
 
 
 class _LogCdf(torch.autograd.Function):
     @staticmethod
     def forward(x: Tensor) -> Tensor:
-        return _log_cdf(x)
+        return log_cdf_value(x)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:
@@ -77,7 +79,7 @@ class _LogCdf(torch.autograd.Function):
 class _Hazard(torch.autograd.Function):
     @staticmethod
     def forward(x: Tensor) -> Tensor:
-        return _hazard(x)
+        return hazard_value(x)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:

@@ -19,7 +19,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from workbench.math.gaussian import excess, hazard, log_cdf, log_pdf
+from workbench.math.gaussian import (
+    excess,
+    hazard,
+    hazard_value,
+    log_cdf,
+    log_cdf_value,
+    log_pdf,
+)
 from workbench.math.logspace import log_sub, log_sum
 from workbench.math.quadrature import legendre
 
@@ -37,16 +44,16 @@ def _bivariate(a: Tensor, b: Tensor, rho: Tensor) -> Tensor:
     s = torch.sqrt(torch.clamp((1.0 - rho) * (1.0 + rho), min=_MIN_VAR))
 
     def log_f(x: Tensor) -> Tensor:
-        return log_pdf(x) + log_cdf((b - rho * x) / s)
+        return log_pdf(x) + log_cdf_value((b - rho * x) / s)
 
     def slope(x: Tensor) -> Tensor:
-        return -x - rho / s * hazard((b - rho * x) / s)
+        return -x - rho / s * hazard_value((b - rho * x) / s)
 
     reach = a.abs() + b.abs() + 10.0
     lo, hi = -reach, torch.minimum(reach, a)
     lo = torch.minimum(lo, hi - 1.0)
     left, right = lo, hi
-    for _ in range(24):
+    for _ in range(14):
         mid = 0.5 * (left + right)
         up = slope(mid) > 0
         left, right = torch.where(up, mid, left), torch.where(up, right, mid)
@@ -58,7 +65,7 @@ def _bivariate(a: Tensor, b: Tensor, rho: Tensor) -> Tensor:
         mode,
         torch.minimum(mode + reach + 20.0, a),
     )
-    for _ in range(16):
+    for _ in range(11):
         mid_l, mid_r = 0.5 * (out_l + in_l), 0.5 * (in_r + out_r)
         dead_l, dead_r = log_f(mid_l) < floor, log_f(mid_r) < floor
         out_l, in_l = torch.where(dead_l, mid_l, out_l), torch.where(dead_l, in_l, mid_l)
@@ -73,7 +80,7 @@ def _bivariate(a: Tensor, b: Tensor, rho: Tensor) -> Tensor:
     edges = torch.stack([out_l, e1, e2, out_r], dim=-1)
     half = 0.5 * edges.diff(dim=-1)
     x = (edges[..., :-1] + half)[..., None] + half[..., None] * t
-    values = log_pdf(x) + log_cdf(
+    values = log_pdf(x) + log_cdf_value(
         (b[..., None, None] - rho[..., None, None] * x) / s[..., None, None]
     )
     log_w = torch.log(half)[..., None] + torch.log(w)
@@ -89,7 +96,7 @@ class _LogBvn(torch.autograd.Function):
         both = fa & fb
         value = _bivariate(torch.where(both, a, 0.0), torch.where(both, b, 0.0), rho)
         # log Phi(+inf) = 0, so this is the marginal of whichever side is finite.
-        single = log_cdf(torch.where(fa, a, torch.where(fb, b, a)))
+        single = log_cdf_value(torch.where(fa, a, torch.where(fb, b, a)))
         return torch.where(never, -math.inf, torch.where(both, value, single))
 
     @staticmethod
