@@ -18,18 +18,20 @@ KEY := $(shell cat pyproject.toml constraints.txt | cksum | cut -d' ' -f1)
 VIEWS := .venv/.views-$(KEY)
 ALL := .venv/.all-$(KEY)
 IN_VENV := exec env PATH="$(CURDIR)/.venv/bin:$$PATH"
+# Panel's preview button in JupyterLab would cost a third of its start.
+NO_PREVIEW := --ServerApp.jpserver_extensions=panel.io.jupyter_server_extension=False
 
 help: ## say what there is
 	@sed -n 's/^\([a-z]*\):.*## /make \1	/p' Makefile
 
 lab: $(VIEWS) ## the tour notebook in JupyterLab
-	$(IN_VENV) PANEL_INLINE=true jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) \
+	$(IN_VENV) PANEL_INLINE=true jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) $(NO_PREVIEW) \
 		--LabApp.default_url=/lab/tree/notebooks/00_tour.ipynb $(ARGS)
 
 app: $(VIEWS) ## the Panel app alone
 	$(IN_VENV) workbench serve $(ARGS)
 
-test: chromium check ## all checks, then all tests
+test: $(ALL) chromium check ## all checks, then all tests
 	$(IN_VENV) OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 pytest -n 2 --dist loadgroup $(ARGS)
 
 check: $(ALL) ## lint, format, types, import order, stripped notebooks
@@ -46,9 +48,9 @@ clean: ## remove .venv and what the tools leave behind
 $(MADE):
 	@say() { echo "make: $$1" >&2; exit 1; }; p="$(PYTHON)"; \
 	"$$p" -c '' 2>/dev/null || \
-		say "$$p does not run here: install Python 3.11 to 3.14, or name one with PYTHON=/path/to/python3."; \
+		say "no $$p runs here: install Python 3.11 to 3.14, or name one with PYTHON=/path/to/python3."; \
 	"$$p" -c "$(FITS)" || \
-		say "$$p is $$("$$p" -V) and 3.11 to 3.14 is needed: install one, or name it with PYTHON=/path/to/python3."; \
+		say "$$p is $$("$$p" -V 2>&1) and 3.11 to 3.14 is needed: install one, or name it with PYTHON=/path/to/python3."; \
 	"$$p" -c 'import venv, ensurepip' 2>/dev/null || \
 		say "$$p cannot make environments: install its venv module (Debian and Ubuntu: apt-get install python3-venv)."; \
 	"$$p" -m venv --clear .venv
@@ -69,7 +71,7 @@ $(VIEWS) $(ALL): $(MADE)
 chromium:
 	@for c in chromium chromium-browser google-chrome; do command -v $$c >/dev/null && exit 0; done; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-		apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium && exit 0; fi; \
-	echo "make: there is no Chromium and it cannot be installed from here (that takes root and apt-get)," \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y chromium && exit 0; fi; \
+	echo "make: there is no Chromium and it cannot be installed from here (that takes root, apt-get and a network)," \
 		"so the browser tests $$([ "$$CI" = true ] && echo cannot run, as CI=true demands || echo will be skipped)." >&2; \
 	[ "$$CI" != true ]

@@ -3,7 +3,6 @@
 from functools import lru_cache
 from pathlib import Path
 
-import workbench
 from workbench.errors import BadInput
 from workbench.problem import Problem
 
@@ -11,7 +10,7 @@ from workbench.problem import Problem
 @lru_cache(maxsize=1)
 def data_folder() -> Path:
     """Where the data lie: inside an installed package, or beside it in a checkout."""
-    package = Path(workbench.__file__).parent
+    package = Path(__file__).parents[1]
     for folder in (package / "data", package.parent / "data"):
         if (folder / "problems").is_dir():
             return folder

@@ -35,7 +35,7 @@ class GLD(Estimator):
         batch: draws a step.
     """
 
-    batch: int = 8192
+    batch: int = 2048
     name: ClassVar[str] = "gld"
     kind: ClassVar[Kind] = Kind.HEURISTIC
     grad: ClassVar[Grad] = Grad.NONE

@@ -61,7 +61,7 @@ class Moments(Estimator):
     >>> M = torch.nn.Linear(2, 1, bias=False).double()
     >>> _ = torch.nn.init.constant_(M.weight, 0.5**0.5)
     >>> round(Moments()(wb.Problem(D, M, C)).log10_p, 6)  # log10 Phi(-5)
-    -6.542648
+    -6.542646
     """
 
     propagator: str = "covariance"

@@ -39,7 +39,7 @@ class MonteCarlo(Estimator):
     True
     """
 
-    batch: int = 8192
+    batch: int = 2048
     name: ClassVar[str] = "monte_carlo"
     kind: ClassVar[Kind] = Kind.UNBIASED
     grad: ClassVar[Grad] = Grad.NONE

@@ -60,7 +60,7 @@ class Subset(Estimator):
 
     particles: int = 1000
     keep: float = 0.1
-    acceptance: float = 0.4
+    acceptance: float = 0.45
     max_levels: int = 200
     name: ClassVar[str] = "subset"
     kind: ClassVar[Kind] = Kind.CONSISTENT
@@ -180,14 +180,23 @@ def _finish(state: Levels, log_p: float) -> Levels:
 
 
 def _log_mean(logs: tuple[float, ...]) -> tuple[float, float]:
-    """Log of the mean of exp(logs), and that mean's relative standard error (inf where unknown)."""
+    """Log of the mean of exp(logs), and that mean's relative standard error (inf where unknown).
+
+    P-hat of a repeat is close to log-normal, and then sqrt(expm1(var(logs)) / n) is a far steadier
+    error than the spread of P-hat itself, which a rare large repeat dominates.
+    """
     top = max(logs)
     if top == -math.inf:
         return -math.inf, math.inf
     values = torch.exp(torch.tensor(logs, dtype=torch.float64) - top)
     mean, n = float(values.mean()), len(logs)
-    error = float(values.std()) / (math.sqrt(n) * mean) if n > 1 else math.inf
-    return top + math.log(mean), error
+    if n == 1:
+        return top + math.log(mean), math.inf
+    if min(logs) == -math.inf:
+        spread = float(values.var()) / mean**2
+    else:
+        spread = math.expm1(float(torch.tensor(logs, dtype=torch.float64).var()))
+    return top + math.log(mean), math.sqrt(spread / n)
 
 
 def _scalar(log_p: float) -> Tensor:
