@@ -20,6 +20,7 @@ _MIN_STEP, _MAX_STEP = 0.02, 1.0
 _MIN_PARTICLES = 200
 _LEVELS_IN_MIND = 80
 _LONGEST = 1.25
+_HOPELESS = 100.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,8 +34,6 @@ class Levels(State):
     """log P(margin > threshold of the present level) in this repeat."""
     threshold: float = -math.inf
     step_size: float = 0.6
-    started_at: int = 0
-    """Forward passes spent before this repeat."""
     repeats: tuple[float, ...] = ()
     """log P-hat of every finished repeat."""
 
@@ -97,8 +96,7 @@ class Subset(Estimator):
         z = d.noise(n, self._stream(state))
         return replace(
             state, noise=z, margin=problem.margin_of_noise(z), level=1, log_p=0.0,
-            threshold=-math.inf, step_size=Levels.step_size, started_at=state.forwards,
-            forwards=state.forwards + n,
+            threshold=-math.inf, step_size=Levels.step_size, forwards=state.forwards + n,
         )  # fmt: skip
 
     def _next_threshold(self, state: Levels) -> tuple[float, int]:
@@ -195,7 +193,8 @@ def _log_mean(logs: tuple[float, ...]) -> tuple[float, float]:
     if min(logs) == -math.inf:
         spread = float(values.var()) / mean**2
     else:
-        spread = math.expm1(float(torch.tensor(logs, dtype=torch.float64).var()))
+        variance = float(torch.tensor(logs, dtype=torch.float64).var())
+        spread = math.expm1(variance) if variance < _HOPELESS else math.inf
     return top + math.log(mean), math.sqrt(spread / n)
 
 

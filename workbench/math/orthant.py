@@ -33,6 +33,7 @@ from workbench.math.quadrature import legendre
 _DROP = 45.0
 _NODES = 48
 _MIN_VAR = 1e-14
+_DECADES = 46.0  # e^-46 = 1e-20
 
 
 def _bivariate(a: Tensor, b: Tensor, rho: Tensor) -> Tensor:
@@ -50,26 +51,25 @@ def _bivariate(a: Tensor, b: Tensor, rho: Tensor) -> Tensor:
         return -x - rho / s * hazard_value((b - rho * x) / s)
 
     reach = a.abs() + b.abs() + 10.0
-    lo, hi = -reach, torch.minimum(reach, a)
-    lo = torch.minimum(lo, hi - 1.0)
-    left, right = lo, hi
-    for _ in range(14):
+    end = torch.minimum(reach, a)
+    left, right = torch.minimum(-reach, end - 1.0), end
+    for _ in range(36):
         mid = 0.5 * (left + right)
         up = slope(mid) > 0
         left, right = torch.where(up, mid, left), torch.where(up, right, mid)
-    mode = torch.minimum(0.5 * (left + right), a)
+    mode = torch.where(slope(end) > 0, end, 0.5 * (left + right))
     floor = log_f(mode) - _DROP
-    out_l, in_l, in_r, out_r = (
-        mode - reach - 20.0,
-        mode,
-        mode,
-        torch.minimum(mode + reach + 20.0, a),
-    )
+    # By bisection of the logarithm of the distance, which spans many decades where s is small.
+    span = torch.log(reach + 20.0)
+    near_l = near_r = span - _DECADES
+    far_l = far_r = span
     for _ in range(11):
-        mid_l, mid_r = 0.5 * (out_l + in_l), 0.5 * (in_r + out_r)
-        dead_l, dead_r = log_f(mid_l) < floor, log_f(mid_r) < floor
-        out_l, in_l = torch.where(dead_l, mid_l, out_l), torch.where(dead_l, in_l, mid_l)
-        out_r, in_r = torch.where(dead_r, mid_r, out_r), torch.where(dead_r, in_r, mid_r)
+        mid_l, mid_r = 0.5 * (near_l + far_l), 0.5 * (near_r + far_r)
+        dead_l = log_f(mode - torch.exp(mid_l)) < floor
+        dead_r = log_f(mode + torch.exp(mid_r)) < floor
+        far_l, near_l = torch.where(dead_l, mid_l, far_l), torch.where(dead_l, near_l, mid_l)
+        far_r, near_r = torch.where(dead_r, mid_r, far_r), torch.where(dead_r, near_r, mid_r)
+    out_l, out_r = mode - torch.exp(far_l), torch.minimum(mode + torch.exp(far_r), end)
 
     steep = torch.clamp(rho.abs(), min=1e-3)
     knee = torch.where(rho.abs() > 1e-3, b / torch.where(rho == 0, 1.0, rho), 0.5 * (out_l + out_r))
