@@ -1,0 +1,433 @@
+"""The command line as a user meets it: objects, tables, sentences, exit codes, Ctrl-C."""
+
+import importlib.util
+import json
+import math
+import os
+import pty
+import re
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import ClassVar
+
+import pytest
+import torch
+from torch import nn
+from typer.testing import CliRunner
+
+import workbench as wb
+from workbench import catalogue, estimators
+from workbench.cli import app, extras, start
+from workbench.cli.listing import GROUPS
+from workbench.cli.settings import build
+from workbench.errors import BadInput
+from workbench.problem import Card
+
+ROOT = Path(__file__).parents[1]
+KEYS = [
+    "problem", "estimator", "settings", "kind", "log_p", "log10_p", "log_err", "forwards",
+    "flops", "seconds", "seed", "info",
+]  # fmt: skip
+# SIGINT may be ignored in processes that a shell starts in the background; here it must not be.
+DRIVER = (
+    "import runpy, signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "runpy.run_module('workbench', run_name='__main__')"
+)
+
+
+def workbench(*words, code=0, **env):
+    """Run a command in this process; its stdout."""
+    runner = CliRunner(env={"COLUMNS": "100", **env})
+    result = runner.invoke(app, [str(w) for w in words])
+    assert result.exit_code == code, result.output
+    return result
+
+
+def ask(*words):
+    """The one JSON object that a command prints."""
+    result = workbench(*words, "--json")
+    assert result.stderr == ""
+    return one_object(result.stdout)
+
+
+def one_object(text):
+    assert text.count("\n") == 1 and text.endswith("\n")
+    found = json.loads(text, parse_constant=lambda c: pytest.fail(f"{c} is not JSON"))
+    assert isinstance(found, dict)
+    return found
+
+
+def refuse(*words):
+    """The one sentence that a command ends with."""
+    result = workbench(*words, code=2)
+    assert result.stdout == ""
+    assert result.stderr.count("\n") == 1 and result.stderr.startswith("workbench: ")
+    assert "Traceback" not in result.stderr and "fault of the workbench" not in result.stderr
+    return result.stderr
+
+
+class Branches(nn.Module):
+    """A model that no graph can be read from."""
+
+    def forward(self, x):
+        return x if float(x.sum()) > 0 else 2.0 * x
+
+
+@dataclass(frozen=True)
+class Nothing(wb.MonteCarlo):
+    """Settings of every type, for `--set`."""
+
+    flag: bool = False
+    limit: float | None = None
+    name: ClassVar[str] = "nothing"
+
+
+@pytest.fixture
+def unreadable(monkeypatch):
+    """A problem that moments cannot serve, under the name of a catalogue one."""
+    d = wb.Gaussian(torch.zeros(2), torch.ones(2))
+    problem = wb.Problem(d, Branches(), wb.Halfspace(torch.tensor([1.0, 0.0]), -1.0), "branches")
+    monkeypatch.setattr(catalogue, "load", lambda name: problem)
+    return problem
+
+
+def test_estimate_is_the_library_s():
+    found = ask("estimate", "A_d10_1e-12")
+    assert list(found) == KEYS
+    want = wb.Moments()(wb.load("A_d10_1e-12"))
+    assert found["log_p"] == want.log_p.detach().item()
+    assert found["log10_p"] == pytest.approx(-12.0, abs=1e-6)
+    assert found["log_err"] is None
+    assert found["settings"] == {"propagator": "covariance", "tail": "gaussian", "order": 8}
+    assert (found["problem"], found["estimator"], found["seed"]) == ("A_d10_1e-12", "moments", 0)
+    assert found["kind"] == "heuristic"
+
+
+def test_estimate_takes_budget_seed_and_settings():
+    words = ["-e", "monte_carlo", "--budget", "3e3", "--seed", 7, "--set", "batch=500"]
+    found = ask("estimate", "A_d10_1e-3", *words)
+    want = wb.MonteCarlo(batch=500)(wb.load("A_d10_1e-3"), 3000, 7)
+    assert found["log10_p"] == want.log10_p and found["forwards"] == 3000
+    assert found["settings"] == {"batch": 500} and found["seed"] == 7
+    assert found["info"]["log10_interval"] == list(want.log10_interval)
+
+
+def test_infinities_are_strings():
+    found = ask("estimate", "A_d10_1e-20", "-e", "monte_carlo", "--budget", 2000)
+    assert (found["log_p"], found["log10_p"], found["log_err"]) == ("-inf", "-inf", "inf")
+    low, high = found["info"]["log10_interval"]
+    assert low == "-inf" and high == pytest.approx(math.log10(-math.expm1(math.log(0.025) / 2000)))
+
+
+def test_seconds_alone_are_a_budget():
+    found = ask("estimate", "A_d10_1e-3", "-e", "gld", "--seconds", 0.05)
+    assert found["forwards"] > 0 and found["seconds"] >= 0.05
+    both = ask("estimate", "A_d10_1e-3", "-e", "gld", "--seconds", 60, "--budget", 100)
+    assert both["forwards"] == 100
+
+
+def test_estimate_of_a_card_on_disk(tmp_path):
+    card = wb.load("A_d10_1e-6").save(tmp_path)
+    assert ask("estimate", card)["log10_p"] == pytest.approx(-6.0, abs=1e-6)
+
+
+def test_estimate_reads_well():
+    shown = workbench("estimate", "C_digits_p1_s10", "-e", "subset", "--budget", 20_000).stdout
+    assert re.search(r"^estimate +10\^-\d\.\d+ ± 0\.\d+ digits", shown, re.MULTILINE)
+    assert re.search(r"^truth +10\^-6\.7255 ± 9e-04", shown, re.MULTILINE)
+    blind = workbench("estimate", "A_d10_1e-20", "-e", "monte_carlo", "--budget", 500).stdout
+    assert "blind" in blind and "0 to 10^-2.13" in blind
+
+
+@pytest.mark.parametrize("cls", estimators.ALL, ids=lambda c: c.name)
+def test_every_setting_has_a_type_that_set_can_parse(cls):
+    default = cls()
+    words = [f"{key}={value}" for key, value in default.settings().items()]
+    assert build(cls.name, words) == default
+
+
+def test_settings_are_parsed_by_their_type(monkeypatch):
+    monkeypatch.setattr(estimators, "ALL", (Nothing,))
+    made = build("nothing", ["batch=1e3", "flag=yes", "limit=0.25"])
+    assert made == Nothing(1000, True, 0.25) and type(made.batch) is int
+    assert build("nothing", ["flag=0", "limit=none"]) == Nothing()
+    for text in ("flag=perhaps", "limit=__import__('os')", "batch=1.5", "batch=nan", "batch"):
+        with pytest.raises(BadInput):
+            build("nothing", [text])
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["nope"], "No such command 'nope'"),
+        (["--nope"], "No such option"),
+        (["estimate"], "Missing argument 'PROBLEM'"),
+        (["estimate", "A_d10_1e-6", "--nope"], "No such option"),
+        (["estimate", "nope"], "no problem and no card is called 'nope'"),
+        (["estimate", "digit"], "did you mean C_digits"),
+        (["estimate", "A_d10_1e-6", "-e", "subsets"], "did you mean subset"),
+        (["estimate", "A_d10_1e-6", "--set", "ordre=2"], "propagator, tail, order"),
+        (["estimate", "A_d10_1e-6", "--set", "order"], "reads key=value, got 'order'"),
+        (["estimate", "A_d10_1e-6", "--set", "order=two"], "a whole number, got 'two'"),
+        (["estimate", "A_d10_1e-6", "--set", "order=99"], "must be 1 to 40, got 99"),
+        (["estimate", "A_d10_1e-6", "--budget", "lots"], "a whole number, got 'lots'"),
+        (["estimate", "A_d10_1e-6", "--budget", "0"], "at least one forward pass"),
+        (["estimate", "A_d10_1e-6", "--seconds", "-1"], "a positive number of seconds"),
+        (["estimate", "A_d10_1e-6", "--seed", "x"], "a whole number, got 'x'"),
+        (["compare", "A_d10_1e-6", "--estimators", "moments,nope"], "'nope'"),
+        (["compare", "A_d10_1e-6", "--seeds", "0"], "--seeds must be at least 1"),
+        (["compare", "A_d10_1e-6", "--plot", "/no/such/folder/x.html"], "does not exist"),
+        (["list", "cats"], "use one of estimators, problems"),
+        (["bench", "nope"], "use one of truth, propagation, latency"),
+        (["serve", "--port", "99999"], "ports are 0 to 65535"),
+    ],
+)
+def test_bad_input_is_one_sentence(words, said):
+    assert said in refuse(*words)
+    assert said in refuse(*words, "--json")
+
+
+def test_debug_shows_where():
+    result = workbench("estimate", "nope", "--debug", code=2)
+    assert "Traceback" in result.stderr and result.stderr.count("workbench: ") == 1
+
+
+def test_a_fault_is_a_sentence_too(monkeypatch):
+    def broken(*_):
+        raise KeyError("x")
+
+    monkeypatch.setattr(wb.Moments, "step", broken)
+    result = workbench("estimate", "A_d10_1e-6", code=2)
+    assert "fault of the workbench: KeyError" in result.stderr and "Traceback" not in result.stderr
+
+
+def test_list_shows_every_group():
+    everything = ask("list")
+    assert list(everything) == list(GROUPS)
+    for group in GROUPS:
+        items = ask("list", group)
+        assert list(items) == [group] and items[group] == everything[group]
+        shown = workbench("list", group).stdout
+        assert items[group] and all(i["name"] in shown and i["about"] for i in items[group])
+    assert "ESTIMATORS" in workbench("list").stdout
+
+
+def test_list_describes_estimators_and_problems():
+    found = {e["name"]: e for e in ask("list", "estimators")["estimators"]}
+    assert list(found) == [cls.name for cls in estimators.ALL]
+    moments = found["moments"]
+    assert moments["settings"][-1] == {"name": "order", "type": "int", "default": 8}
+    assert (moments["kind"], moments["grad"]) == ("heuristic", "pathwise")
+    assert moments["needs"] == {
+        "distribution": ["Moments"], "spec": ["Polyhedral"], "readable": True,
+    }  # fmt: skip
+    problems = {p["name"]: p for p in ask("list", "problems")["problems"]}
+    assert sorted(problems) == catalogue.names()
+    assert problems["A_d10_1e-6"]["truth"]["log10_p"] == pytest.approx(-6.0, abs=1e-6)
+
+
+def test_compare_has_a_row_for_each():
+    names = ",".join(cls.name for cls in estimators.ALL)
+    found = ask("compare", "A_d10_1e-3", "--budget", 2000, "--seeds", 2, "--estimators", names)
+    assert len(found["rows"]) == 2 * len(estimators.ALL)
+    assert [s["estimator"] for s in found["summary"]] == names.split(",")
+    assert found["truth"]["log10_p"] == pytest.approx(-3.0, abs=1e-6)
+    assert found["interrupted"] is False
+    shown = workbench("compare", "A_d10_1e-3", "--budget", 2000, "--seeds", 2).stdout
+    assert "truth 10^-3.00 (exact)" in shown
+    assert all(re.search(rf"^ *{name} ", shown, re.MULTILINE) for name in names.split(","))
+
+
+def test_compare_says_why_one_cannot(unreadable):
+    shown = workbench("compare", "branches", "--budget", 500).stdout
+    (line,) = [x for x in shown.splitlines() if x.startswith("moments")]
+    assert "cannot be traced" in line
+    assert "no reference value" in shown
+    summary = {s["estimator"]: s for s in ask("compare", "branches", "--budget", 500)["summary"]}
+    assert "monte_carlo" in summary["moments"]["reason"]
+    assert "reason" not in summary["monte_carlo"]
+
+
+def test_compare_plots_into_one_file(tmp_path):
+    pytest.importorskip("plotly")
+    out = tmp_path / "out.html"
+    workbench("compare", "A_d10_1e-3", "--budget", 500, "--plot", out)
+    page = out.read_text()
+    assert "Plotly.newPlot" in page and len(page) > 1_000_000  # plotly.js is inside
+    assert not re.search(r"<(script|link)[^>]*(src|href)=", page)
+
+
+def test_without_the_views_a_plot_says_what_to_install(monkeypatch, tmp_path):
+    found = importlib.util.find_spec
+    monkeypatch.setattr(
+        extras.importlib.util, "find_spec", lambda name: None if name == "plotly" else found(name)
+    )
+    said = refuse("compare", "A_d10_1e-3", "--plot", tmp_path / "out.html")
+    assert "without plotly" in said and "pip install 'catastrophe-workbench[views]'" in said
+
+
+def test_bench_lists_runs_and_prints():
+    assert [b["name"] for b in ask("bench")["benches"]] == ["truth", "propagation", "latency"]
+    found = ask("bench", "truth", "--quick")
+    assert found["bench"] == "truth" and found["quick"] is True
+    assert len(found["rows"]) == 4 * len(estimators.ALL)
+    shown = workbench("bench", "truth", "--quick").stdout
+    assert "A_d10_1e-12" in shown and "moments: 4 problems" in shown
+    assert all(len(line) <= 100 for line in shown.splitlines())
+
+
+def test_schema_is_the_card_s():
+    assert ask("schema") == Card.model_json_schema()
+    assert json.loads(workbench("schema").stdout) == Card.model_json_schema()
+
+
+def test_help_and_version():
+    assert workbench("--version").stdout.strip() == wb.__version__
+    for words in ([], ["--help"]):
+        shown = workbench(*words).stdout
+        assert all(c in shown for c in ("list", "estimate", "compare", "bench", "serve", "lab"))
+
+
+@pytest.fixture
+def fake_app(monkeypatch):
+    """A stand-in for the app, which notes how it is served."""
+    calls = []
+    app = SimpleNamespace(serve=lambda **how: calls.append(how))
+    monkeypatch.setitem(sys.modules, "workbench.views.app", app)
+    monkeypatch.setattr(start, "need_views", lambda what: None)
+    return calls
+
+
+def test_serve_starts_the_app(fake_app):
+    found = ask("serve", "--port", "0", "--no-browser")
+    assert found["url"] == f"http://localhost:{found['port']}/" and found["port"] > 0
+    assert fake_app == [{"port": found["port"], "show": False}]
+
+
+def test_serve_names_a_port_that_is_taken(fake_app):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert f"port {port} cannot be used" in refuse("serve", "--port", port)
+    assert fake_app == []
+
+
+def test_lab_opens_the_tour(monkeypatch, tmp_path):
+    started = []
+    monkeypatch.setattr(start.os, "execve", lambda *how: started.append(how))
+    monkeypatch.setattr(start, "need", lambda *how: None)
+    monkeypatch.setattr(start, "notebook_root", lambda: tmp_path)
+    found = ask("lab", "--no-browser", "--port", 8890)
+    (program, command, env) = started[0]
+    assert program == sys.executable and command == found["command"]
+    assert "--LabApp.default_url=/lab/tree/notebooks/00_tour.ipynb" in command
+    assert {"--no-browser", "--port=8890", f"--ServerApp.root_dir={tmp_path}"} <= set(command)
+    assert env["PANEL_INLINE"] == "true"
+
+
+def test_lab_without_the_notebook_says_where_it_is(monkeypatch):
+    monkeypatch.setattr(start, "need", lambda *how: None)
+    monkeypatch.setattr(start, "NOTEBOOK", Path("notebooks") / "nothing.ipynb")
+    assert "clone the repository and run `make lab`" in refuse("lab")
+
+
+def test_an_interrupt_prints_the_best_so_far(monkeypatch):
+    whole = wb.MonteCarlo.step
+
+    def step(self, problem, state):
+        if state.steps == 3:
+            raise KeyboardInterrupt
+        return whole(self, problem, state)
+
+    monkeypatch.setattr(wb.MonteCarlo, "step", step)
+    words = ("estimate", "A_d10_1e-3", "-e", "monte_carlo", "--set", "batch=1000", "--seed", 1)
+    found = one_object(workbench(*words, "--json", code=130).stdout)
+    want = wb.MonteCarlo(batch=1000)(wb.load("A_d10_1e-3"), 3000, 1)
+    assert found["log10_p"] == want.log10_p and found["forwards"] == 3000
+    assert found["info"]["interrupted"] is True
+    shown = workbench(*words, code=130)
+    assert "3,000 forward passes" in shown.stdout and "best estimate so far" in shown.stderr
+    compared = workbench("compare", "A_d10_1e-3", "--json", code=130)
+    rows = one_object(compared.stdout)["rows"]
+    assert [r["estimator"] for r in rows] == ["moments", "monte_carlo"]
+    assert rows[-1]["interrupted"] is True
+
+
+def test_an_interrupt_before_the_first_step_says_so(monkeypatch):
+    def step(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(wb.Moments, "step", step)
+    result = workbench("estimate", "A_d10_1e-3", "--json", code=130)
+    assert result.stdout == "" and "no estimate yet" in result.stderr
+
+
+def process(*words, **how):
+    env = {**os.environ, "OMP_NUM_THREADS": "1", "TERM": "xterm", "COLUMNS": "100"}
+    command = [sys.executable, "-c", DRIVER, *words]
+    return subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True, **how)
+
+
+def test_a_process_prints_its_object_and_nothing_else():
+    """Longer than a second, so that a bar would show if stderr were a terminal."""
+    words = ("estimate", "A_d10_1e-3", "-e", "monte_carlo", "--seconds", "1.5", "--json")
+    with process(*words, stderr=subprocess.PIPE) as running:
+        out, err = running.communicate(timeout=120)
+    assert running.returncode == 0 and err == ""
+    assert list(one_object(out)) == KEYS
+
+
+def test_a_process_that_is_refused_ends_with_2():
+    with process("estimate", "nope", "--json", stderr=subprocess.PIPE) as running:
+        out, err = running.communicate(timeout=120)
+    assert running.returncode == 2 and out == ""
+    assert err.count("\n") == 1 and "Traceback" not in err
+
+
+def test_ctrl_c_ends_a_real_process_with_its_best_estimate():
+    """On a terminal; the bar that counts forwards tells when it is well under way."""
+    ours, theirs = pty.openpty()
+    words = ("estimate", "A_d10_1e-3", "-e", "monte_carlo", "--seconds", "3000", "--json")
+    with process(*words, stderr=theirs) as running:
+        os.close(theirs)
+        seen = read_until(ours, b"forwards", 120.0)
+        running.send_signal(signal.SIGINT)
+        out = read_all(running.stdout, ours)
+    assert b"monte_carlo" in seen
+    assert running.returncode == 130
+    found = one_object(out)
+    assert found["info"]["interrupted"] is True and found["forwards"] > 0
+    assert found["log10_p"] == pytest.approx(-3.0, abs=0.5)
+
+
+def read_until(terminal, wanted, patience):
+    seen, end = b"", time.monotonic() + patience
+    while wanted not in seen:
+        ready, _, _ = select.select([terminal], [], [], max(0.0, end - time.monotonic()))
+        assert ready, f"no {wanted!r} within {patience} s, only {seen[-500:]!r}"
+        seen += os.read(terminal, 4096)
+    return seen
+
+
+def read_all(pipe, terminal):
+    """What a process says on its stdout, while its terminal is kept drained."""
+    out, open_ends = "", {pipe, terminal}
+    while pipe in open_ends:
+        for end in select.select(list(open_ends), [], [], 60.0)[0]:
+            if end is pipe:
+                text = pipe.read()
+                out += text
+                open_ends.discard(pipe)
+            else:
+                try:
+                    os.read(terminal, 4096)
+                except OSError:  # the other side is closed
+                    open_ends.discard(terminal)
+    os.close(terminal)
+    return out

@@ -1,0 +1,22 @@
+"""Measurements of the workbench itself, run as `workbench bench NAME`."""
+
+from workbench.bench.base import Bench, Column
+from workbench.bench.latency import LATENCY
+from workbench.bench.propagation import PROPAGATION
+from workbench.bench.truth import TRUTH
+from workbench.errors import BadInput
+
+ALL: tuple[Bench, ...] = (TRUTH, PROPAGATION, LATENCY)
+"""Every bench, as `workbench bench` offers them."""
+
+
+def find(name: str) -> Bench:
+    """The bench of that name. Raises `BadInput` with the known names."""
+    for bench in ALL:
+        if bench.name == name:
+            return bench
+    known = ", ".join(bench.name for bench in ALL)
+    raise BadInput(f"no bench is called {name!r}: use one of {known}")
+
+
+__all__ = ["ALL", "Bench", "Column", "find"]

@@ -1,0 +1,53 @@
+"""What a bench is: rows of measurements, and how its columns read."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+Row: TypeAlias = dict[str, Any]
+"""One measurement: plain numbers and strings; what was not measured is None or absent."""
+
+Report: TypeAlias = Callable[[float, str], None]
+"""Told the share of the work that is done, in [0, 1], and what is under way."""
+
+Form: TypeAlias = Literal["text", "power", "digits", "error", "count", "seconds", "ms", "small"]
+"""How a table prints a column: text; log10 P as 10^-8.97; a standard error in digits; a signed
+error in digits; a whole number; seconds; milliseconds; a number to two significant digits."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a bench's table.
+
+    Args:
+        key: of the row.
+        title: above the column.
+        form: how values are printed.
+        error: key of the standard error, where the value's digits should follow from it.
+    """
+
+    key: str
+    title: str
+    form: Form = "text"
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A measurement that can be run by name.
+
+    Args:
+        name: on the command line.
+        about: one sentence.
+        columns: of the table.
+        run: `run(quick, report)` yields rows as they are measured.
+        conclude: sentences to read under the table.
+        sections: keys whose change starts a new section of the table.
+    """
+
+    name: str
+    about: str
+    columns: tuple[Column, ...]
+    run: Callable[[bool, Report], Iterator[Row]]
+    conclude: Callable[[list[Row]], Iterable[str]]
+    sections: tuple[str, ...] = ()

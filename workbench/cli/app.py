@@ -1,0 +1,54 @@
+"""The commands and their names."""
+
+from typing import Annotated
+
+import typer
+
+from workbench.cli.bench import bench
+from workbench.cli.compare import compare
+from workbench.cli.estimate import estimate
+from workbench.cli.frame import Commands
+from workbench.cli.listing import listing, schema
+from workbench.cli.start import lab, serve
+
+app = typer.Typer(
+    name="workbench",
+    cls=Commands,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from workbench import __version__
+
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def _start(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print and exit.")
+    ] = False,
+) -> None:
+    """How likely is a catastrophe C(x, M(x)) for x ~ D, from the weights of M."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+app.command("list")(listing)
+app.command()(estimate)
+app.command()(compare)
+app.command()(bench)
+app.command()(serve)
+app.command()(lab)
+app.command()(schema)
+
+
+def main() -> None:
+    """Entry point of `workbench`."""
+    app()

@@ -1,0 +1,145 @@
+"""`workbench estimate`."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from workbench.cli import numbers, settings
+from workbench.cli.frame import INTERRUPTED, AsJson, Debug, warn
+from workbench.cli.plain import print_json
+from workbench.cli.progress import Bar
+from workbench.cli.tables import grid, say
+
+if TYPE_CHECKING:
+    from workbench.estimators import Estimate
+    from workbench.experiments import Attempt
+
+ProblemName = Annotated[
+    str, typer.Argument(metavar="PROBLEM", help="A catalogue name, or the path of a card.")
+]
+Forwards = Annotated[
+    int | None,
+    typer.Option(
+        "--budget",
+        metavar="FORWARDS",
+        parser=settings.whole,
+        help="Forward passes of M; 100,000 unless --seconds is given.",
+    ),
+]
+Seconds = Annotated[
+    float | None,
+    typer.Option("--seconds", metavar="S", parser=settings.real, help="Seconds of wall clock."),
+]
+Seed = Annotated[
+    int, typer.Option("--seed", metavar="K", parser=settings.whole, help="Of all random numbers.")
+]
+
+
+def estimate(
+    problem: ProblemName,
+    estimator: Annotated[
+        str, typer.Option("--estimator", "-e", metavar="NAME", help="`list estimators` names them.")
+    ] = "moments",
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="A setting of the estimator; repeatable."),
+    ] = None,
+    budget: Forwards = None,
+    seconds: Seconds = None,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Estimate log P of one problem with one estimator.
+
+    Ctrl-C prints the best estimate so far and exits with 130.
+    """
+    from workbench import catalogue
+    from workbench.experiments import Attempt
+
+    method = settings.build(estimator, assignments or [])
+    attempt = Attempt(catalogue.load(problem), method, settings.budget_of(budget, seconds), seed)
+    interrupted, label = False, f"{attempt.problem.name}: {method.name}"
+    with Bar(label) as bar:
+        try:
+            attempt.run(
+                lambda share: bar.update(share, f"{label}, {attempt.state.forwards:,} forwards")
+            )
+        except KeyboardInterrupt:
+            interrupted = True
+    if interrupted and not attempt.started:
+        warn("stopped before the first step was done: there is no estimate yet.")
+        raise typer.Exit(INTERRUPTED)
+    found = attempt.estimate()
+    if as_json:
+        print_json(_record(attempt, found, interrupted))
+    else:
+        say(grid(_lines(attempt, found)))
+    if interrupted:
+        warn("stopped early; this is the best estimate so far.")
+        raise typer.Exit(INTERRUPTED)
+
+
+def _record(attempt: "Attempt", found: "Estimate", interrupted: bool) -> dict[str, Any]:
+    info = dict(found.info)
+    if found.log10_interval is not None:
+        info["log10_interval"] = found.log10_interval
+    if interrupted:
+        info["interrupted"] = True
+    return {
+        "problem": attempt.problem.name,
+        "estimator": attempt.estimator.name,
+        "settings": attempt.estimator.settings(),
+        "kind": found.kind,
+        "log_p": float(found.log_p.detach()),
+        "log10_p": found.log10_p,
+        "log_err": found.log_err,
+        "forwards": found.cost.forwards,
+        "flops": found.cost.flops,
+        "seconds": found.cost.seconds,
+        "seed": attempt.seed,
+        "info": info,
+    }
+
+
+def _lines(attempt: "Attempt", found: "Estimate") -> list[tuple[str, str]]:
+    """What a reader wants to know, a line each."""
+    from workbench.experiments import error_in_digits
+
+    truth, error = attempt.problem.truth, found.log10_err
+    value = numbers.power(found.log10_p, error)
+    if error is not None and error < float("inf"):
+        value += f" ± {numbers.digits(error)} digits"
+    elif error is None:
+        value += "   (no error bar)"
+    lines = [
+        (attempt.problem.name, f"{attempt.estimator.name}, {found.kind}"),
+        ("estimate", value),
+    ]
+    interval = found.log10_interval
+    if interval is not None:
+        low, high = (numbers.power(end, error) for end in interval)
+        lines.append(("95% interval", f"{low} to {high}"))
+    if truth is not None:
+        lines.append(("truth", truth_text(truth.log10_p, truth.se_log10)))
+        off = error_in_digits(found.log10_p, truth.log10_p)
+        lines.append(("error", error_text(off, error)))
+    lines.append(("cost", cost_text(found.cost.forwards, found.cost.seconds)))
+    return lines
+
+
+def truth_text(log10_p: float, se: float) -> str:
+    """A reference value with its own error."""
+    return f"{numbers.power(log10_p, se)} " + (f"± {numbers.digits(se)}" if se else "(exact)")
+
+
+def error_text(off: float, claimed: float | None) -> str:
+    """An error in digits, in words where there is no number."""
+    text = numbers.signed(off, claimed)
+    return "blind: it saw no event" if text == "blind" else f"{text} digits"
+
+
+def cost_text(forwards: int, seconds: float) -> str:
+    """Forward passes and seconds."""
+    passes = "forward pass" if forwards == 1 else "forward passes"
+    return f"{numbers.count(forwards)} {passes}, {numbers.seconds(seconds)} s"

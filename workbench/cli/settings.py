@@ -1,0 +1,129 @@
+"""Settings and budgets as they are typed on the command line."""
+
+import dataclasses
+import difflib
+import math
+import types
+import typing
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from workbench.errors import BadInput
+
+if TYPE_CHECKING:
+    from workbench.estimators import Estimator
+    from workbench.iteration import Budget
+
+_TRUE, _FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
+
+
+def fields_of(cls: type) -> dict[str, tuple[Any, Any]]:
+    """Type and default of every setting of a dataclass, by name."""
+    hints = typing.get_type_hints(cls)
+    return {f.name: (hints[f.name], f.default) for f in dataclasses.fields(cls)}
+
+
+def type_name(kind: Any) -> str:
+    """A type as a user reads it.
+
+    >>> type_name(int), type_name(float | None)
+    ('int', 'float or none')
+    """
+    if isinstance(kind, types.UnionType):
+        return " or ".join(type_name(k) for k in typing.get_args(kind))
+    if kind is types.NoneType:
+        return "none"
+    return getattr(kind, "__name__", str(kind))
+
+
+def build(name: str, assignments: Sequence[str]) -> "Estimator":
+    """The estimator of that name with settings from `key=value` texts.
+
+    Raises:
+        BadInput: on an unknown name or key, a value of another type, or one that is out of range.
+    """
+    cls = estimator_class(name)
+    fields = fields_of(cls)
+    values: dict[str, Any] = {}
+    for text in assignments:
+        key, equals, value = text.partition("=")
+        key = key.strip()
+        if not equals:
+            raise BadInput(f"a setting reads key=value, got {text!r}")
+        if key not in fields:
+            known = ", ".join(fields) or "it has none"
+            raise BadInput(f"{cls.name} has no setting {key!r}: its settings are {known}")
+        values[key] = parse(f"{cls.name}: {key}", value.strip(), fields[key][0])
+    return cls(**values)
+
+
+def parse(what: str, text: str, kind: Any) -> Any:
+    """A value of the given type; texts are parsed, never evaluated.
+
+    >>> parse("particles", "1e3", int), parse("exact", "yes", bool), parse("x", "none", int | None)
+    (1000, True, None)
+    """
+    if isinstance(kind, types.UnionType):
+        parts = typing.get_args(kind)
+        if types.NoneType in parts and text.lower() == "none":
+            return None
+        kind = next(k for k in parts if k is not types.NoneType)
+    if kind is str:
+        return text
+    if kind is bool:
+        if text.lower() in _TRUE + _FALSE:
+            return text.lower() in _TRUE
+        raise BadInput(f"{what} must be true or false, got {text!r}")
+    if kind in (int, float):
+        number = _number(text)
+        if number is None or (kind is int and not number.is_integer()):
+            want = "a whole number" if kind is int else "a number"
+            raise BadInput(f"{what} must be {want}, got {text!r}")
+        return int(number) if kind is int else number
+    raise BadInput(f"{what} is a {type_name(kind)}, which cannot be given on the command line")
+
+
+def whole(text: str) -> int:
+    """An option that is a whole number; 1e5 is one."""
+    return _option(text, int)
+
+
+def real(text: str) -> float:
+    """An option that is a number."""
+    return _option(text, float)
+
+
+def _option(text: str, kind: type) -> Any:
+    try:
+        return parse("it", str(text), kind)
+    except BadInput as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def _number(text: str) -> float | None:
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def estimator_class(name: str) -> "type[Estimator]":
+    """The estimator of that name. Raises `BadInput` with the known names."""
+    from workbench.estimators import ALL
+
+    known = {cls.name: cls for cls in ALL}
+    if name in known:
+        return known[name]
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {near[0]}" if near else f"use one of {', '.join(known)}"
+    raise BadInput(f"no estimator is called {name!r}: {hint}")
+
+
+def budget_of(forwards: int | None, seconds: float | None) -> "Budget":
+    """A budget of forward passes, of seconds, or of both; 100,000 forward passes by default."""
+    from workbench.iteration import Budget
+
+    return Budget() if forwards is None and seconds is None else Budget(forwards, seconds)
