@@ -89,7 +89,7 @@ class Subset(Estimator):
         return self._climb(problem, state, threshold, alive)
 
     def _first_level(self, problem: Problem, state: Levels) -> Levels:
-        n = int(min(self.particles, max(_MIN_PARTICLES, state.left // _LEVELS_IN_MIND)))
+        n = int(min(self.particles, max(_MIN_PARTICLES, state.left / _LEVELS_IN_MIND)))
         n = int(min(state.margin.numel() or n, state.left))
         d = problem.distribution
         assert isinstance(d, Reparameterised)
@@ -157,11 +157,12 @@ class Subset(Estimator):
             "log10_p_repeats": [p / math.log(10.0) for p in state.repeats],
         }
         if not state.repeats:
-            # Nothing finished: how far the first climb came is no estimate of P, only above it.
-            share = float((state.margin > 0).double().mean()) if state.level else 0.0
-            log_p = state.log_p + math.log(share) if share else -math.inf
-            info["unfinished"] = f"log P(margin > {state.threshold:.3g}) = {state.log_p:.3g}"
-            return Estimate(_scalar(log_p), math.inf, self.kind, cost, (-math.inf, 0.0), info)
+            # How far the first climb came is no estimate of P: as good as no hit seen.
+            info["unfinished"] = (
+                f"the budget ended at the level margin > {state.threshold:.3g}, of probability "
+                f"10^{state.log_p / math.log(10.0):.3g}"
+            )
+            return Estimate(_scalar(-math.inf), math.inf, self.kind, cost, (-math.inf, 0.0), info)
         log_p, log_err = _log_mean(state.repeats)
         interval = (-math.inf, 0.0)
         if math.isfinite(log_err):

@@ -115,6 +115,24 @@ def log_cdf(x: Tensor) -> Tensor:
     return _LogCdf.apply(x)  # type: ignore[return-value]
 
 
+def log_cdf_inverse(log_p: Tensor) -> Tensor:
+    """x with log Phi(x) = log_p <= 0, by Newton's method; no gradient. 0 gives inf, -inf -inf.
+
+    >>> round(float(log_cdf_inverse(torch.tensor(-804.608442, dtype=torch.float64))), 6)
+    -40.0
+    """
+    inside = torch.isfinite(log_p) & (log_p < 0)
+    p = torch.where(inside, log_p.detach(), -1.0)
+    # A start below the root: log Phi is concave and rising, so that Newton climbs to it.
+    x = torch.where(p > -1.0, -1.0, -torch.sqrt(torch.clamp(-2.0 * p, min=1.0)) - 1.0)
+    for _ in range(60):
+        step = (p - log_cdf_value(x)) / hazard_value(x)
+        x = x + step
+        if bool((step.abs() <= 1e-14 * (1.0 + x.abs())).all()):
+            break
+    return torch.where(inside, x, torch.where(log_p < 0, -math.inf, math.inf))
+
+
 def hazard(x: Tensor) -> Tensor:
     """phi(x) / Phi(x) = d log Phi / dx; ~ |x| in the lower tail."""
     return _Hazard.apply(x)  # type: ignore[return-value]
