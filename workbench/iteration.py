@@ -65,10 +65,15 @@ class Budget:
     def __post_init__(self) -> None:
         if self.forwards is None and self.seconds is None:
             raise BadInput("a budget needs forwards, seconds or both; got neither")
-        if self.forwards is not None and self.forwards < 1:
-            raise BadInput(f"a budget needs at least one forward pass, got {self.forwards}")
-        if self.seconds is not None and not self.seconds > 0:
-            raise BadInput(f"a budget needs a positive number of seconds, got {self.seconds}")
+        if isinstance(self.forwards, float) and self.forwards.is_integer():
+            object.__setattr__(self, "forwards", int(self.forwards))
+        n, s = self.forwards, self.seconds
+        if n is not None and (not isinstance(n, int) or isinstance(n, bool)):
+            raise BadInput(f"a budget needs a whole number of forward passes, got {n!r}")
+        if n is not None and n < 1:
+            raise BadInput(f"a budget needs at least one forward pass, got {n}")
+        if s is not None and not (isinstance(s, int | float) and s > 0):
+            raise BadInput(f"a budget needs a positive number of seconds, got {s!r}")
 
     def fraction(self, forwards: int, seconds: float) -> float:
         """Share of the budget that is spent, at least 1 when it is used up."""
@@ -130,7 +135,7 @@ def pack(state: State) -> bytes:
     for f in fields(state):
         value = getattr(state, f.name)
         if isinstance(value, Tensor):
-            tensors[f.name] = value.detach().contiguous()
+            tensors[f.name] = value.detach().clone().contiguous()  # safetensors wants no views
         else:
             rest[f.name] = value.save() if isinstance(value, Rng) else value
     return safetensors_save(tensors, metadata={"state": json.dumps(rest)})

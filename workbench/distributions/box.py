@@ -36,6 +36,11 @@ class Box(Reparameterised, Density, Moments, BoxSupport, Distribution):
     def __post_init__(self) -> None:
         check_vector("the low corner of a box", self.low)
         check_vector("the high corner of a box", self.high, self.low.numel())
+        if self.low.dtype != self.high.dtype:
+            raise BadInput(
+                f"the corners of a box must share a dtype, got {self.low.dtype} and "
+                f"{self.high.dtype}"
+            )
         if not bool((self.high > self.low).all()):
             raise BadInput("the high corner of a box must exceed the low one in every coordinate")
 

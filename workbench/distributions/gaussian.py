@@ -42,6 +42,11 @@ class Gaussian(Reparameterised, Density, Moments, Distribution):
     def __post_init__(self) -> None:
         check_vector("the mean of a gaussian", self.mean)
         d = self.dim
+        if self.scale.dtype != self.mean.dtype:
+            raise BadInput(
+                f"mean and scale of a gaussian must share a dtype, got {self.mean.dtype} and "
+                f"{self.scale.dtype}"
+            )
         if self.scale.ndim == 1:
             check_vector("the scale of a gaussian", self.scale, d)
             diagonal = self.scale

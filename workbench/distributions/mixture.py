@@ -44,6 +44,9 @@ class Mixture(Reparameterised, Density, Moments, Distribution):
         dims = {c.dim for c in self.components}
         if len(dims) != 1:
             raise BadInput(f"the components of a mixture differ in dimension: {sorted(dims)}")
+        kinds = {str(c.dtype) for c in self.components}
+        if len(kinds) != 1:
+            raise BadInput(f"the components of a mixture differ in dtype: {sorted(kinds)}")
 
     @property
     def dim(self) -> int:

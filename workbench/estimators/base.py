@@ -147,9 +147,14 @@ class Estimator(ABC):
             NotConverged: where a step ends in NaN.
         """
         self.check(problem)
-        budget = budget if isinstance(budget, Budget) else Budget(budget or 100_000)
+        if not isinstance(budget, Budget):
+            budget = Budget() if budget is None else Budget(budget)
         state = self.init(problem, as_rng(rng))
-        state, seconds = run(self, problem, state, budget, progress)
+        try:
+            state, seconds = run(self, problem, state, budget, progress)
+        except Unsupported as error:  # found out only on the way, such as a spec within a spec
+            others = [name for name in _that_serve(problem) if name != self.name]
+            raise error.with_alternatives(others) from None
         return self.report(problem, state, seconds)
 
     @final
@@ -182,8 +187,8 @@ def _that_serve(problem: Problem) -> list[str]:
     return names
 
 
-def check_positive(name: str, **settings: float) -> None:
-    """Raises `BadInput` for a setting that is not positive."""
+def check_positive(name: str, **settings: int) -> None:
+    """Raises `BadInput` for a setting that is no whole number above 0."""
     for key, value in settings.items():
-        if not value > 0:
-            raise BadInput(f"{name}: {key} must be positive, got {value}")
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            raise BadInput(f"{name}: {key} must be a positive whole number, got {value!r}")

@@ -7,6 +7,7 @@ from typing import ClassVar
 import torch
 
 from workbench.distributions import Sampleable
+from workbench.errors import NotConverged
 from workbench.estimators.base import Estimate, Estimator, Needs, check_positive
 from workbench.iteration import State
 from workbench.math.cost import Cost
@@ -57,6 +58,8 @@ class GLD(Estimator):
         total = state.forwards + n
         gap = float(s.mean()) - state.mean
         squares = float((s - s.mean()).square().sum())
+        if not math.isfinite(squares + gap * gap):
+            raise NotConverged("gld: the margins are too large for their variance to be a number")
         return replace(
             state,
             forwards=total,

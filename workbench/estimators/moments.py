@@ -100,7 +100,7 @@ class Moments(Estimator):
             terms.append(piece.log_weight + log_union(beta, law.corr, event.clauses))
             laws.append((law.mean.detach(), law.std.detach(), beta.detach()))
             flops += spent
-        log_p = log_sum(torch.stack(terms))
+        log_p = torch.clamp(log_sum(torch.stack(terms)), max=0.0)  # rounding may pass 1
         top = int(torch.argmax(torch.stack(terms).detach()))
         mean, std, beta = laws[top]
         return replace(

@@ -202,12 +202,12 @@ def parse(data: bytes, source: str) -> cards.Card:
     if not isinstance(raw, dict) or raw.get("format") != cards.FORMAT:
         raise BadInput(f'{source} is no problem card: it lacks "format": "{cards.FORMAT}"')
     version = raw.get("version")
-    if isinstance(version, int) and version > cards.VERSION:
+    if type(version) is int and version > cards.VERSION:
         raise BadInput(
             f"{source} has card version {version}, this workbench reads up to {cards.VERSION}: "
             "upgrade the workbench"
         )
-    if version != cards.VERSION:
+    if type(version) is not int or version != cards.VERSION:
         raise BadInput(f"{source} has card version {version!r}, expected {cards.VERSION}")
     try:
         card = cards.Card.model_validate_json(data)
@@ -251,6 +251,8 @@ class _Reader:
         value = self.tensors[key]
         if value.dtype not in (torch.float32, torch.float64):
             raise BadInput(f"tensor {key!r} must be float32 or float64, got {value.dtype}")
+        if value.numel() == 0:
+            raise BadInput(f"tensor {key!r} is empty, of shape {tuple(value.shape)}")
         check_finite(f"tensor {key!r}", value)
         return value.to(self.dtype)
 

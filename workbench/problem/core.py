@@ -64,6 +64,17 @@ class Problem:
 
     def __post_init__(self) -> None:
         self.spec.check(self.outputs)
+        d, dtype = self.distribution.dim, self.distribution.dtype
+        x = torch.zeros(2, d, dtype=dtype)
+        try:
+            with torch.no_grad():
+                s = self.spec.margin(x, self.model(x))
+        except Exception as error:  # any failure of the user's own margin
+            raise BadInput(
+                f"the margin of the spec {self.spec.name!r} fails on two inputs "
+                f"({_first_line(error)}); D is in {dtype}, and M and C must be too"
+            ) from error
+        _check_margin(s, 2)
 
     @cached_property
     def outputs(self) -> int:
@@ -73,9 +84,8 @@ class Problem:
             with torch.no_grad():
                 y = self.model(torch.zeros(2, d, dtype=dtype))
         except Exception as error:  # any failure of the user's own forward
-            reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
             raise BadInput(
-                f"the model fails on a batch of {d} numbers of {dtype} ({reason}); "
+                f"the model fails on a batch of {d} numbers of {dtype} ({_first_line(error)}); "
                 "its input width and dtype must be those of the distribution"
             ) from error
         if not isinstance(y, Tensor) or y.ndim != 2 or y.shape[0] != 2:
@@ -88,7 +98,22 @@ class Problem:
         """M as known operations. Raises `Unsupported` where it holds another."""
         graph = graphs.read(self.model)
         graph.widths(self.distribution.dim)
+        self._check_reading(graph)
         return graph
+
+    @torch.no_grad()
+    def _check_reading(self, graph: Graph) -> None:
+        """In-place steps, hooks and the like escape a reader of code, but not a trial."""
+        d, dtype = self.distribution.dim, self.distribution.dtype
+        trial = torch.Generator().manual_seed(0)
+        x = torch.randn(16, d, generator=trial, dtype=torch.float64).to(dtype)
+        read = graphs.activations_of(graph, x)[-1]
+        tolerance = 1e3 * torch.finfo(dtype).eps * max(1.0, float(read.abs().max()))
+        if not torch.allclose(self.model(x.clone()), read, tolerance, tolerance, equal_nan=True):
+            raise Unsupported(
+                f"{type(self.model).__name__} computes something else than the operations in it",
+                "a model without hooks and without in-place steps on values still in use is needed",
+            )
 
     @cached_property
     def flops_per_forward(self) -> float:
@@ -103,6 +128,7 @@ class Problem:
     def margin(self, x: Tensor) -> Tensor:
         """s(x, M(x)) for a batch `(batch, d)`; C holds where it is positive. NaN is an error."""
         s = self.spec.margin(x, self.model(x))
+        _check_margin(s, len(x))
         if bool(torch.isnan(s).any()):
             bad = int(torch.isnan(s).sum())
             raise NotConverged(
@@ -157,3 +183,15 @@ class Problem:
             f"Problem({self.name}: {self.distribution.name} in R^{self.distribution.dim}, "
             f"{type(self.model).__name__} to R^{self.outputs}, {self.spec.name}{known})"
         )
+
+
+def _check_margin(s: Tensor, n: int) -> None:
+    """One number an input, or a hit would be counted that no input stands for."""
+    if not isinstance(s, Tensor) or s.shape != (n,):
+        got = tuple(s.shape) if isinstance(s, Tensor) else type(s).__name__
+        raise BadInput(f"the margin of {n} inputs must have shape ({n},), got {got}")
+
+
+def _first_line(error: Exception) -> str:
+    text = str(error).strip()
+    return text.splitlines()[0] if text else repr(error)

@@ -26,8 +26,11 @@ class _Covariances(Carrier):
         self.blocks: dict[tuple[int, int], Tensor] = {(0, 0): piece.cov}
 
     def _block(self, i: int, j: int) -> Tensor:
-        """Cov(value i, value j), `(n_i, n_j)`, or `(n,)` where i = j and it is diagonal."""
-        return self.blocks[i, j] if j <= i else self.blocks[j, i].T
+        """Cov(value i, value j), `(n_i, n_j)`, or `(n,)` where it is diagonal."""
+        if j <= i:
+            return self.blocks[i, j]
+        block = self.blocks[j, i]
+        return block if block.ndim == 1 else block.T
 
     def affine(self, i: int, inputs: tuple[int, ...], what: Affine, live: set[int]) -> None:
         pairs = list(zip(what.maps, inputs, strict=True))
@@ -55,6 +58,7 @@ class _Covariances(Carrier):
         var = block if block.ndim == 1 else torch.diagonal(block)
         sd = safe_std(var)
         self.means[i], own = what.row.moments(mean, sd)
+        own = torch.where(var > 0, own, 0.0)  # what is constant stays so, exactly
         b = what.row.coefficients(mean, sd, self.order)
         # Stein: Cov(f(X), W) = E[f'(X)] Cov(X, W) for W jointly Gaussian with X.
         slope = b[0] / sd
@@ -119,8 +123,8 @@ class Covariance(Propagator):
     name: ClassVar[str] = "covariance"
 
     def __post_init__(self) -> None:
-        if not 1 <= self.order <= 40:
-            raise BadInput(f"the order of the Hermite series must be 1 to 40, got {self.order}")
+        if not isinstance(self.order, int) or not 1 <= self.order <= 40:
+            raise BadInput(f"the order of the Hermite series must be 1 to 40, got {self.order!r}")
 
     def start(self, piece: Piece) -> Carrier:
         return _Covariances(piece, self.order)

@@ -27,7 +27,8 @@ class _Variances(Carrier):
 
     def pointwise(self, i: int, source: int, what: Pointwise, live: set[int]) -> None:
         mean, var = self.values[source]
-        self.values[i] = what.row.moments(mean, safe_std(var))
+        out, spread = what.row.moments(mean, safe_std(var))
+        self.values[i] = out, torch.where(var > 0, spread, 0.0)  # what is constant stays so
         self.flops += 20.0 * mean.numel()
 
     def forget(self, live: set[int]) -> None:

@@ -6,7 +6,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from workbench.errors import BadInput
-from workbench.math.checks import check_finite, check_vector
+from workbench.math.checks import check_vector
 from workbench.specs.base import Halfspaces, Polyhedral
 from workbench.specs.boolean import Or
 from workbench.specs.halfspace import Halfspace
@@ -30,7 +30,7 @@ class Polytope(Polyhedral):
             raise BadInput(
                 f"the normals of a polytope need shape (r, k), got {tuple(self.a.shape)}"
             )
-        check_finite("the normals of a polytope", self.a)
+        check_vector("the normals of a polytope", self.a.flatten())
         check_vector("the offsets of a polytope", self.b, len(self.a))
 
     def margin(self, x: Tensor, y: Tensor) -> Tensor:

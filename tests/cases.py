@@ -1,0 +1,95 @@
+"""One row an estimator: what the contract tests of `test_estimators.py` and `test_resume.py` run.
+
+A new estimator is its file, its place in `workbench.estimators.ALL`, and a row here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from scipy.stats import binom
+
+import workbench as wb
+from workbench.estimators import ALL
+from workbench.estimators.TEMPLATE import Stratified
+
+FALSE_ALARM = 1e-6
+"""Chance that a right estimator fails one of the statistical tests below."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """How an estimator is held to an exact truth.
+
+    Args:
+        name: the estimator's name.
+        problem: a catalogue problem whose truth is exact.
+        budget: forward passes an estimate.
+        settings: variants, each run through every test.
+        within: the largest error of log10 P allowed, for estimators without an interval.
+        coverage: the share of 95% intervals that must hold the truth; tested over `repeats` seeds
+            with a false-alarm rate below `FALSE_ALARM` at exactly this coverage.
+        sampled: whether the answer depends on the seed.
+    """
+
+    name: str
+    problem: str
+    budget: int
+    settings: tuple[Mapping[str, Any], ...] = ({},)
+    within: float | None = None
+    coverage: float | None = None
+    repeats: int = 60
+    sampled: bool = True
+
+
+ROWS = (
+    Row(
+        "moments",
+        "A_d10_1e-20",
+        budget=1,
+        settings=({}, {"propagator": "mean"}, {"order": 1}),
+        within=1e-9,  # rounding alone: M is linear and D Gaussian
+        sampled=False,
+    ),
+    Row("monte_carlo", "A_d10_1e-3", budget=20_000, settings=({}, {"batch": 999}), coverage=0.95),
+    Row(
+        "subset",
+        "A_d10_1e-6",
+        budget=20_000,
+        settings=({}, {"particles": 400, "keep": 0.2}),
+        coverage=0.90,  # a Student interval from a few repeats of a skewed P-hat
+    ),
+    Row(
+        "gld",
+        "A_d10_1e-3",
+        budget=20_000,
+        settings=({}, {"batch": 777}),
+        within=0.13,  # beta = -3.09 is known to sqrt((1 + beta^2/2) / n) = 0.017, times the
+        # hazard 3.37 is 0.025 digits; 0.13 is 5.2 of those, a chance of 2e-7
+    ),
+    Row(
+        "stratified",
+        "A_d10_1e-3",
+        budget=20_000,
+        settings=({}, {"axis": 9, "batch": 333}),
+        coverage=0.95,
+    ),
+)
+
+ESTIMATORS = {cls.name: cls for cls in (*ALL, Stratified)}
+
+
+def variants() -> list[tuple[str, Row, wb.Estimator]]:
+    """Every row with every variant of its settings, and a name for each."""
+    found = []
+    for row in ROWS:
+        for chosen in row.settings:
+            told = ",".join(f"{k}={v}" for k, v in chosen.items())
+            label = f"{row.name}[{told}]" if told else row.name
+            found.append((label, row, ESTIMATORS[row.name](**chosen)))
+    return found
+
+
+def at_least(repeats: int, coverage: float) -> int:
+    """The largest k with P(Binomial(repeats, coverage) < k) below `FALSE_ALARM`."""
+    return int(binom.ppf(FALSE_ALARM, repeats, coverage))

@@ -1,0 +1,297 @@
+"""The contract of an estimator, held by every one in `ALL` and by the template."""
+
+import dataclasses
+import json
+import math
+
+import cases
+import pytest
+import torch
+from torch import nn
+
+import workbench as wb
+from workbench.estimators import ALL
+from workbench.iteration import State, steps
+
+VARIANTS = cases.variants()
+
+
+def params(*held):
+    """Parameters of the variants whose row is held in one of these ways."""
+    chosen = [v for v in VARIANTS if any(getattr(v[1], h) is not None for h in held)]
+    return pytest.mark.parametrize(
+        "row, estimator", [pytest.param(row, e, id=label) for label, row, e in chosen]
+    )
+
+
+each_variant = params("within", "coverage")
+each_estimator = pytest.mark.parametrize("cls", [*ALL, cases.Stratified], ids=lambda cls: cls.name)
+BUDGETS = (1, 2, 7, 199, 201, 1000, 12_345)
+
+
+def gaussian(d: int, dtype: torch.dtype = torch.float64) -> wb.Gaussian:
+    return wb.Gaussian(torch.zeros(d, dtype=dtype), torch.ones(d, dtype=dtype))
+
+
+def half(b: float, dtype: torch.dtype = torch.float64) -> wb.Halfspace:
+    """First output + b > 0, of one output."""
+    return wb.Halfspace(torch.ones(1, dtype=dtype), b)
+
+
+def line(d: int, dtype: torch.dtype = torch.float64) -> nn.Linear:
+    """y = the mean of x times sqrt(d): N(0, 1) under `gaussian(d)`."""
+    layer = nn.Linear(d, 1, bias=False, dtype=dtype)
+    nn.init.constant_(layer.weight, d**-0.5)
+    return layer
+
+
+class Fancy(nn.Module):
+    """A model that no propagator reads."""
+
+    def forward(self, x):
+        return torch.sin(x).sum(1, keepdim=True)
+
+
+class Broken(nn.Module):
+    """NaN on every other input."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = line(3)
+
+    def forward(self, x):
+        y = self.layer(x)
+        y[::2] = math.nan
+        return y
+
+
+def nats(estimate):
+    """log P as a float."""
+    return float(estimate.log_p.detach())
+
+
+def states(estimator, problem, budget, seed=0):
+    """Every state of a run, the first included."""
+    found: list[State] = [estimator.init(problem, wb.Rng(seed))]
+    for state, _ in steps(estimator, problem, found[0], wb.Budget(budget)):
+        found.append(state)
+    return found
+
+
+def test_every_estimator_has_a_row_and_every_row_an_estimator():
+    rows = [row.name for row in cases.ROWS]
+    missing = [cls.name for cls in ALL if cls.name not in rows]
+    assert not missing, f"add a row to tests/cases.py for the estimators {missing}"
+    unknown = [name for name in rows if name not in cases.ESTIMATORS]
+    assert not unknown, f"tests/cases.py has rows for {unknown}, which `estimators.ALL` lacks"
+    assert len(set(rows)) == len(rows), "tests/cases.py has two rows for one estimator"
+    unheld = [row.name for row in cases.ROWS if row.within is None and row.coverage is None]
+    assert not unheld, f"the rows {unheld} of tests/cases.py say neither `within` nor `coverage`"
+    inexact = [row.name for row in cases.ROWS if wb.load(row.problem).truth.se_log10 > 0]
+    assert not inexact, f"the rows {inexact} of tests/cases.py need a problem whose truth is exact"
+
+
+@each_estimator
+def test_class_says_what_it_is(cls):
+    assert dataclasses.is_dataclass(cls) and cls.__dataclass_params__.frozen
+    assert isinstance(cls.kind, wb.Kind) and isinstance(cls.grad, wb.Grad)
+    assert cls.name == cls.name.lower() and cls.name.isidentifier()
+    assert cls.__doc__ and "Args:" in cls.__doc__
+    settings = cls().settings()
+    assert list(settings) == [f.name for f in dataclasses.fields(cls)]
+    assert cls(**json.loads(json.dumps(settings))) == cls()
+    for name in settings:
+        assert f"    {name}: " in cls.__doc__, f"the docstring does not explain {name!r}"
+
+
+@params("within")
+def test_answer_is_within_its_tolerance(row, estimator):
+    problem = wb.load(row.problem)
+    estimate = estimator(problem, row.budget, 1)
+    assert abs(estimate.log10_p - problem.truth.log10_p) < row.within
+
+
+@params("coverage")
+def test_interval_covers_the_truth(row, estimator):
+    problem = wb.load(row.problem)
+    held = 0
+    for seed in range(row.repeats):
+        low, high = estimator(problem, row.budget, seed).interval
+        held += low <= problem.truth.log_p <= high
+    assert held >= cases.at_least(row.repeats, row.coverage)
+
+
+@each_variant
+def test_seed_decides_the_answer(row, estimator):
+    problem = wb.load(row.problem)
+    first, again, other = (estimator(problem, row.budget, seed) for seed in (3, 3, 4))
+    assert nats(first) == nats(again)
+    assert json.dumps(first.info) == json.dumps(again.info)
+    assert (nats(first) != nats(other)) == row.sampled
+
+
+@each_variant
+def test_estimate_is_well_formed(row, estimator):
+    estimate = estimator(wb.load(row.problem), row.budget, 5)
+    assert estimate.log_p.shape == () and nats(estimate) <= 0.0
+    assert estimate.kind is estimator.kind
+    assert estimate.log_err is None or estimate.log_err >= 0.0
+    assert estimate.cost.forwards > 0 and estimate.cost.flops > 0 and estimate.cost.seconds > 0
+    json.dumps(estimate.info)
+    if estimate.interval is not None:
+        assert estimate.interval[0] <= nats(estimate) <= estimate.interval[1] <= 0.0
+    assert (row.coverage is None) == (estimate.interval is None)
+    carries = estimate.log_p.requires_grad
+    assert carries == (estimator.grad is wb.Grad.PATHWISE)
+
+
+@each_variant
+@pytest.mark.parametrize("budget", BUDGETS)
+def test_budget_is_never_exceeded(row, estimator, budget):
+    problem = wb.load(row.problem)
+    path = states(estimator, problem, budget)
+    spent = [state.forwards for state in path]
+    assert spent == sorted(spent) and spent[-1] <= budget
+    assert [state.steps for state in path] == list(range(len(path)))
+    estimate = estimator.report(problem, path[-1], 0.0)
+    assert not row.sampled or 0 < estimate.cost.forwards <= budget
+
+
+@each_variant
+def test_a_budget_of_seconds_ends_the_run(row, estimator):
+    estimate = estimator(wb.load(row.problem), wb.Budget(forwards=None, seconds=0.02), 1)
+    assert not math.isnan(estimate.log10_p)
+
+
+@each_variant
+def test_progress_runs_to_one(row, estimator):
+    seen = []
+    estimator(wb.load(row.problem), row.budget, 1, progress=seen.append)
+    fractions = [look.fraction for look in seen]
+    assert fractions and fractions == sorted(fractions)
+    assert fractions[0] > 0.0 and fractions[-1] <= 1.0
+    assert all(isinstance(look.state, State) for look in seen)
+
+
+@each_variant
+@pytest.mark.parametrize("b, log_p", [(1e6, 0.0), (-1e6, -math.inf)], ids=["surely", "never"])
+def test_sure_and_impossible_events(row, estimator, b, log_p):
+    """On a margin of constant sign: a dead ReLU leaves y = 0 exactly."""
+    dead = nn.Sequential(line(10), nn.ReLU(), nn.Linear(1, 1))
+    with torch.no_grad():
+        dead[0].weight.zero_()
+        dead[2].bias.zero_()
+    problem = wb.Problem(gaussian(10), dead, half(b))
+    assert nats(estimator(problem, 2000, 0)) == log_p
+
+
+@each_variant
+def test_single_precision(row, estimator):
+    """log10 P = -1: right to 0.05, more than 8 standard errors of 20,000 draws (0.0065)."""
+    single = torch.float32
+    quantile = torch.special.ndtri(torch.tensor(0.1, dtype=torch.float64)).item()
+    problem = wb.Problem(gaussian(10, single), line(10, single), half(quantile, single))
+    assert abs(estimator(problem, 20_000, 1).log10_p + 1.0) < 0.05
+
+
+@each_estimator
+def test_nan_is_an_error_that_names_the_place(cls):
+    problem = wb.Problem(gaussian(3), Broken(), half(-1.0))
+    if cls.needs.readable:
+        layer = line(3)
+        with torch.no_grad():
+            layer.weight[0, 1] = math.nan
+        problem = wb.Problem(gaussian(3), nn.Sequential(nn.Tanh(), layer), half(-1.0))
+    with pytest.raises(wb.NotConverged, match=r"margin is NaN on \d+ of \d+ inputs|at '1'"):
+        cls()(problem, 1000)
+
+
+@each_estimator
+def test_what_it_cannot_serve_is_refused_with_alternatives(cls):
+    problem = wb.Problem(gaussian(3), Fancy(), half(-1.0))
+    if not cls.needs.readable:
+        assert math.isfinite(cls()(problem, 5000).log10_p)
+        return
+    with pytest.raises(wb.Unsupported) as caught:
+        cls()(problem)
+    assert "operation sin at 'sin'" in str(caught.value)
+    assert set(caught.value.try_instead) == {c.name for c in ALL if not c.needs.readable}
+
+
+@each_estimator
+def test_whole_numbers_among_the_settings_are_checked(cls):
+    for key in [k for k, v in cls().settings().items() if type(v) is int]:
+        for wrong in (-1, 2.5, "a", None):
+            with pytest.raises(wb.BadInput, match=key):
+                cls(**{key: wrong})
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"forwards": 0},
+        {"forwards": -3},
+        {"forwards": 2.5},
+        {"forwards": "many"},
+        {"forwards": None},
+        {"seconds": 0.0},
+        {"seconds": math.nan},
+        {"seconds": "long"},
+    ],
+    ids=str,
+)
+def test_a_budget_that_is_none_is_refused(wrong):
+    with pytest.raises(wb.BadInput, match="a budget needs"):
+        wb.Budget(**wrong)
+
+
+def test_a_budget_of_zero_is_not_the_default():
+    with pytest.raises(wb.BadInput, match="at least one forward pass"):
+        wb.MonteCarlo()(wb.load("A_d10_1e-3"), budget=0)
+
+
+def test_moments_reaches_what_no_float_holds():
+    """log10 Phi(-1000), against mpmath: P itself underflows below 10^-308."""
+    from mpmath import erfc, log10, mp, sqrt
+
+    with mp.workdps(30):
+        truth = float(log10(erfc(1000 / sqrt(mp.mpf(2))) / 2))
+    found = wb.Moments()(wb.Problem(gaussian(4), line(4), half(-1000.0))).log10_p
+    assert found == pytest.approx(truth, rel=1e-13)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_gld_is_log_phi_of_the_sampled_index(seed):
+    """The slow obvious version, on the very same draws."""
+    problem = wb.load("A_d10_1e-3")
+    estimate = wb.GLD(batch=500)(problem, 1250, seed)
+    draws = [
+        problem.margin(problem.distribution.sample(n, wb.Rng(seed).child("batch", i).generator()))
+        for i, n in enumerate((500, 500, 250))
+    ]
+    s = torch.cat(draws).detach()
+    index = s.mean() / s.std()
+    assert nats(estimate) == pytest.approx(float(torch.special.log_ndtr(index)), rel=1e-12)
+
+
+def test_gld_says_when_the_margin_overflows():
+    wide = wb.Gaussian(torch.zeros(2), torch.full((2,), 1e200))
+    with pytest.raises(wb.NotConverged, match="too large"):
+        wb.GLD()(wb.Problem(wide, line(2), half(0.0)), 100)
+
+
+@pytest.mark.parametrize("hits, n", [(0, 100), (3, 1000), (500, 1000), (100, 100)])
+def test_clopper_pearson_has_the_tails_it_says(hits, n):
+    from scipy.stats import binom
+
+    from workbench.estimators.monte_carlo import clopper_pearson
+
+    low, high = clopper_pearson(hits, n)
+    if hits:
+        assert binom.sf(hits - 1, n, math.exp(low)) == pytest.approx(0.025, rel=1e-9)
+    else:
+        assert low == -math.inf
+    if hits < n:
+        assert binom.cdf(hits, n, math.exp(high)) == pytest.approx(0.025, rel=1e-9)
+    else:
+        assert high == 0.0
