@@ -1,0 +1,99 @@
+"""The thread that samples: the newest job wins, closing joins, no error is lost."""
+
+import threading
+
+import pytest
+
+from workbench.views.worker import Worker
+
+PATIENCE = 60.0
+
+
+def blocks(gate, values):
+    """A job that waits for `gate` before every block."""
+    for value in values:
+        assert gate.wait(PATIENCE)
+        yield {"value": value}
+
+
+def test_newest_job_wins_even_over_a_block_that_is_under_way():
+    worker, inside, gate = Worker(), threading.Event(), threading.Event()
+
+    def old():
+        inside.set()
+        assert gate.wait(PATIENCE)
+        yield {"value": "old"}
+
+    worker.start("job", old())
+    assert inside.wait(PATIENCE)  # its block runs now
+    worker.start("job", iter([{"value": "new"}]))
+    gate.set()
+    assert worker.wait("job", PATIENCE)["value"] == "new"
+    worker.close()
+
+
+def test_results_are_replaced_and_never_changed():
+    worker, gate = Worker(), threading.Event()
+    worker.start("job", blocks(gate, range(3)))
+    before = worker.results
+    gate.set()
+    worker.wait("job", PATIENCE)
+    assert before is not worker.results
+    assert "value" not in before["job"]
+    with pytest.raises(TypeError):
+        worker.results["job"] = {}
+    worker.close()
+
+
+def test_jobs_take_turns_and_a_paused_one_waits():
+    worker, gate = Worker(), threading.Event()
+    worker.start("held", blocks(gate, range(5)))
+    worker.pause("held")
+    worker.start("other", iter([{"value": 1}]))
+    gate.set()
+    worker.wait("other", PATIENCE)
+    assert worker.results["held"]["state"] == "paused"
+    worker.pause("held", False)
+    assert worker.wait("held", PATIENCE)["value"] == 4
+    worker.close()
+
+
+def test_close_joins_the_thread_and_may_be_called_twice():
+    worker = Worker()
+    worker.start("endless", iter(lambda: {"value": 0}, None))
+    assert worker.alive
+    worker.close()
+    assert not worker.alive
+    worker.close()
+    worker.start("late", iter([{"value": 1}]))
+    assert not worker.alive
+
+
+def test_an_error_in_a_job_is_published_and_the_thread_lives():
+    worker = Worker()
+
+    def bad():
+        yield {"value": 1}
+        raise ZeroDivisionError("by nothing")
+
+    worker.start("bad", bad())
+    found = worker.wait("bad", PATIENCE)
+    assert found["state"] == "error"
+    assert found["message"] == "ZeroDivisionError: by nothing"
+    worker.start("good", iter([{"value": 2}]))
+    assert worker.wait("good", PATIENCE)["value"] == 2
+    worker.close()
+
+
+def test_a_job_waits_while_the_worker_gives_way_and_closing_does_not():
+    worker = Worker()
+    worker.give_way(3600.0)
+    worker.start("job", iter([{"value": 1}]))
+    with pytest.raises(TimeoutError):
+        worker.wait("job", 0.2)
+    worker.give_way(0.0)
+    worker.start("other", iter([{"value": 2}]))  # wakes the thread
+    assert worker.wait("job", PATIENCE)["value"] == 1
+    worker.give_way(3600.0)
+    worker.close()
+    assert not worker.alive

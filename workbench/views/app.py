@@ -1,0 +1,121 @@
+"""The served app: Explore under a header, its state in the link."""
+
+import argparse
+import sys
+from typing import Any
+
+import panel as pn
+import torch
+from bokeh.server.urls import per_app_patterns
+from panel.io.server import WSHandler
+
+from workbench.views.screen import Explore
+from workbench.views.state import IN_URL, Session
+
+PAGE_CSS = """
+#main { padding: 14px 26px 20px 26px; }
+#header { min-height: 46px; padding: 2px 16px; box-shadow: none !important; }
+#header .title { font-size: 17px; font-weight: 600; }
+#header-items { flex: 1; display: flex; justify-content: flex-end; }
+body { overflow-x: hidden; }
+"""
+COPY = """
+const text = window.location.href;
+const done = () => { button.label = "Copied"; setTimeout(() => button.label = "Copy link", 1500); };
+if (navigator.clipboard) { navigator.clipboard.writeText(text).then(done); }
+else {
+  const area = document.createElement("textarea");
+  area.value = text; document.body.append(area); area.select();
+  document.execCommand("copy"); area.remove(); done();
+}
+"""
+SWITCH = """
+const link = new URL(window.location.href);
+link.searchParams.set("theme", "%s");
+window.location.assign(link);
+"""
+
+
+def app() -> pn.template.BootstrapTemplate:
+    """One visitor's page. Monte Carlo starts when it has loaded."""
+    dark = pn.state.session_args.get("theme", [b""])[0] == b"dark"
+    session = Session()
+    refused: list[str] = []
+    if pn.state.location is not None:
+        pn.state.location.sync(
+            session, IN_URL, on_error=lambda values: refused.append(session.take(values))
+        )
+    view = Explore(session, dark=dark)
+    view.say(" ".join(refused))
+    pn.state.onload(view.play)
+    pn.state.on_session_destroyed(lambda context, s=session: s.close())
+    copy = _header_button("Copy link", "The whole screen, seed included, is in the link.")
+    copy.js_on_click(args={"button": copy}, code=COPY)
+    theme = _header_button("Light" if dark else "Dark", "Switch between light and dark.")
+    theme.js_on_click(code=SWITCH % ("default" if dark else "dark"))
+    return pn.template.BootstrapTemplate(
+        title="Catastrophe workbench: Explore",
+        header=[pn.Row(copy, theme, margin=0)],
+        header_background="#1f2b3a",
+        header_color="#ffffff",
+        main=[view.layout],
+        theme=pn.template.DarkTheme if dark else pn.template.DefaultTheme,
+        raw_css=[PAGE_CSS],
+        busy_indicator=None,
+    )
+
+
+def _header_button(name: str, doc: str) -> pn.widgets.Button:
+    return pn.widgets.Button(
+        label=name, description=doc, variant="outline", color="light", height=30, margin=4
+    )
+
+
+def serve(port: int = 5006, show: bool = True, address: str = "localhost", **more: Any) -> None:
+    """Serve the app until interrupted; the address is printed.
+
+    Args:
+        port: 0 takes a free one.
+        show: whether to open a browser.
+        address: where to listen.
+    """
+    torch.set_num_threads(1)  # one for each: the sliders' closed forms and each session's sampling
+    sys.setswitchinterval(5e-4)  # a slider's handler waits less for the threads that sample
+    pn.extension("plotly")
+    _send_at_once()
+    pn.serve(
+        {"/": app},
+        port=port,
+        address=address,
+        show=show,
+        title="Catastrophe workbench",
+        websocket_origin=[f"{address}:{port}", f"127.0.0.1:{port}"] if port else "*",
+        **more,
+    )
+
+
+class _PromptSocket(WSHandler):
+    """No Nagle: Bokeh writes a message as three frames, and each would wait 40 ms for the last."""
+
+    def open(self) -> None:
+        self.set_nodelay(True)
+        super().open()
+
+
+def _send_at_once() -> None:
+    places = [k for k, entry in enumerate(per_app_patterns) if entry[1] is WSHandler]
+    for k in places:
+        per_app_patterns[k] = (per_app_patterns[k][0], _PromptSocket)
+
+
+def main() -> None:
+    """`python -m workbench.views.app --port 5006 --no-browser`."""
+    parser = argparse.ArgumentParser(description="Serve the Explore screen.")
+    parser.add_argument("--port", type=int, default=5006)
+    parser.add_argument("--no-browser", action="store_true")
+    options = parser.parse_args()
+    serve(options.port, show=not options.no_browser)
+
+
+if __name__ == "__main__":
+    main()

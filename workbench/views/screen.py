@@ -1,0 +1,365 @@
+"""The Explore screen in Panel: one layout for the served app and for a notebook cell."""
+
+import asyncio
+import os
+import time
+from collections.abc import Callable
+from html import escape
+from typing import Any
+
+import panel as pn
+
+from workbench.errors import WorkbenchError
+from workbench.problem import Problem
+from workbench.views import pictures, plots, words
+from workbench.views.controls import Dial, label, settings_panel
+from workbench.views.rows import TITLES, sampled
+from workbench.views.state import POSITION, Session
+
+FAMILIES = {
+    "A": "A: linear models, exact",
+    "B": "B: random ReLU networks",
+    "C": "C: trained on digits",
+    "D": "D: planted triggers",
+}
+TEXT_CSS = """
+:host { font-size: 14px; line-height: 1.45; }
+.small { font-size: 12px; opacity: .72; }
+.bad { color: #c0392b; font-weight: 500; }
+h3 { font-size: 14px; font-weight: 600; margin: 0; }
+sup { line-height: 0; font-size: .75em; }
+"""
+PULL_MS = 160
+_CHART_HEIGHT, _MARGIN_HEIGHT = 230, 340
+_ASIDE = 0.12  # seconds that sampling leaves to a move: its closed forms and their painting
+_FRAME = 0.04
+_QUIET = 0.5  # seconds after a move in which the counts behind it are not painted
+
+
+def family(name: str) -> str:
+    """The group of the picker that a problem stands in."""
+    if name.startswith("digits"):
+        return FAMILIES["C"]
+    return FAMILIES.get(name.split("_")[0], "Your own")
+
+
+def groups(names: list[str]) -> dict[str, list[str]]:
+    """Names by family, the digits first."""
+    found: dict[str, list[str]] = {}
+    order = ("Your own", FAMILIES["C"], FAMILIES["A"], FAMILIES["B"], FAMILIES["D"])
+    for group in order:
+        mine = [n for n in names if family(n) == group]
+        if mine:
+            found[group] = mine
+    return found
+
+
+def _text(value: str = "", **more: Any) -> pn.widgets.StaticText:
+    more = {"sizing_mode": "stretch_width", "margin": 0, **more}
+    return pn.widgets.StaticText(value=value, stylesheets=[TEXT_CSS], **more)
+
+
+class Explore(pn.viewable.Viewer):
+    """The screen on a session.
+
+    Args:
+        session: the state; closed by whoever made it.
+        dark: whether the ground is dark.
+    """
+
+    def __init__(self, session: Session, dark: bool = False, **params: Any):
+        super().__init__(**params)
+        self.session, self.dark = session, dark
+        self._seen: Any = None
+        self._picture: Any = None
+        self._moved_at = 0.0
+        self._turn = 0
+        self._chart_due = False
+        self._late: list[Callable[[], None]] = []
+        self.ticker = pn.state.add_periodic_callback(self.pull, period=PULL_MS, start=False)
+        session.param.watch(self._on_move, [*POSITION, "settings"])  # first: before the dials
+        self._build()
+        session.param.watch(self._on_switch, ["problem_name"])
+        session.param.watch(lambda _: self.settle(), ["direction", "seed"])
+        session.param.watch(lambda _: self._paint_buttons(), ["running"])
+        self._paint_side()
+        self._paint_numbers()
+        self._paint_margin()
+
+    def _build(self) -> None:
+        s = self.session
+        self.picker = pn.widgets.Select(
+            groups=groups(list(s.param.problem_name.objects)),
+            value=s.problem_name,
+            sizing_mode="stretch_width",
+            margin=(2, 0, 4, 0),
+            css_classes=["wb-problem"],
+        )
+        self.picker.param.watch(lambda e: self._guard(lambda: self._choose(e.new)), "value")
+        self.about = _text()
+        self.pictures = _text(margin=(8, 0, 2, 0), height=112)
+        reach = s.shift_reach
+        self.dials = {
+            "sigma": Dial(s, "sigma", 0.25, 4.0, self.settle, log=True, unit="× D's scale"),
+            "shift": Dial(s, "shift", -reach, reach, self.settle, unit="margin >"),
+            "lean": Dial(s, "lean", -4.0, 4.0, self.settle, unit="standard deviations"),
+            "budget": Dial(s, "budget", 1e3, 1e8, self.settle, log=True, unit="forward passes"),
+        }
+        self.direction = pn.widgets.RadioButtonGroup.from_param(
+            s.param.direction, label="", sizing_mode="stretch_width", margin=(0, 0, 4, 0)
+        )
+        self.seed = pn.widgets.IntInput.from_param(
+            s.param.seed, label="", width=118, margin=0, css_classes=["wb-seed"]
+        )
+        self.new_seed = _button("new seed", lambda: s.new_seed(), self._guard)
+        self.home = _button("back to the card", self._go_home, self._guard)
+        self.run = _button("Run", self.play, self._guard, "primary")
+        self.hold = _button("Pause", lambda: (s.pause(), self.pull()), self._guard)
+        self.reset = _button("Reset", self._reset, self._guard)
+        others = [c.name for c in sampled() if c.name != "monte_carlo"]
+        self.ask = {
+            name: _button(f"Run {TITLES.get(name, name)}", self._asking(name), self._guard)
+            for name in others
+        }
+        self.save = pn.widgets.FileDownload(
+            callback=lambda: s.card_archive(),
+            filename=f"{s.problem_name}.zip",
+            label="Save card",
+            height=32,
+            margin=(0, 6, 6, 0),
+        )
+        self.status = _text(css_classes=["wb-status"])
+        self.table = pn.widgets.StaticText(
+            stylesheets=[words.TABLE_CSS],
+            sizing_mode="stretch_width",
+            margin=(6, 0),
+            css_classes=["wb-estimates"],
+        )
+        self.sentence = _text(css_classes=["wb-sentence"], margin=(4, 0, 6, 0))
+        self.truth = _text(margin=(2, 0))
+        self.caption = _text(margin=(4, 0))
+        self.chart = _figure(_CHART_HEIGHT)
+        self.margin_chart = _figure(_MARGIN_HEIGHT)
+        self.layout = pn.Row(
+            self._controls(), self._main(), sizing_mode="stretch_width", css_classes=["wb-explore"]
+        )
+
+    def _controls(self) -> pn.Column:
+        s = self.session
+        return pn.Column(
+            label("Problem", s.param.problem_name.doc, "(D, M, C)"),
+            self.picker,
+            self.about,
+            self.pictures,
+            self.dials["sigma"].view,
+            self.dials["shift"].view,
+            self.dials["lean"].view,
+            label("along", s.param.direction.doc, "the direction that the mean moves in"),
+            self.direction,
+            self.dials["budget"].view,
+            pn.Row(
+                label("Seed", s.param.seed.doc), self.seed, self.new_seed,
+                sizing_mode="stretch_width", margin=(4, 0, 0, 0),
+            ),
+            pn.FlexBox(self.home, self.save, gap="0", margin=(6, 0, 0, 0)),
+            *settings_panel(s, self.settle, self.say),
+            width=330,
+            margin=(0, 26, 0, 0),
+        )  # fmt: skip
+
+    def _main(self) -> pn.FlexBox:
+        estimates = pn.Column(
+            _text("<h3>How likely is the catastrophe?</h3>"),
+            self.chart,
+            self.sentence,
+            pn.FlexBox(
+                _text("Monte Carlo", width=92, sizing_mode=None, margin=(5, 0, 0, 0)),
+                self.run, self.hold, self.reset, *self.ask.values(),
+                gap="0", margin=(2, 0),
+            ),
+            self.table,
+            self.truth,
+            self.status,
+            styles={"flex": "1 1 600px", "min-width": "0"},
+        )  # fmt: skip
+        law = pn.Column(
+            _text("<h3>Where the margin falls</h3>"),
+            self.margin_chart,
+            self.caption,
+            styles={"flex": "1 1 520px", "min-width": "0"},
+        )
+        return pn.FlexBox(estimates, law, gap="12px 34px", sizing_mode="stretch_width")
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        return self.layout
+
+    def play(self) -> None:
+        """Let Monte Carlo count, and follow it."""
+        self.session.play()
+        self.follow()
+
+    def follow(self) -> None:
+        """Paint what the worker publishes until it has nothing more to say."""
+        if not self.ticker.running:
+            self.ticker.start()
+
+    def pull(self) -> None:
+        """Paint what is new and what was put off; called on a timer while there is any."""
+        if time.perf_counter() - self._moved_at < _QUIET:
+            return
+        worker = self.session.worker
+        busy, results = worker.busy, worker.results
+        if self._late:  # one of them a tick, so that a slider never waits for all
+            self._late.pop(0)()
+        elif results is not self._seen:
+            self._turn += 1
+            self._paint_numbers(chart=self._turn % 5 == 0 or not busy)
+            self._seen = results
+            if results.get("margins", {}).get("picture") not in (None, self._picture):
+                self._late.append(self._paint_margin)
+        if not busy and not self._late and results is self._seen and self.ticker.running:
+            self.ticker.stop()
+
+    def settle(self) -> None:
+        """A slider has come to rest: sampling starts afresh; the costlier pictures follow soon."""
+        self._guard(self.session.settle)
+        self._paint_numbers(chart=False)
+        self._late = [self._paint_side, self._paint_chart, self._paint_margin]
+        self.follow()
+
+    def _on_move(self, *_: Any) -> None:
+        """While dragging: only what is cheap, and sampling stands aside until it is painted."""
+        self.session.worker.give_way(_ASIDE)
+        self._moved_at = time.perf_counter()
+        self._paint_numbers(chart=False)
+        self._chart_soon()
+
+    def _on_switch(self, *_: Any) -> None:
+        reach = self.session.shift_reach
+        self.dials["shift"].reach(-reach, reach)
+        self.picker.value = self.session.problem_name
+        self.save.filename = f"{self.session.problem_name}.zip"
+
+    def _choose(self, name: str) -> None:
+        if name != self.session.problem_name:
+            self.session.choose(name)
+            self.settle()
+
+    def _go_home(self) -> None:
+        self.session.choose(self.session.problem_name)
+        self.settle()
+
+    def _reset(self) -> None:
+        self.session.reset()
+        self.settle()
+
+    def _asking(self, name: str) -> Callable[[], None]:
+        def ask() -> None:
+            self.session.run(name)
+            self.follow()
+
+        return ask
+
+    def _guard(self, action: Callable[[], Any]) -> None:
+        """Do it, and keep the sentence of what went wrong on the screen."""
+        try:
+            action()
+            self.say("")
+        except WorkbenchError as error:
+            self.say(str(error))
+        self._paint_buttons()
+
+    def say(self, message: str) -> None:
+        """Show a lasting message; nothing where it is empty."""
+        self.status.value = f"<span class='bad'>{escape(message)}</span>" if message else ""
+
+    def _paint_buttons(self) -> None:
+        self.run.disabled = self.session.running
+        self.hold.disabled = not self.session.running
+
+    def _paint_numbers(self, chart: bool = True) -> None:
+        """The table first: it is what a reader's eye is on while dragging."""
+        s = self.session
+        rows, truth = s.rows(), s.truth
+        self.table.value = words.table(rows, truth)
+        self.sentence.value = words.sentence(rows, truth, s.budget)
+        if chart:
+            self._paint_chart()
+
+    def _chart_soon(self) -> None:
+        """The chart one frame after the numbers, and once for a burst of moves."""
+        if self._chart_due:
+            return
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:  # a plain script: nothing can wait
+            self._paint_chart()
+            return
+        self._chart_due = True
+        loop.call_later(_FRAME, self._paint_chart)
+
+    def _paint_chart(self) -> None:
+        self._chart_due = False
+        truth = self.session.truth
+        known = None if truth is None else (truth.log10_p, truth.se_log10)
+        self.chart.object = plots.estimates(self.session.rows(), known, self.dark, _CHART_HEIGHT)
+
+    def _paint_side(self) -> None:
+        s = self.session
+        reference = s.reference
+        self.about.value = f"<span class='small'>{escape(reference.about)}</span>"
+        has_truth = reference.truth is not None
+        said = words.truth_words(s.truth, s.at_reference, has_truth)
+        self.truth.value = f"<span class='small'>{said}</span>"
+        try:
+            problem = s.problem
+            shown = pictures.shows_digits(problem)
+            self.pictures.value = pictures.digits(problem, s.seed) if shown else ""
+        except WorkbenchError:
+            shown = False
+        self.pictures.visible = shown
+
+    def _paint_margin(self) -> None:
+        if self.session.picture_is_coming:
+            return  # `pull` paints it when it is there
+        try:
+            self._picture = picture = self.session.margin_picture()
+        except WorkbenchError as error:
+            self.caption.value = f"<span class='small'>{escape(str(error))}</span>"
+            return
+        self.margin_chart.object = plots.margin(picture, self.dark, _MARGIN_HEIGHT)
+        self.caption.value = words.margin_sentence(picture)
+
+
+def _button(
+    name: str, action: Callable[[], Any], guard: Callable[[Callable[[], Any]], None],
+    kind: str = "default",
+) -> pn.widgets.Button:  # fmt: skip
+    button = pn.widgets.Button(label=name, color=kind, height=32, margin=(0, 6, 6, 0))
+    button.on_click(lambda _: guard(action))
+    return button
+
+
+def _figure(height: int) -> pn.pane.Plotly:
+    return pn.pane.Plotly(
+        {"data": [], "layout": {}},
+        config={"displayModeBar": False, "responsive": True},
+        sizing_mode="stretch_width",
+        height=height,
+        margin=0,
+    )
+
+
+def explore(problem: str | Problem | None = None, dark: bool = False, **state: Any) -> Explore:
+    """The screen for a notebook cell; it samples only when asked.
+
+    Args:
+        problem: a catalogue name, the path of a card, or a Problem; the digits by default.
+        dark: for a dark notebook theme.
+        state: first values of the session's parameters, e.g. `sigma=1.5, seed=3`.
+    """
+    if not pn.extension._loaded:  # type: ignore[attr-defined]
+        # Inline: a notebook without a network must still show its figures.
+        inline = os.environ.get("PANEL_INLINE", "true").lower() not in ("false", "0")
+        pn.extension("plotly", inline=inline)
+    return Explore(Session(problem, **state), dark=dark)

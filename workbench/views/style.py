@@ -1,0 +1,124 @@
+"""How all figures look: colours, symbols, axes of probability, lines and bands.
+
+Every estimator keeps one colour and one symbol in all charts; the truth is black (white on dark),
+bounds are grey. Axes of probability are labelled as powers of ten.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from workbench.views.rows import keys
+
+# Okabe & Ito's palette without its yellow, which is lost on white; then Tol's muted.
+PALETTE = (
+    "#0072B2", "#56B4E9", "#D55E00", "#009E73", "#CC79A7", "#E69F00",
+    "#882255", "#999933", "#44AA99", "#AA4499",
+)  # fmt: skip
+SYMBOLS = (
+    "circle", "circle-open", "diamond", "square", "triangle-up", "cross",
+    "star", "hexagon", "x", "pentagon",
+)  # fmt: skip
+CATASTROPHE = "rgba(213,94,0,.10)"
+GREY = "#8a8f98"
+MINUS = "−"
+
+Figure = dict[str, Any]
+
+
+def _place(key: str) -> int:
+    known = keys()
+    return known.index(key) if key in known else len(known) + sum(map(ord, key))
+
+
+def colour(key: str) -> str:
+    """The accent of a row, the same in every chart and table."""
+    return PALETTE[_place(key) % len(PALETTE)]
+
+
+def symbol(key: str) -> str:
+    """The marker of a row, for those who do not tell the colours apart."""
+    return SYMBOLS[_place(key) % len(SYMBOLS)]
+
+
+def ink(dark: bool) -> str:
+    """Black on light, near white on dark: the truth."""
+    return "#f2f2f2" if dark else "#000000"
+
+
+def layout(dark: bool, height: int, **more: Any) -> Figure:
+    """What all figures share: transparent ground, quiet grid, zoom kept over updates."""
+    return {
+        "height": height,
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "font": {"size": 12, "color": "#c8ccd2" if dark else "#3c4148"},
+        "margin": {"l": 8, "r": 12, "t": 8, "b": 8},
+        "uirevision": "keep",
+        "showlegend": False,
+        "hoverlabel": {"align": "left"},
+        **more,
+    }
+
+
+def axis(dark: bool, **more: Any) -> Figure:
+    """A quiet axis."""
+    return {
+        "gridcolor": "rgba(160,165,175,.22)" if dark else "rgba(60,65,72,.12)",
+        "zeroline": False,
+        "automargin": True,
+        "ticks": "",
+        **more,
+    }
+
+
+def power_ticks(low: float, high: float, most: int = 9) -> tuple[list[float], list[str]]:
+    """Tick places on a log10 axis, and their texts as powers of ten.
+
+    >>> power_ticks(-3.2, 0.0)
+    ([-3.0, -2.0, -1.0, 0.0], ['10<sup>−3</sup>', '10<sup>−2</sup>', '0.1', '1'])
+    """
+    span = high - low
+    step = next((s for s in (1, 2, 5, 10, 20, 50, 100, 200, 500) if span / s <= most), 1000)
+    first = math.ceil(low / step)
+    places = [float(k * step) for k in range(first, math.floor(high / step) + 1)]
+    names = {0.0: "1", -1.0: "0.1"}
+    return places, [names.get(p, f"10<sup>{f'{p:.0f}'.replace('-', MINUS)}</sup>") for p in places]
+
+
+def window(values: Sequence[float], anchors: Sequence[float]) -> tuple[float, float]:
+    """The range of a log10 P axis: all values, but none far beyond the anchors.
+
+    Ends are whole numbers, so that the axis rests while values move a little.
+    """
+    finite = [v for v in (*values, *anchors) if math.isfinite(v)]
+    if not finite:
+        return -8.0, 0.3
+    trusted = [v for v in anchors if math.isfinite(v)] or finite
+    floor = 2.0 * min(trusted) - 4.0
+    low = min(v for v in finite if v >= floor)
+    return math.floor(low) - 1.0, 0.3
+
+
+def line(at: float, tone: str, dash: str = "solid") -> Figure:
+    """A vertical line over the whole height."""
+    return {
+        "type": "line", "x0": at, "x1": at, "y0": 0, "y1": 1, "yref": "paper",
+        "line": {"color": tone, "width": 1.6, "dash": dash},
+    }  # fmt: skip
+
+
+def band(x0: float, x1: float, tone: str) -> Figure:
+    """A vertical band over the whole height, behind the data."""
+    return {
+        "type": "rect", "x0": x0, "x1": x1, "y0": 0, "y1": 1, "yref": "paper",
+        "fillcolor": tone, "line": {"width": 0}, "layer": "below",
+    }  # fmt: skip
+
+
+def truth_label(at: float, dark: bool) -> Figure:
+    """What names the line of the truth."""
+    return {
+        "x": at, "y": 1.0, "yref": "paper", "text": "truth", "showarrow": False, "xanchor": "left",
+        "yanchor": "top", "xshift": 4, "font": {"color": ink(dark), "size": 12},
+    }  # fmt: skip

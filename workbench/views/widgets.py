@@ -1,0 +1,275 @@
+"""The Explore screen in ipywidgets: the same session, without Panel."""
+
+import asyncio
+import math
+from collections.abc import Callable
+from html import escape
+from typing import Any, cast
+
+import ipywidgets as w
+import plotly.graph_objects as go
+
+from workbench.errors import WorkbenchError
+from workbench.estimators import ALL
+from workbench.views import pictures, plots, words
+from workbench.views.rows import BY_NAME, CHOICES, TITLES, sampled, setting_doc, settings_of
+from workbench.views.state import POSITION, Session
+
+STYLE = (
+    f"<style>{words.TABLE_CSS} .small {{ font-size: 12px; opacity: .72; }} "
+    ".wb-explore-widgets .widget-html-content { line-height: 1.4; }</style>"
+)
+# Seconds: between looks at the worker; of rest before sampling restarts; that it leaves to a move.
+_POLL, _REST, _ASIDE = 0.15, 0.25, 0.12
+_CHART_HEIGHT, _MARGIN_HEIGHT = 230, 280
+
+
+class ExploreWidgets(w.VBox):
+    """Sliders, table and figures on a session; sampling starts only when asked.
+
+    Args:
+        session: the state; closed by whoever made it.
+    """
+
+    def __init__(self, session: Session, dark: bool = False):
+        self.session, self.dark = session, dark
+        self._poller: asyncio.Task[None] | None = None
+        self._rest: asyncio.TimerHandle | None = None
+        self._seen: Any = None
+        self._build()
+        session.param.watch(lambda *_: self._moved(), [*POSITION, "settings", "seed", "budget"])
+        self._paint_numbers()
+        self._paint_margin()
+        controls = w.VBox(
+            [self.problem, self.about, *self.sliders.values(), self.direction, self.seed,
+             w.HBox([self.new_seed, self.home]), self._settings()],
+            layout=w.Layout(width="340px", min_width="340px", margin="0 20px 0 0"),
+        )  # fmt: skip
+        main = w.VBox(
+            [self.chart, self.sentence, w.HBox([self.run, self.hold, self.reset, *self.ask]),
+             self.table, self.status, self.margin_chart, self.caption],
+            layout=w.Layout(flex="1 1 auto", min_width="0"),
+        )  # fmt: skip
+        super().__init__([w.HBox([controls, main])])
+        self.add_class("wb-explore-widgets")
+
+    def _build(self) -> None:
+        s = self.session
+        self.problem = self._bound(w.Dropdown, "problem_name", options=self._names())
+        reach = s.shift_reach
+        self.sliders = {
+            "sigma": self._bound(w.FloatLogSlider, "sigma", min=-0.6, max=0.6, step=0.01),
+            "shift": self._bound(w.FloatSlider, "shift", min=-reach, max=reach, step=reach / 100),
+            "lean": self._bound(w.FloatSlider, "lean", min=-4.0, max=4.0, step=0.04),
+            "budget": self._budget(),
+        }
+        self.direction = self._bound(w.ToggleButtons, "direction", options=("steepest", "random"))
+        self.direction.style.button_width = "100px"
+        self.seed = self._bound(w.BoundedIntText, "seed", min=0, max=2**31 - 1)
+        self.new_seed = self._button("new seed", s.new_seed)
+        self.home = self._button("back to the card", lambda: s.choose(s.problem_name))
+        self.run = self._button("Run", self.play, "primary")
+        self.hold = self._button("Pause", s.pause)
+        self.reset = self._button("Reset", s.reset)
+        self.ask = [
+            self._button(f"Run {TITLES.get(c.name, c.name)}", self._asking(c.name))
+            for c in sampled()
+            if c.name != "monte_carlo"
+        ]
+        self.about, self.sentence, self.table = w.HTML(), w.HTML(), w.HTML()
+        self.caption, self.status = w.HTML(), w.HTML()
+        self.chart = _figure(_CHART_HEIGHT)
+        self.margin_chart = _figure(_MARGIN_HEIGHT)
+
+    def _names(self) -> list[str]:
+        return list(self.session.param.problem_name.objects)
+
+    def _bound(self, kind: Any, name: str, **more: Any) -> Any:
+        """A control that sets a parameter of the session and follows it."""
+        parameter = self.session.param[name]
+        control = kind(
+            value=getattr(self.session, name), description=parameter.label,
+            tooltip=parameter.doc, **more,
+        )  # fmt: skip
+        control.style.description_width = "92px"
+        control.layout.width = "330px"
+        control.add_class(f"wb-slider-{name}")
+
+        def set_session(change: Any) -> None:
+            value = change["new"]
+            if name == "problem_name":
+                self._guard(lambda: self.session.choose(value))
+            elif value != getattr(self.session, name):
+                self._guard(lambda: self.session.param.update(**{name: _clean(value)}))
+
+        def follow(event: Any) -> None:
+            if control.value != event.new:
+                control.value = event.new
+
+        control.observe(set_session, "value")
+        self.session.param.watch(follow, name)
+        return control
+
+    def _budget(self) -> w.FloatLogSlider:
+        control = w.FloatLogSlider(
+            value=self.session.budget, min=3, max=8, step=0.1, description="Budget",
+            readout_format=".2g", tooltip=self.session.param.budget.doc,
+        )  # fmt: skip
+        control.style.description_width = "92px"
+        control.layout.width = "330px"
+        control.observe(
+            lambda change: self.session.param.update(budget=int(float(f"{change['new']:.2g}"))),
+            "value",
+        )
+        return control
+
+    def _settings(self) -> w.Accordion:
+        """Every setting of every estimator, from its dataclass fields."""
+        boxes, titles = [], []
+        for cls in ALL:
+            known = settings_of(cls)
+            if known:
+                boxes.append(w.VBox([self._setting(cls.name, k, v) for k, v in known.items()]))
+                titles.append(f"{TITLES.get(cls.name, cls.name)}: settings")
+        accordion = w.Accordion(boxes, layout=w.Layout(margin="8px 0 0 0"))
+        for i, title in enumerate(titles):
+            accordion.set_title(i, title)
+        return accordion
+
+    def _setting(self, estimator: str, key: str, usual: Any) -> Any:
+        value = self.session.settings.get(estimator, {}).get(key, usual)
+        cls = BY_NAME[estimator]
+        common = {"value": value, "description": key, "tooltip": setting_doc(cls, key)}
+        choices = CHOICES.get((estimator, key))
+        if choices is not None:
+            control = w.Dropdown(options=choices, **common)
+        else:
+            kinds = {bool: w.Checkbox, int: w.IntText, float: w.FloatText}
+            control = kinds.get(type(usual), w.Text)(**common)
+        control.observe(
+            lambda change: self._guard(lambda: self.session.setting(estimator, key, change["new"])),
+            "value",
+        )
+        return control
+
+    def _button(self, name: str, action: Callable[[], Any], style: str = "") -> w.Button:
+        button = w.Button(description=name, button_style=style, layout=w.Layout(width="auto"))
+
+        def click(_: Any) -> None:
+            self._guard(action)
+            self._paint_numbers()
+
+        button.on_click(click)
+        return button
+
+    def _asking(self, name: str) -> Callable[[], None]:
+        def ask() -> None:
+            self.session.run(name)
+            self.follow()
+
+        return ask
+
+    def _guard(self, action: Callable[[], Any]) -> None:
+        try:
+            action()
+            self.status.value = ""
+        except WorkbenchError as error:
+            self.status.value = f"<b style='color:#c0392b'>{escape(str(error))}</b>"
+
+    def play(self) -> None:
+        """Let Monte Carlo count, and follow it."""
+        self.session.play()
+        self.follow()
+
+    def follow(self) -> None:
+        """Paint what the worker publishes until it has nothing more to say."""
+        if self._poller is None or self._poller.done():
+            self._poller = asyncio.get_running_loop().create_task(self._poll())
+
+    async def _poll(self) -> None:
+        worker = self.session.worker
+        while True:
+            busy, results = worker.busy, worker.results
+            if results is not self._seen:
+                self._seen = results
+                self._paint_numbers()
+                self._paint_margin()
+            if not busy:
+                return
+            await asyncio.sleep(_POLL)
+
+    def _moved(self) -> None:
+        """A slider moves: the closed forms now, the rest when it has come to rest."""
+        self.session.worker.give_way(_ASIDE)
+        self._paint_numbers()
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:  # a plain script: nothing can wait
+            self.settle()
+            return
+        if self._rest is not None:
+            self._rest.cancel()
+        self._rest = loop.call_later(_REST, self.settle)
+
+    def settle(self) -> None:
+        """A slider has come to rest: sampling starts afresh, the rest is drawn."""
+        self._guard(self.session.settle)
+        reach = self.session.shift_reach
+        slider = self.sliders["shift"]
+        if slider.max != reach:
+            slider.min, slider.max, slider.step = -reach, reach, reach / 100
+        self._paint_numbers()
+        self._paint_margin()
+        if self.session.worker.busy:
+            self.follow()
+
+    def _paint_numbers(self) -> None:
+        s = self.session
+        rows, truth = s.rows(), s.truth
+        said = words.truth_words(truth, s.at_reference, s.reference.truth is not None)
+        self.table.value = f"{STYLE}{words.table(rows, truth)}<span class='small'>{said}</span>"
+        self.sentence.value = words.sentence(rows, truth, s.budget)
+        known = None if truth is None else (truth.log10_p, truth.se_log10)
+        _show(self.chart, plots.estimates(rows, known, self.dark, _CHART_HEIGHT))
+
+    def _paint_margin(self) -> None:
+        s = self.session
+        about = f"{STYLE}<span class='small'>{escape(s.reference.about)}</span>"
+        try:
+            problem, picture = s.problem, s.margin_picture()
+            if pictures.shows_digits(problem):
+                about += pictures.digits(problem, s.seed)
+        except WorkbenchError as error:
+            self.caption.value = escape(str(error))
+            return
+        finally:
+            self.about.value = about
+        _show(self.margin_chart, plots.margin(picture, self.dark, _MARGIN_HEIGHT))
+        self.caption.value = STYLE + words.margin_sentence(picture)
+
+
+def _clean(value: Any) -> Any:
+    """A slider's number without the dust of its steps."""
+    if isinstance(value, float):
+        return 0.0 if math.isclose(value, 0.0, abs_tol=1e-9) else float(f"{value:.4g}")
+    return value
+
+
+def _figure(height: int) -> go.FigureWidget:
+    figure = go.FigureWidget(layout={"height": height})
+    figure._config = {**figure._config, "displayModeBar": False, "responsive": True}
+    return figure
+
+
+def _show(widget: go.FigureWidget, figure: plots.Figure) -> None:
+    """Put a figure into the widget in one message; traces stay where their kinds are the same."""
+    data, traces = figure["data"], cast(Any, widget.data)
+    same = [t.type for t in traces] == [t["type"] for t in data]
+    with widget.batch_update():
+        if same:
+            for trace, new in zip(traces, data, strict=True):
+                trace.update(new, overwrite=True)
+        widget.layout.update(figure["layout"], overwrite=True)
+    if not same:
+        widget.data = []
+        widget.add_traces(data)

@@ -1,0 +1,168 @@
+"""One background thread that steps through sampling jobs; it knows nothing of any interface.
+
+A job is an iterator; every `next` is one block of work and gives a dict to publish. Several jobs
+take turns, one block each. The newest request wins: a job that was replaced while one of its blocks
+ran is never published again. Readers see `results`, a dict that is replaced whole and never
+changed, so they need no lock.
+"""
+
+import atexit
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+import torch
+
+from workbench.errors import WorkbenchError
+
+RUNNING, PAUSED, DONE, ERROR = "running", "paused", "done", "error"
+
+
+@dataclass(eq=False)
+class _Job:
+    blocks: Iterator[dict[str, Any]]
+    generation: int
+    payload: dict[str, Any] = field(default_factory=dict)
+    state: str = RUNNING
+
+
+class Worker:
+    """Runs jobs by name, one block at a time, in one thread that starts with the first job.
+
+    >>> worker = Worker()
+    >>> worker.start("squares", ({"value": k * k} for k in range(4)))
+    >>> worker.wait("squares")["value"]
+    9
+    >>> worker.close()
+    """
+
+    def __init__(self) -> None:
+        self._change = threading.Condition()
+        self._jobs: dict[str, _Job] = {}
+        self._generation = 0
+        self._turn = 0
+        self._thread: threading.Thread | None = None
+        self._closed = False
+        self._quiet_until = 0.0
+        self._results: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
+
+    @property
+    def results(self) -> Mapping[str, Mapping[str, Any]]:
+        """What every job published last, with its `state`; a new object after every change."""
+        return self._results
+
+    @property
+    def busy(self) -> bool:
+        """Whether some job has blocks left and is not paused."""
+        return any(r["state"] == RUNNING for r in self._results.values())
+
+    @property
+    def alive(self) -> bool:
+        """Whether the thread exists and runs."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def start(self, name: str, blocks: Iterator[dict[str, Any]], **payload: Any) -> None:
+        """Begin a job, in place of any of the same name; `payload` is published at once."""
+        with self._change:
+            if self._closed:
+                return
+            self._generation += 1
+            self._jobs[name] = _Job(blocks, self._generation, payload)
+            self._publish()
+            if self._thread is None:
+                # Daemonic, so that a crash elsewhere cannot hang the exit; joined by atexit, as a
+                # thread that is inside torch while the interpreter ends aborts the process.
+                self._thread = threading.Thread(target=self._loop, name="sampling", daemon=True)
+                atexit.register(self.close)
+                self._thread.start()
+            self._change.notify_all()
+
+    def drop(self, *names: str) -> None:
+        """Forget jobs and what they published; all of them where none is named."""
+        with self._change:
+            for name in names or tuple(self._jobs):
+                self._jobs.pop(name, None)
+            self._publish()
+            self._change.notify_all()
+
+    def pause(self, name: str, paused: bool = True) -> None:
+        """Hold a job after its present block, or let it go on."""
+        with self._change:
+            job = self._jobs.get(name)
+            if job is not None and job.state in (RUNNING, PAUSED):
+                job.state = PAUSED if paused else RUNNING
+                self._publish()
+                self._change.notify_all()
+
+    def wait(self, name: str, timeout: float = 60.0) -> Mapping[str, Any]:
+        """Block until a job has ended; its last publication. Raises `TimeoutError`."""
+        with self._change:
+            over = self._change.wait_for(
+                lambda: self._results.get(name, {}).get("state") in (DONE, ERROR), timeout
+            )
+            if not over:
+                raise TimeoutError(f"the job {name!r} did not end within {timeout} s")
+            return self._results[name]
+
+    def give_way(self, seconds: float) -> None:
+        """Begin no block for this long, so that a hand on a slider has the processor."""
+        self._quiet_until = time.monotonic() + seconds
+
+    def close(self) -> None:
+        """Stop after the present block and wait for the thread to end; may be called twice."""
+        with self._change:
+            self._closed = True
+            self._jobs.clear()
+            self._publish()
+            self._change.notify_all()
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join()
+            atexit.unregister(self.close)
+
+    def _publish(self) -> None:
+        self._results = MappingProxyType(
+            {
+                name: MappingProxyType({**job.payload, "state": job.state})
+                for name, job in self._jobs.items()
+            }
+        )
+
+    def _next(self) -> tuple[str, _Job] | None:
+        ready = [(n, j) for n, j in self._jobs.items() if j.state == RUNNING]
+        if not ready:
+            return None
+        self._turn += 1
+        return ready[self._turn % len(ready)]
+
+    def _loop(self) -> None:
+        torch.set_num_threads(1)
+        while True:
+            with self._change:
+                while not self._closed and (rest := self._quiet_until - time.monotonic()) > 0.0:
+                    self._change.wait(rest)
+                self._change.wait_for(lambda: self._closed or self._next() is not None)
+                chosen = None if self._closed else self._next()
+                if chosen is None:
+                    return
+            name, job = chosen
+            state, news = RUNNING, {}
+            try:
+                news = next(job.blocks)
+            except StopIteration:
+                state = DONE
+            except WorkbenchError as error:
+                state, news = ERROR, {"message": str(error)}
+            except Exception as error:  # of the user's model or spec: shown, and the thread lives
+                state, news = ERROR, {"message": f"{type(error).__name__}: {error}"}
+            with self._change:
+                current = self._jobs.get(name)
+                if current is None or current.generation != job.generation:
+                    continue
+                job.payload = {**job.payload, **news}
+                if state != RUNNING:
+                    job.state = state
+                self._publish()
+                self._change.notify_all()
