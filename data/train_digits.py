@@ -126,7 +126,10 @@ def measure(problem: wb.Problem) -> wb.Truth:
             "workbench": wb.__version__,
         },
     }
-    method = "inverse-variance mean of the listed independent estimates"
+    method = (
+        "inverse-variance mean of independent estimates: subset simulation, importance sampling "
+        "around the rivals' design points"
+    )
     se = sum(precision) ** -0.5
     return wb.Truth(log10_p, se, method, provenance, {"noise_mean": gradient})
 

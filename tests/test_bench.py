@@ -8,9 +8,10 @@ import sys
 import pytest
 import torch
 
+import workbench as wb
 from workbench import bench, estimators, propagation
 from workbench import graph as graphs
-from workbench.bench import latency
+from workbench.bench import latency, throughput
 from workbench.bench import propagation as nets
 from workbench.bench import truth as against
 from workbench.errors import BadInput, NotConverged, Unsupported
@@ -23,7 +24,7 @@ def silent(share, label):
 
 def test_registry_finds_every_bench_and_refuses_others():
     assert [bench.find(b.name) for b in bench.ALL] == list(bench.ALL)
-    with pytest.raises(BadInput, match="use one of truth, propagation, latency"):
+    with pytest.raises(BadInput, match="use one of truth, propagation, throughput, latency"):
         bench.find("nothing")
 
 
@@ -54,6 +55,22 @@ def test_truth_counts_answers_of_zero():
         "e: 3 problems, 1 refused, 1 answered P = 0; median error of the rest 0.50 digits, "
         "worst 0.50."
     ]
+
+
+def test_the_bare_loop_counts_what_monte_carlo_estimates():
+    """Two independent counts of 20,000 at P = 1.086e-3: 6 standard errors, false alarm 2e-9."""
+    problem = wb.load("B_w32_h2_1e-3")
+    n, p = 20_000, 10**problem.truth.log10_p
+    assert abs(throughput.bare(problem, n, 2048) - n * p) < 6 * math.sqrt(n * p)
+
+
+def test_throughput_has_a_ratio_a_problem_and_keeps_the_threads():
+    before = torch.get_num_threads()
+    rows = list(throughput.run(True, silent))
+    assert torch.get_num_threads() == before
+    assert all(row["ratio"] > 0 for row in rows)
+    slow = [{"ratio": 0.69}, {"ratio": 0.9}]
+    assert next(throughput.conclude(slow)).endswith("(target 0.7: missed).")
 
 
 def test_means_of_one_hidden_layer_are_exact():

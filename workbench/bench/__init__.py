@@ -3,10 +3,11 @@
 from workbench.bench.base import Bench, Column
 from workbench.bench.latency import LATENCY
 from workbench.bench.propagation import PROPAGATION
+from workbench.bench.throughput import THROUGHPUT
 from workbench.bench.truth import TRUTH
 from workbench.errors import BadInput
 
-ALL: tuple[Bench, ...] = (TRUTH, PROPAGATION, LATENCY)
+ALL: tuple[Bench, ...] = (TRUTH, PROPAGATION, THROUGHPUT, LATENCY)
 """Every bench, as `workbench bench` offers them."""
 
 

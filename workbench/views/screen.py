@@ -214,6 +214,7 @@ class Explore(pn.viewable.Viewer):
         elif results is not self._seen:
             self._turn += 1
             self._paint_numbers(chart=self._turn % 5 == 0 or not busy)
+            self._paint_buttons()
             self._seen = results
             if results.get("margins", {}).get("picture") not in (None, self._picture):
                 self._late.append(self._paint_margin)
@@ -274,8 +275,8 @@ class Explore(pn.viewable.Viewer):
         self.status.value = f"<span class='bad'>{escape(message)}</span>" if message else ""
 
     def _paint_buttons(self) -> None:
-        self.run.disabled = self.session.running
-        self.hold.disabled = not self.session.running
+        counting = self.session.counting
+        self.run.disabled, self.hold.disabled = counting, not counting
 
     def _paint_numbers(self, chart: bool = True) -> None:
         """The table first: it is what a reader's eye is on while dragging."""

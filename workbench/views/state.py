@@ -248,6 +248,12 @@ class Session(param.Parameterized):
         return self._kept("picture", (self.position, self.seed), make)
 
     @property
+    def counting(self) -> bool:
+        """Whether Monte Carlo has draws left that it is about to make."""
+        held = self.worker.results.get("monte_carlo", {})
+        return self.running and held.get("state") == "running"
+
+    @property
     def picture_is_coming(self) -> bool:
         """Whether the worker is about to publish its first picture of the margin here."""
         found = self.worker.results.get("margins", {})
