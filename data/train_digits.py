@@ -24,6 +24,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 import workbench as wb
+from workbench.iteration import Progress
 from workbench.models import Network, mlp
 
 HERE = Path(__file__).resolve().parent
@@ -98,7 +99,7 @@ def pose(net: Network, x: Tensor, y: Tensor) -> wb.Problem:
 
 def measure(problem: wb.Problem) -> wb.Truth:
     """A ground truth from two independent methods: their inverse-variance mean."""
-    chains = SUBSET(problem, FORWARDS, SEED, lambda look: _say(f"subset: {look.fraction:.0%}\r"))
+    chains = SUBSET(problem, FORWARDS, SEED, _progress)
     assert chains.log10_err is not None
     weighted, gradient = importance(problem, DRAWS)
     answers = [(chains.log10_p, chains.log10_err), weighted]
@@ -223,6 +224,11 @@ def main() -> int:
     card = replace(problem, truth=truth).save(options.into / "problems")
     print(f"wrote {card}")
     return 0
+
+
+def _progress(look: Progress) -> None:
+    if sys.stderr.isatty():
+        _say(f"subset: {look.fraction:.0%}\r")
 
 
 def _say(text: str) -> None:
