@@ -1,7 +1,5 @@
 """Problem cards: bit for bit there and back, and one clear sentence for everything wrong."""
 
-import contextlib
-import copy
 import hashlib
 import json
 import math
@@ -11,60 +9,18 @@ from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from card_samples import LINEAR, PROBLEMS, gaussian, rand
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import nn
 
 import workbench as wb
 from workbench.catalogue import data_folder, names
-from workbench.models import Network, Shift, Sum, chain, dense, mlp
+from workbench.models import chain, dense
 from workbench.problem.card import Card
 from workbench.problem.codec import MAX_DEPTH
 
 ANY = pytest.mark.parametrize
-
-
-def rand(seed, *shape, dtype=torch.float64):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
-
-
-def residual(dtype=torch.float64):
-    parts = [dense(rand(0, 3, 3, dtype=dtype)), nn.GELU(), Sum(), Shift(rand(1, 3, dtype=dtype))]
-    parts += [nn.Flatten(), nn.Tanh(), dense(rand(2, 2, 3, dtype=dtype), rand(3, 2, dtype=dtype))]
-    return Network(parts, [[0], [1], [2, 0], [3], [4], [5], [6]])
-
-
-def gaussian(dtype=torch.float64, full=False):
-    scale = torch.eye(3, dtype=dtype) + rand(5, 3, 3, dtype=dtype).tril(-1)
-    return wb.Gaussian(rand(4, 3, dtype=dtype), scale if full else scale.diagonal().clone() * 0.3)
-
-
-def problems():
-    """One of everything that a card describes."""
-    half = wb.Halfspace(rand(6, 2), 0.1)
-    single = torch.float32
-    mixture = wb.Mixture(torch.tensor([0.3, 0.7]), (gaussian(), gaussian(full=True)))
-    truth = wb.Truth(-3.25, 0.01, "by hand", {"n": 10, "who": ["a", None]}, {"mean": rand(7, 3)})
-    relu = mlp([3, 5, 2], torch.Generator().manual_seed(0), bias_std=0.1)
-    spec = (wb.Argmax(1, "wins", 0.25) & ~half) | wb.Polytope(rand(8, 3, 2), rand(9, 3))
-    return {
-        "residual": wb.Problem(gaussian(), residual(), half, "a residual net", "Two words.", truth),
-        "full": wb.Problem(gaussian(full=True), relu, wb.Argmax(0), "full"),
-        "mixture": wb.Problem(mixture, relu, spec, "mixture/é .json"),
-        "box": wb.Problem(wb.Box(rand(4, 3), rand(4, 3) + 1.0), relu, ~spec, ".box"),
-        "float32": wb.Problem(
-            gaussian(single), residual(single), wb.Halfspace(rand(6, 2, dtype=single), 1 / 3), "f32"
-        ),
-        "bare": wb.Problem(gaussian(), nn.Flatten(), wb.Halfspace(torch.ones(3)), "bare"),
-        "scalar shift": wb.Problem(
-            gaussian(), Shift(torch.tensor(0.1)), wb.Halfspace(torch.ones(3)), "scalar"
-        ),
-    }
-
-
-PROBLEMS = problems()
 each_problem = ANY("problem", PROBLEMS.values(), ids=PROBLEMS)
 
 
@@ -193,7 +149,6 @@ def drop(*keys):
     return change
 
 
-LINEAR = "model.0.weight"
 WRONG_CARDS = {
     "unknown field": (put("colour", value=1), "unknown field 'colour'"),
     "unknown field inside": (
@@ -384,132 +339,6 @@ def test_links_out_of_the_folder_are_still_held_to_the_hash(saved, tmp_path):
     (other / file.name).write_bytes(b"something else")
     with pytest.raises(wb.BadInput, match="is not the file"):
         wb.Problem.load(saved)
-
-
-# --- fuzzing: whatever comes, nothing but BadInput --------------------------------------------
-
-JSON = st.recursive(
-    st.one_of(
-        st.none(),
-        st.booleans(),
-        st.integers(-(2**70), 2**70),
-        st.floats(),
-        st.text(max_size=8),
-        st.sampled_from(
-            [
-                *("gaussian", "mixture", "box", "linear", "relu", "add", "bias", "halfspace"),
-                *("argmax", "polytope", "and", "or", "loses", "float32", "x.safetensors", LINEAR),
-                *("spec.a", "spec.b", "distribution.mean", "distribution.scale", "model.3.value"),
-            ]
-        ),
-    ),
-    lambda inner: st.one_of(
-        st.lists(inner, max_size=3),
-        st.dictionaries(st.sampled_from(["type", "op", "inputs", "a", "b", "parts"]), inner),
-    ),
-    max_leaves=6,
-)
-
-
-def places(value, path=()):
-    """Paths to everything inside a JSON value."""
-    found = [path]
-    if isinstance(value, dict | list):
-        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
-            found += places(inner, (*path, key))
-    return found
-
-
-@pytest.fixture(scope="module")
-def originals(tmp_path_factory):
-    """Two saved cards: the text of each, its tensors' bytes and its path."""
-    found = []
-    for name in ("residual", "mixture"):
-        path = PROBLEMS[name].save(tmp_path_factory.mktemp(name))
-        card = json.loads(path.read_text())
-        found.append((path, card, (path.parent / card["weights"]["file"]).read_bytes()))
-    return found
-
-
-def survives(path):
-    """Load; a `BadInput` of one line is as good as a problem that works."""
-    try:
-        problem = wb.Problem.load(path)
-    except wb.BadInput as error:
-        assert str(error) and "\n" not in str(error)
-        return
-    with contextlib.suppress(wb.NotConverged):  # finite weights may still overflow
-        wb.MonteCarlo()(problem, 16)
-
-
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.data())
-def test_fuzzed_cards_raise_nothing_but_bad_input(originals, tmp_path, data):
-    path, card, tensors = data.draw(st.sampled_from(originals))
-    card = copy.deepcopy(card)
-    for _ in range(data.draw(st.integers(1, 3))):
-        *way, last = data.draw(st.sampled_from(places(card)[1:]))
-        inner = card
-        for key in way:
-            inner = inner[key]
-        match data.draw(st.sampled_from(["delete", "replace", "insert", "copy"])):
-            case "delete":
-                del inner[last]
-            case "replace":
-                inner[last] = data.draw(JSON)
-            case "copy":
-                inner[last] = copy.deepcopy(data.draw(st.sampled_from([card.get("spec"), 0, [0]])))
-            case _ if isinstance(inner, list):
-                inner.insert(last, data.draw(JSON))
-            case _:
-                inner[data.draw(st.text(max_size=5))] = data.draw(JSON)
-        if not places(card)[1:]:
-            break
-    target = tmp_path / "card.json"
-    target.write_text(json.dumps(card))
-    (tmp_path / path.with_suffix(".safetensors").name).write_bytes(tensors)
-    survives(target)
-
-
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.data())
-def test_fuzzed_bytes_raise_nothing_but_bad_input(originals, tmp_path, data):
-    """Bytes cut, changed and added in the card's text."""
-    path, card, tensors = data.draw(st.sampled_from(originals))
-    text = bytearray(json.dumps(card).encode())
-    for _ in range(data.draw(st.integers(1, 4))):
-        at = data.draw(st.integers(0, len(text)))
-        match data.draw(st.sampled_from(["cut", "change", "add"])):
-            case "cut":
-                del text[at : at + data.draw(st.integers(1, 40))]
-            case "change":
-                text[at : at + 1] = data.draw(st.binary(min_size=1, max_size=1))
-            case _:
-                text[at:at] = data.draw(st.binary(max_size=6))
-    target = tmp_path / "card.json"
-    target.write_bytes(text)
-    (tmp_path / path.with_suffix(".safetensors").name).write_bytes(tensors)
-    survives(target)
-
-
-@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.data())
-def test_fuzzed_tensors_raise_nothing_but_bad_input(originals, tmp_path, data):
-    """Bytes of the tensor file cut and changed, header and all, under a hash that fits."""
-    path, card, tensors = data.draw(st.sampled_from(originals))
-    changed = bytearray(tensors)
-    for _ in range(data.draw(st.integers(1, 5))):
-        at = data.draw(st.integers(0, max(0, len(changed) - 1)))
-        if data.draw(st.booleans()):
-            changed[at : at + 1] = data.draw(st.binary(min_size=1, max_size=3))
-        else:
-            del changed[at : at + data.draw(st.integers(1, 60))]
-    card = copy.deepcopy(card)
-    card["weights"]["sha256"] = hashlib.sha256(changed).hexdigest()
-    target = tmp_path / "card.json"
-    target.write_text(json.dumps(card))
-    (tmp_path / path.with_suffix(".safetensors").name).write_bytes(changed)
-    survives(target)
 
 
 def test_the_catalogue_s_cards_are_written_by_this_code(tmp_path):

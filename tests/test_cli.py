@@ -3,15 +3,9 @@
 import importlib.util
 import json
 import math
-import os
-import pty
 import re
-import select
-import signal
 import socket
-import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,58 +13,18 @@ from typing import ClassVar
 
 import pytest
 import torch
+from commands import KEYS, ask, one_object, refuse, workbench
 from torch import nn
-from typer.testing import CliRunner
 
 import workbench as wb
-from workbench import catalogue, estimators
-from workbench.cli import app, extras, start
+from workbench import bench, catalogue, estimators
+from workbench.cli import extras, start
 from workbench.cli.listing import GROUPS
 from workbench.cli.settings import build
 from workbench.errors import BadInput
 from workbench.problem import Card
 
 ROOT = Path(__file__).parents[1]
-KEYS = [
-    "problem", "estimator", "settings", "kind", "log_p", "log10_p", "log_err", "forwards",
-    "flops", "seconds", "seed", "info",
-]  # fmt: skip
-# SIGINT may be ignored in processes that a shell starts in the background; here it must not be.
-DRIVER = (
-    "import runpy, signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
-    "runpy.run_module('workbench', run_name='__main__')"
-)
-
-
-def workbench(*words, code=0, **env):
-    """Run a command in this process; its stdout."""
-    runner = CliRunner(env={"COLUMNS": "100", **env})
-    result = runner.invoke(app, [str(w) for w in words])
-    assert result.exit_code == code, result.output
-    return result
-
-
-def ask(*words):
-    """The one JSON object that a command prints."""
-    result = workbench(*words, "--json")
-    assert result.stderr == ""
-    return one_object(result.stdout)
-
-
-def one_object(text):
-    assert text.count("\n") == 1 and text.endswith("\n")
-    found = json.loads(text, parse_constant=lambda c: pytest.fail(f"{c} is not JSON"))
-    assert isinstance(found, dict)
-    return found
-
-
-def refuse(*words):
-    """The one sentence that a command ends with."""
-    result = workbench(*words, code=2)
-    assert result.stdout == ""
-    assert result.stderr.count("\n") == 1 and result.stderr.startswith("workbench: ")
-    assert "Traceback" not in result.stderr and "fault of the workbench" not in result.stderr
-    return result.stderr
 
 
 class Branches(nn.Module):
@@ -185,7 +139,7 @@ def test_settings_are_parsed_by_their_type(monkeypatch):
         (["compare", "A_d10_1e-6", "--seeds", "0"], "--seeds must be at least 1"),
         (["compare", "A_d10_1e-6", "--plot", "/no/such/folder/x.html"], "does not exist"),
         (["list", "cats"], "use one of estimators, problems"),
-        (["bench", "nope"], "use one of truth, propagation, latency"),
+        (["bench", "nope"], f"use one of {', '.join(b.name for b in bench.ALL)}"),
         (["serve", "--port", "99999"], "ports are 0 to 65535"),
     ],
 )
@@ -274,7 +228,7 @@ def test_without_the_views_a_plot_says_what_to_install(monkeypatch, tmp_path):
 
 
 def test_bench_lists_runs_and_prints():
-    assert [b["name"] for b in ask("bench")["benches"]] == ["truth", "propagation", "latency"]
+    assert [b["name"] for b in ask("bench")["benches"]] == [b.name for b in bench.ALL]
     found = ask("bench", "truth", "--quick")
     assert found["bench"] == "truth" and found["quick"] is True
     assert len(found["rows"]) == 4 * len(estimators.ALL)
@@ -366,68 +320,3 @@ def test_an_interrupt_before_the_first_step_says_so(monkeypatch):
     monkeypatch.setattr(wb.Moments, "step", step)
     result = workbench("estimate", "A_d10_1e-3", "--json", code=130)
     assert result.stdout == "" and "no estimate yet" in result.stderr
-
-
-def process(*words, **how):
-    env = {**os.environ, "OMP_NUM_THREADS": "1", "TERM": "xterm", "COLUMNS": "100"}
-    command = [sys.executable, "-c", DRIVER, *words]
-    return subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True, **how)
-
-
-def test_a_process_prints_its_object_and_nothing_else():
-    """Longer than a second, so that a bar would show if stderr were a terminal."""
-    words = ("estimate", "A_d10_1e-3", "-e", "monte_carlo", "--seconds", "1.5", "--json")
-    with process(*words, stderr=subprocess.PIPE) as running:
-        out, err = running.communicate(timeout=120)
-    assert running.returncode == 0 and err == ""
-    assert list(one_object(out)) == KEYS
-
-
-def test_a_process_that_is_refused_ends_with_2():
-    with process("estimate", "nope", "--json", stderr=subprocess.PIPE) as running:
-        out, err = running.communicate(timeout=120)
-    assert running.returncode == 2 and out == ""
-    assert err.count("\n") == 1 and "Traceback" not in err
-
-
-def test_ctrl_c_ends_a_real_process_with_its_best_estimate():
-    """On a terminal; the bar that counts forwards tells when it is well under way."""
-    ours, theirs = pty.openpty()
-    words = ("estimate", "A_d10_1e-3", "-e", "monte_carlo", "--seconds", "3000", "--json")
-    with process(*words, stderr=theirs) as running:
-        os.close(theirs)
-        seen = read_until(ours, b"forwards", 120.0)
-        running.send_signal(signal.SIGINT)
-        out = read_all(running.stdout, ours)
-    assert b"monte_carlo" in seen
-    assert running.returncode == 130
-    found = one_object(out)
-    assert found["info"]["interrupted"] is True and found["forwards"] > 0
-    assert found["log10_p"] == pytest.approx(-3.0, abs=0.5)
-
-
-def read_until(terminal, wanted, patience):
-    seen, end = b"", time.monotonic() + patience
-    while wanted not in seen:
-        ready, _, _ = select.select([terminal], [], [], max(0.0, end - time.monotonic()))
-        assert ready, f"no {wanted!r} within {patience} s, only {seen[-500:]!r}"
-        seen += os.read(terminal, 4096)
-    return seen
-
-
-def read_all(pipe, terminal):
-    """What a process says on its stdout, while its terminal is kept drained."""
-    out, open_ends = "", {pipe, terminal}
-    while pipe in open_ends:
-        for end in select.select(list(open_ends), [], [], 60.0)[0]:
-            if end is pipe:
-                text = pipe.read()
-                out += text
-                open_ends.discard(pipe)
-            else:
-                try:
-                    os.read(terminal, 4096)
-                except OSError:  # the other side is closed
-                    open_ends.discard(terminal)
-    os.close(terminal)
-    return out

@@ -1,0 +1,51 @@
+"""Problems that between them hold one of everything that a card describes."""
+
+import torch
+from torch import nn
+
+import workbench as wb
+from workbench.models import Network, Shift, Sum, dense, mlp
+
+LINEAR = "model.0.weight"
+"""A tensor that the card of "residual" names."""
+
+
+def rand(seed, *shape, dtype=torch.float64):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
+
+
+def residual(dtype=torch.float64):
+    parts = [dense(rand(0, 3, 3, dtype=dtype)), nn.GELU(), Sum(), Shift(rand(1, 3, dtype=dtype))]
+    parts += [nn.Flatten(), nn.Tanh(), dense(rand(2, 2, 3, dtype=dtype), rand(3, 2, dtype=dtype))]
+    return Network(parts, [[0], [1], [2, 0], [3], [4], [5], [6]])
+
+
+def gaussian(dtype=torch.float64, full=False):
+    scale = torch.eye(3, dtype=dtype) + rand(5, 3, 3, dtype=dtype).tril(-1)
+    return wb.Gaussian(rand(4, 3, dtype=dtype), scale if full else scale.diagonal().clone() * 0.3)
+
+
+def problems():
+    """One of everything that a card describes."""
+    half = wb.Halfspace(rand(6, 2), 0.1)
+    single = torch.float32
+    mixture = wb.Mixture(torch.tensor([0.3, 0.7]), (gaussian(), gaussian(full=True)))
+    truth = wb.Truth(-3.25, 0.01, "by hand", {"n": 10, "who": ["a", None]}, {"mean": rand(7, 3)})
+    relu = mlp([3, 5, 2], torch.Generator().manual_seed(0), bias_std=0.1)
+    spec = (wb.Argmax(1, "wins", 0.25) & ~half) | wb.Polytope(rand(8, 3, 2), rand(9, 3))
+    return {
+        "residual": wb.Problem(gaussian(), residual(), half, "a residual net", "Two words.", truth),
+        "full": wb.Problem(gaussian(full=True), relu, wb.Argmax(0), "full"),
+        "mixture": wb.Problem(mixture, relu, spec, "mixture/é .json"),
+        "box": wb.Problem(wb.Box(rand(4, 3), rand(4, 3) + 1.0), relu, ~spec, ".box"),
+        "float32": wb.Problem(
+            gaussian(single), residual(single), wb.Halfspace(rand(6, 2, dtype=single), 1 / 3), "f32"
+        ),
+        "bare": wb.Problem(gaussian(), nn.Flatten(), wb.Halfspace(torch.ones(3)), "bare"),
+        "scalar shift": wb.Problem(
+            gaussian(), Shift(torch.tensor(0.1)), wb.Halfspace(torch.ones(3)), "scalar"
+        ),
+    }
+
+
+PROBLEMS = problems()
