@@ -60,6 +60,13 @@ ROWS = (
         coverage=0.90,  # a Student interval from a few repeats of a skewed P-hat
     ),
     Row(
+        "importance",
+        "A_d10_1e-12",
+        budget=5_000,
+        settings=({}, {"modes": 1, "pilots": 1, "pilot": 300, "batch": 999}),
+        coverage=0.93,  # a normal interval of a weighted mean; its weights are skewed
+    ),
+    Row(
         "gld",
         "A_d10_1e-3",
         budget=20_000,

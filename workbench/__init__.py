@@ -9,7 +9,7 @@
 from workbench.catalogue import load
 from workbench.distributions import Box, Gaussian, Mixture
 from workbench.errors import BadInput, NotConverged, StaleRun, Unsupported, WorkbenchError
-from workbench.estimators import GLD, Estimate, Estimator, Moments, MonteCarlo, Subset
+from workbench.estimators import GLD, Estimate, Estimator, Importance, Moments, MonteCarlo, Subset
 from workbench.iteration import Budget
 from workbench.objective import log_p_and_grad
 from workbench.problem import Problem, Truth
@@ -21,7 +21,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "GLD", "And", "Argmax", "BadInput", "Box", "Budget", "Estimate", "Estimator", "Gaussian",
-    "Grad", "Halfspace", "Kind", "Mixture", "Moments", "MonteCarlo", "NotConverged", "Or",
-    "Polytope", "Problem", "Rng", "Spec", "StaleRun", "Subset", "Truth", "Unsupported",
+    "Grad", "Halfspace", "Importance", "Kind", "Mixture", "Moments", "MonteCarlo", "NotConverged",
+    "Or", "Polytope", "Problem", "Rng", "Spec", "StaleRun", "Subset", "Truth", "Unsupported",
     "WorkbenchError", "load", "log_p_and_grad",
 ]  # fmt: skip

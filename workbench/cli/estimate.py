@@ -124,6 +124,8 @@ def _lines(attempt: "Attempt", found: "Estimate") -> list[tuple[str, str]]:
         lines.append(("truth", truth_text(truth.log10_p, truth.se_log10)))
         off = error_in_digits(found.log10_p, truth.log10_p)
         lines.append(("error", error_text(off, error)))
+    if found.warning:
+        lines.append(("beware", found.warning))
     lines.append(("cost", cost_text(found.cost.forwards, found.cost.seconds)))
     return lines
 

@@ -28,7 +28,7 @@ class Estimate:
         kind: what the method promises.
         cost: forward passes, operations, seconds.
         interval: 95% confidence interval of log P in nats, or None.
-        info: diagnostics, JSON-able.
+        info: diagnostics, JSON-able; a "warning" among them is a sentence for the reader.
     """
 
     log_p: Tensor
@@ -52,6 +52,11 @@ class Estimate:
     def log10_interval(self) -> tuple[float, float] | None:
         """95% confidence interval of log10 P."""
         return None if self.interval is None else (self.interval[0] / LN10, self.interval[1] / LN10)
+
+    @property
+    def warning(self) -> str:
+        """Why the estimate may not be what it seems, in one sentence; else empty."""
+        return str(self.info.get("warning", ""))
 
     def __repr__(self) -> str:
         error = "" if self.log10_err is None else f" +- {self.log10_err:.2g}"

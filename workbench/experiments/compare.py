@@ -85,6 +85,7 @@ class Attempt:
             "forwards": estimate.cost.forwards,
             "flops": estimate.cost.flops,
             "seconds": estimate.cost.seconds,
+            "warning": estimate.warning,
         }
 
 

@@ -29,7 +29,12 @@ CHOICES: dict[tuple[str, str], tuple[str, ...]] = {
 """What the text settings of estimators may say."""
 SPREAD: dict[str, str] = {"moments": "propagator"}
 """Estimators that get one row for every value of a setting."""
-TITLES = {"monte_carlo": "Monte Carlo", "gld": "Gaussian fit to samples", "subset": "subset"}
+TITLES = {
+    "monte_carlo": "Monte Carlo",
+    "gld": "Gaussian fit to samples",
+    "subset": "subset",
+    "importance": "importance sampling",
+}
 
 Settings = Mapping[str, Mapping[str, Any]]
 
@@ -51,6 +56,8 @@ class Row:
     fraction: float = 0.0
     note: str = ""
     """Why there is no estimate, or what it is doing."""
+    warning: str = ""
+    """Why the estimate may not be what it seems."""
 
     @property
     def upper_only(self) -> float | None:
@@ -187,7 +194,7 @@ def _row(key: str, name: str, estimate: Estimate, state: str, fraction: float = 
     note = str(estimate.info.get("unfinished", "")) and "no repeat has finished yet"
     return Row(
         key, name, estimate.kind, state, estimate.log10_p, estimate.log10_err,
-        estimate.log10_interval, estimate.cost.forwards, fraction, note,
+        estimate.log10_interval, estimate.cost.forwards, fraction, note, estimate.warning,
     )  # fmt: skip
 
 

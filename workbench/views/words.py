@@ -205,11 +205,14 @@ def _line(row: Row, truth: Truth | None) -> str:
     if row.state in ("unsupported", "error") or (row.state == "ready" and row.log10_p is None):
         why = f"<span class='wb-why wb-estimate-{row.key}'>{escape(row.note)}</span>"
         return f"<tr class='wb-{row.state}'><td>{name}</td><td colspan='5'>{why}</td></tr>"
+    beware = ""
+    if row.warning and row.state not in ("running", "stale"):
+        beware = f"<tr class='wb-beware'><td></td><td colspan='5'>{escape(row.warning)}</td></tr>"
     return (
         f"<tr class='wb-{row.state}'><td>{name}</td>"
         f"<td class='n v'><span class='wb-estimate-{row.key}'{raw}>{value}</span></td>"
         f"<td class='n'>{error}</td><td class='n'>{off}</td>"
-        f"<td class='n'>{cost}</td><td class='s'>{_state(row)}</td></tr>"
+        f"<td class='n'>{cost}</td><td class='s'>{_state(row)}</td></tr>{beware}"
     )
 
 
@@ -236,6 +239,7 @@ sup, sub { line-height: 0; font-size: .75em; }
 .wb-table .s { width: 30%; padding-left: 14px; }
 .wb-table .wb-why { white-space: normal; opacity: .8; }
 .wb-table .wb-idle td, .wb-table .wb-stale td { opacity: .55; }
+.wb-table .wb-beware td { white-space: normal; color: #b45309; font-size: 12px; }
 .wb-table .wb-error .wb-why { color: #c0392b; opacity: 1; }
 .dot { display: inline-block; width: 10px; height: 10px; border-radius: 50%;
   margin-right: 8px; }

@@ -1,0 +1,128 @@
+"""Design points: the likeliest noise on the boundary of each clause of the event.
+
+For a clause with margin s(z) in base noise z ~ N(0, I) the design point minimises |z| subject to
+s(z) >= 0, and beta = |z*| is its reliability index. The search is the HLRF iteration
+
+    z <- ((g . z - s) / |g|^2) g,   g = grad s(z)
+
+(Hasofer & Lind 1974, Rackwitz & Fiessler 1978) from several starts a clause, each step inside a
+trust radius, then a few steps along g alone that bring the point onto the boundary. All starts move
+together in one batch; a gradient counts as two forward passes.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from workbench.distributions import Reparameterised
+from workbench.errors import Unsupported
+from workbench.problem import Problem
+from workbench.rng import Rng
+from workbench.specs import Polyhedral
+
+_LEAST, _MOST, _PER_CLAUSE = 16, 64, 2
+_APPROACH, _RESTORE = 16, 4
+_TRUST, _DAMP_AFTER, _DAMPING = 1.5, 4, 0.7
+_OVERSHOOT = 1e-3
+_SAME = 0.8
+_NEGLIGIBLE = 12.0
+
+STEPS = _APPROACH + _RESTORE
+"""Iterations of a search."""
+
+
+@dataclass(frozen=True, eq=False)
+class Points:
+    """Where every start stands, and the nearest point in the event that it has seen."""
+
+    at: Tensor
+    """`(m, noise_dim)`"""
+    clause: Tensor
+    """`(m,)`: which clause each start heads for."""
+    best: Tensor
+    norm: Tensor
+    """`(m,)`: |best|, inf while none was seen."""
+
+
+def clause_margins(problem: Problem, z: Tensor) -> Tensor:
+    """Margins of all clauses, `(batch, clauses)`; their maximum is the margin of C."""
+    d, c = problem.distribution, problem.spec
+    assert isinstance(d, Reparameterised)
+    if not isinstance(c, Polyhedral):
+        return problem.margin_of_noise(z)[:, None]
+    x = d.push(z)
+    event = c.halfspaces(problem.outputs, x)
+    s = problem.model(x) @ event.a.T + event.b
+    return torch.stack([s[:, list(clause)].amin(-1) for clause in event.clauses], dim=-1)
+
+
+def start(problem: Problem, rng: Rng) -> Points:
+    """Starts near the origin of noise, shared out among the clauses."""
+    d, c = problem.distribution, problem.spec
+    assert isinstance(d, Reparameterised)
+    clauses = 1
+    if isinstance(c, Polyhedral):
+        clauses = len(c.halfspaces(problem.outputs, torch.zeros(1, dtype=d.dtype)).clauses)
+    m = max(_LEAST, min(_MOST, _PER_CLAUSE * clauses))
+    generator = rng.child("starts").generator()
+    z = d.noise(m, generator)
+    radius = torch.rand(m, 1, generator=generator, dtype=z.dtype)
+    z = z / z.norm(dim=1, keepdim=True) * radius
+    return Points(z, torch.arange(m) % clauses, z, torch.full((m,), torch.inf, dtype=z.dtype))
+
+
+def advance(problem: Problem, points: Points, k: int) -> Points:
+    """Iteration k of `STEPS`, at the cost of two forward passes a start."""
+    z = points.at
+    s, g = _margin_and_gradient(problem, z, points.clause)
+    seen = _nearest(points, s)
+    square = g.square().sum(1).clamp(min=torch.finfo(z.dtype).tiny)
+    if k < _APPROACH:
+        move = (((g * z).sum(1) - s) / square)[:, None] * g - z
+        damping = _DAMPING if k >= _DAMP_AFTER else 1.0
+    else:
+        lift = torch.clamp(_OVERSHOOT * square.sqrt() - s, min=0.0) / square
+        move, damping = torch.where(s < 0, lift, 0.0)[:, None] * g, 1.0
+    length = move.norm(dim=1, keepdim=True).clamp(min=1e-12)
+    step = move * torch.clamp(_TRUST / length, max=1.0) * damping
+    return Points(z + step, points.clause, seen.best, seen.norm)
+
+
+def distinct(points: Points, most: int) -> tuple[Tensor, Tensor]:
+    """The nearest points `(k, d)` and their norms `(k,)`, nearest first, no two in one direction.
+
+    Points whose density is below e^-12 of the nearest one's are left out.
+    """
+    order = torch.argsort(points.norm)
+    kept: list[int] = []
+    for i in order.tolist():
+        norm = points.norm[i]
+        if len(kept) == most or not bool(torch.isfinite(norm)) or not float(norm) > 0:
+            continue
+        if kept and float(norm**2 - points.norm[kept[0]] ** 2) > 2.0 * _NEGLIGIBLE:
+            continue
+        cosines = [points.best[i] @ points.best[j] / (norm * points.norm[j]) for j in kept]
+        if all(float(c) < _SAME for c in cosines):
+            kept.append(i)
+    return points.best[kept], points.norm[kept]
+
+
+def _nearest(points: Points, s: Tensor) -> Points:
+    norm = points.at.norm(dim=1)
+    better = (s >= 0) & (norm < points.norm)
+    best = torch.where(better[:, None], points.at, points.best)
+    return Points(points.at, points.clause, best, torch.where(better, norm, points.norm))
+
+
+def _margin_and_gradient(problem: Problem, z: Tensor, clause: Tensor) -> tuple[Tensor, Tensor]:
+    with torch.enable_grad():
+        z = z.detach().requires_grad_()
+        s = clause_margins(problem, z).gather(1, clause[:, None]).squeeze(1)
+        if not s.requires_grad:
+            raise Unsupported(
+                f"{type(problem.model).__name__}, whose margin has no gradient",
+                "design points are searched along the margin's gradient",
+            )
+        (g,) = torch.autograd.grad(s.sum(), z)
+    return s.detach(), g
