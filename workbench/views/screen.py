@@ -109,7 +109,7 @@ class Explore(pn.viewable.Viewer):
             s.param.direction, label="", sizing_mode="stretch_width", margin=(0, 0, 4, 0)
         )
         self.seed = pn.widgets.IntInput.from_param(
-            s.param.seed, label="", width=118, margin=0, css_classes=["wb-seed"]
+            s.param.seed, label="", width=136, margin=0, css_classes=["wb-seed"]
         )
         self.new_seed = _button("new seed", lambda: s.new_seed(), self._guard)
         self.home = _button("back to the card", self._go_home, self._guard)
