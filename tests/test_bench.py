@@ -11,7 +11,7 @@ import torch
 import workbench as wb
 from workbench import bench, estimators, propagation
 from workbench import graph as graphs
-from workbench.bench import latency, throughput
+from workbench.bench import latency, peers, repeats, throughput
 from workbench.bench import propagation as nets
 from workbench.bench import truth as against
 from workbench.errors import BadInput, NotConverged, Unsupported
@@ -35,25 +35,98 @@ def test_columns_name_keys_once(one):
     assert set(one.sections) <= set(keys)
 
 
-def test_truth_has_a_row_for_every_problem_and_estimator():
+def test_truth_has_a_row_for_every_problem_and_estimator(monkeypatch):
+    """Without the extra: our own samplers, and one sentence on what is left out."""
+    monkeypatch.setattr(peers, "PACKAGES", {"no_such_package": "NoSuch"})
+    monkeypatch.setattr(peers, "installed", list)
     rows = list(against.run(True, silent))
-    assert len(rows) == len(against.QUICK_PROBLEMS) * len(estimators.ALL)
+    assert len(rows) == len(against.QUICK.problems) * len(estimators.ALL)
     exact = next(r for r in rows if r["problem"][0] == "A" and r["estimator"] == "moments")
-    assert abs(exact["error"]) < 1e-9
+    assert exact["median_error"] < 1e-9 and exact["note"] is None
     assert exact["truth"] == pytest.approx(-12.0, abs=1e-4)
-    said = list(against.conclude(rows))
-    assert [s.split(":")[0] for s in said] == [cls.name for cls in estimators.ALL]
+    assert all(r["repeats"] == 2 or "reason" in r for r in rows)
+    *said, columns, left_out = against.conclude(rows)
+    names = [cls.name for cls in estimators.ALL]
+    assert [s.split(":")[0] for s in said[: len(names)]] == names
+    assert all(s.startswith("No answer on ") for s in said[len(names) :])
+    assert columns.startswith("Forwards:") and "pip install" in left_out
 
 
-def test_truth_counts_answers_of_zero():
+def test_truth_counts_answers_of_zero(monkeypatch):
+    monkeypatch.setattr(peers, "missing", lambda: None)
     rows = [
-        {"estimator": "e", "error": -math.inf},
-        {"estimator": "e", "error": -0.5},
+        {"estimator": "e", "log10_p": -math.inf, "median_error": math.inf},
+        {"estimator": "e", "log10_p": -3.0, "median_error": 0.5, "covered": 3, "intervals": 4},
         {"estimator": "e", "reason": "it cannot"},
     ]
     assert list(against.conclude(rows)) == [
-        "e: 3 problems, 1 refused, 1 answered P = 0; median error of the rest 0.50 digits, "
-        "worst 0.50."
+        "e: 3 problems, no answer on 1, P = 0 on 1; median error of the rest 0.50 digits, "
+        "worst 0.50; 3 of 4 intervals hold the truth."
+    ]
+
+
+def repeat(log10_p, covers=True, forwards=1000, **more):
+    """A row of one run."""
+    return {
+        "log10_p": log10_p,
+        "log10_err": 0.1,
+        "covers": covers,
+        "forwards": forwards,
+        "seconds": 1.0,
+        **more,
+    }
+
+
+def test_w10_is_relative_variance_times_cost_over_a_hundredth():
+    """log P = -7 ln 10 +- a has the variance 2 a^2, so the relative variance expm1(2 a^2)."""
+    a = 0.1
+    rows = [repeat(-7.0 + a / math.log(10.0)), repeat(-7.0 - a / math.log(10.0), forwards=3000)]
+    got = repeats.summary(rows, wb.problem.Truth(-7.0, 0.0, "exact"))
+    assert got["w10"] == pytest.approx(math.expm1(2 * a * a) * 2000 / 0.01)
+    assert got["rmse"] == pytest.approx(a / math.log(10.0)) == got["median_error"]
+    assert got["claimed"] == 0.1 and got["note"] is None
+
+
+def test_relative_variance_with_answers_of_zero_is_that_of_the_values():
+    """0 and 2 have mean 1 and variance 2; a mean of 0 has no relative variance."""
+    assert repeats.relative_variance([-math.inf, math.log(2.0)]) == pytest.approx(2.0)
+    assert repeats.relative_variance([-math.inf, -math.inf]) is None
+    assert repeats.relative_variance([0.0, -1000.0]) == math.inf
+
+
+def test_coverage_counts_only_stated_intervals():
+    rows = [repeat(-7.0), repeat(-7.0, covers=False), repeat(-7.0, covers=None)]
+    got = repeats.summary([*rows, {"reason": "it broke"}], None)
+    assert (got["coverage"], got["covered"], got["intervals"]) == ("1/2", 1, 2)
+    assert (got["repeats"], got["failed"]) == (4, 1) and got["median_error"] is None
+    assert got["note"] == "1 of 4 failed: it broke"
+
+
+def test_a_lost_mode_has_no_price():
+    """Five repeats at a sixth of P: no number of them ends within 10%."""
+    truth = wb.problem.Truth(-7.0, 0.0, "exact")
+    rows = [repeat(-7.0 + math.log10(1.0 / 6.0) + 0.01 * k) for k in range(-2, 3)]
+    got = repeats.summary(rows, truth)
+    assert got["w10"] is None and got["note"] == "mean is 0.17 of P"
+    assert got["verdict"] == "mean 0.17 P"
+    fair = repeats.summary([repeat(-7.0 + 0.01 * k) for k in range(-2, 3)], truth)
+    assert fair["w10"] > 0 and fair["note"] is None
+    wild = repeats.summary([repeat(-7.0), repeat(-17.0)], None)
+    assert wild["w10"] == math.inf and wild["verdict"] == "over 1e+10"
+    blind = repeats.summary([repeat(-math.inf)] * 3, truth)
+    assert blind["w10"] is None and blind["note"] == "3 of 3 answered P = 0"
+    assert blind["verdict"] == "P = 0"
+    assert blind["median_error"] == math.inf and blind["rmse"] is None
+
+
+def test_what_never_answers_is_a_row_that_says_so():
+    got = repeats.summary([{"reason": "it cannot"}] * 2, None)
+    assert got["note"] == "no answer: it cannot" and "log10_p" not in got
+    rows = [{"estimator": "e", "problem": name, **got} for name in "ab"]
+    said = list(against.conclude(rows))
+    assert said[:2] == [
+        "e: 2 problems, no answer on 2.",
+        "No answer on 2, in some or all repeats: it cannot",
     ]
 
 

@@ -28,6 +28,7 @@ TOP_LEVEL = {
     "tests",
     "workbench",
 }
+ASKED_FOR = ["bench"]  # extras that neither `make` nor environment.yml installs
 OUTSIDE = ["panel", "plotly", "ipywidgets", "anywidget", "pandas", "sklearn", "param", "bokeh"]
 
 
@@ -61,9 +62,10 @@ def environment():
     return pins(line for line in by_pip["pip"] if not line.startswith("--"))
 
 
-def direct():
-    """The names that pyproject.toml asks for, in all its extras."""
-    groups = [PROJECT["dependencies"], *PROJECT["optional-dependencies"].values()]
+def direct(without=()):
+    """The names that pyproject.toml asks for, in all its extras but those."""
+    extras = PROJECT["optional-dependencies"]
+    groups = [PROJECT["dependencies"], *(extras[name] for name in extras if name not in without)]
     return {normal(REQUIREMENT.match(line)[1]) for group in groups for line in group}
 
 
@@ -72,8 +74,15 @@ def test_environment_has_the_versions_of_constraints(environment, constraints):
 
 
 def test_every_direct_dependency_is_pinned_in_both(environment, constraints):
-    assert environment.keys() == direct()
+    assert environment.keys() == direct(without=ASKED_FOR)
     assert direct() <= constraints.keys()
+
+
+@pytest.mark.parametrize("extra", ASKED_FOR)
+def test_what_only_a_user_asks_for_is_not_installed_by_make(extra):
+    assert extra in PROJECT["optional-dependencies"]
+    listed = re.findall(r"EXTRAS := (.*)", (ROOT / "Makefile").read_text())
+    assert listed and not any(extra in names.split(",") for names in listed)
 
 
 def test_no_pin_carries_a_build_tag(constraints):

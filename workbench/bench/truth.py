@@ -1,51 +1,106 @@
-"""Every estimator against every reference problem."""
+"""Every estimator, and the samplers of public packages, against every reference problem."""
 
 import math
 import statistics
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from workbench import catalogue, estimators
+from workbench.bench import peers
 from workbench.bench.base import Bench, Column, Report, Row
-from workbench.experiments import compare
+from workbench.bench.repeats import summary
+from workbench.errors import NotConverged, Unsupported
+from workbench.estimators import Estimator
+from workbench.experiments import Attempt
 from workbench.iteration import Budget
+from workbench.problem import Problem
 
-FULL = Budget(100_000)
-QUICK = Budget(10_000)
-QUICK_PROBLEMS = ("A_d10_1e-12", "B_w32_h2_1e-3", "C_digits_p1_s10", "D_mintree_1e-7")
+
+@dataclass(frozen=True)
+class Scale:
+    """How much is measured: problems (all of them where None), forwards a run, seeds."""
+
+    problems: tuple[str, ...] | None
+    budget: Budget
+    seeds: int
+
+
+FULL = Scale(None, Budget(100_000), 20)
+QUICK = Scale(
+    ("A_d10_1e-12", "B_w32_h2_1e-3", "C_digits_p22_s20", "D_mintree_1e-7"), Budget(10_000), 2
+)
 
 
 def run(quick: bool, report: Report) -> Iterator[Row]:
-    """One row a problem and estimator: estimate, error in digits, claimed error, cost."""
-    names = QUICK_PROBLEMS if quick else catalogue.names()
-    methods = [cls() for cls in estimators.ALL]
+    """One row a problem and method: its errors against the truth, its claims, its cost."""
+    scale = QUICK if quick else FULL
+    names = scale.problems or catalogue.names()
+    methods: list[Estimator] = [*(cls() for cls in estimators.ALL), *peers.installed()]
     for i, name in enumerate(names):
         problem = catalogue.load(name)
+        for j, method in enumerate(methods):
+            rows = []
+            for seed in range(scale.seeds):
+                share = (i + (j + seed / scale.seeds) / len(methods)) / len(names)
+                report(share, f"{name}: {method.name}, seed {seed}")
+                rows.append(attempt(problem, method, scale.budget, seed))
+                if rows[-1].get("hopeless"):
+                    break
+            yield {
+                "problem": name,
+                "truth": None if problem.truth is None else problem.truth.log10_p,
+                "estimator": method.name,
+                **summary(rows, problem.truth),
+            }
 
-        def part(share: float, what: str, i: int = i, name: str = name) -> None:
-            report((i + share) / len(names), f"{name}: {what}")
 
-        truth = None if problem.truth is None else problem.truth.log10_p
-        for row in compare(problem, methods, QUICK if quick else FULL, report=part):
-            yield {**row, "truth": truth}
+def attempt(problem: Problem, method: Estimator, budget: Budget, seed: int) -> Row:
+    """One run, or the `reason` why there is no answer; `hopeless` where no seed would have one."""
+    try:
+        made = Attempt(problem, method, budget, seed)
+        made.run()
+        return {**made.row(), "gradients": made.estimate().info.get("gradients", 0)}
+    except Unsupported as error:
+        return {"reason": f"{error.what}: {error.needs}", "hopeless": True}
+    except NotConverged as error:
+        return {"reason": str(error)}
 
 
 def conclude(rows: list[Row]) -> Iterator[str]:
-    """One sentence an estimator: median and worst error, answers of 0, refusals."""
+    """One sentence a method: its errors, zeros and refusals; then what the columns are."""
     for name in dict.fromkeys(row["estimator"] for row in rows):
         mine = [row for row in rows if row["estimator"] == name]
-        errors = [abs(row["error"]) for row in mine if row.get("error") is not None]
-        finite = [e for e in errors if math.isfinite(e)]
-        refused = sum("reason" in row for row in mine)
+        known = [row["median_error"] for row in mine if row.get("median_error") is not None]
+        finite = [e for e in known if math.isfinite(e)]
         text = f"{name}: {len(mine)} problems"
-        if refused:
-            text += f", {refused} refused"
-        if len(finite) < len(errors):
-            text += f", {len(errors) - len(finite)} answered P = 0"
+        none = sum("log10_p" not in row for row in mine)
+        if none:
+            text += f", no answer on {none}"
+        if len(finite) < len(known):
+            text += f", P = 0 on {len(known) - len(finite)}"
         if finite:
             whose = "" if len(finite) == len(mine) else " of the rest"
             middle, worst = _digits(statistics.median(finite)), _digits(max(finite))
             text += f"; median error{whose} {middle} digits, worst {worst}"
+        held, stated = (sum(row.get(key, 0) for row in mine) for key in ("covered", "intervals"))
+        if stated:
+            text += f"; {held} of {stated} intervals hold the truth"
         yield f"{text}."
+    reasons = [row["reason"] for row in rows if "verdict" in row and "reason" in row]
+    for reason in dict.fromkeys(reasons):
+        yield f"No answer on {reasons.count(reason)}, in some or all repeats: {reason}"
+    repeats = max((row.get("repeats", 0) for row in rows), default=0)
+    if repeats > 1:
+        yield (
+            "Forwards: the mean of a run, a gradient counted as two. W10: forwards that a 10% "
+            "error would cost, the repeats' relative variance expm1(var(log P)) x forwards / 0.01; "
+            f"from {repeats} repeats it is known to {math.sqrt(2.0 / (repeats - 1)):.0%} or so. "
+            "Instead of it, 'mean 0.2 P' where the mean of all is off by more than 10% beyond "
+            "three standard errors: no number of runs mends that."
+        )
+    left_out = peers.missing()
+    if left_out:
+        yield left_out
 
 
 def _digits(error: float) -> str:
@@ -54,18 +109,20 @@ def _digits(error: float) -> str:
 
 TRUTH = Bench(
     name="truth",
-    about="all reference problems x all estimators: error in digits, claimed error, cost",
+    about="all reference problems x all samplers, public ones too: error, claims, coverage, cost",
     columns=(
         Column("problem", "problem"),
-        Column("truth", "truth", "power"),
         Column("estimator", "estimator"),
-        Column("log10_p", "estimate", "power", error="log10_err"),
-        Column("error", "error", "error", error="log10_err"),
-        Column("log10_err", "claimed", "digits"),
+        Column("median_error", "|error|", "digits"),
+        Column("rmse", "rmse", "digits"),
+        Column("claimed", "claimed", "digits"),
+        Column("coverage", "held"),
         Column("forwards", "forwards", "count"),
+        Column("gradients", "grads", "count"),
         Column("seconds", "seconds", "seconds"),
+        Column("verdict", "W10"),
     ),
     run=run,
     conclude=conclude,
-    sections=("problem", "truth"),
+    sections=("problem",),
 )
