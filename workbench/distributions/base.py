@@ -11,6 +11,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from workbench.errors import BadInput
+
 
 class Distribution(ABC):
     """A law of inputs x in R^dim."""
@@ -74,12 +76,34 @@ class Reparameterised(Sampleable, ABC):
 class Piece:
     """One piece of D by its first two moments; D = sum of exp(log_weight) times its pieces.
 
-    `cov` is `(d, d)`, or `(d,)` where the coordinates are uncorrelated.
+    Many pieces in one have leading axes B in common, and are propagated at once; a covariance
+    without them is shared by all.
+
+    Args:
+        log_weight: `(*B)`.
+        mean: `(*B, d)`.
+        cov: `(d, d)` or `(*B, d, d)`; variances `(d,)` or `(*B, d)` where `uncorrelated`.
+        uncorrelated: whether `cov` holds variances alone; by default, where it is a vector.
+
+    Raises:
+        BadInput: where mean and cov do not fit.
     """
 
     log_weight: Tensor
     mean: Tensor
     cov: Tensor
+    uncorrelated: bool | None = None
+
+    def __post_init__(self) -> None:
+        if self.uncorrelated is None:
+            object.__setattr__(self, "uncorrelated", self.cov.ndim == 1)
+        *batch, d = self.mean.shape
+        own = (d,) if self.uncorrelated else (d, d)
+        if tuple(self.cov.shape) not in (own, (*batch, *own)):
+            raise BadInput(
+                f"a piece with means {tuple(self.mean.shape)} cannot have covariances "
+                f"{tuple(self.cov.shape)}"
+            )
 
 
 class Moments(ABC):

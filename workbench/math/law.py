@@ -11,8 +11,8 @@ class Law:
     """First two moments of the half-space margins s_i = a_i . y + b_i.
 
     Args:
-        mean: `(r,)`.
-        cov: `(r, r)`.
+        mean: `(*B, r)`, with the leading axes of the piece that was propagated.
+        cov: `(*B, r, r)`.
     """
 
     mean: Tensor
@@ -20,16 +20,16 @@ class Law:
 
     @property
     def std(self) -> Tensor:
-        """Standard deviations `(r,)`; exactly 0 stays 0, with zero gradient."""
-        var = torch.clamp(torch.diagonal(self.cov), min=0.0)
+        """Standard deviations `(*B, r)`; exactly 0 stays 0, with zero gradient."""
+        var = torch.clamp(torch.diagonal(self.cov, dim1=-2, dim2=-1), min=0.0)
         positive = var > 0
         return torch.where(positive, torch.sqrt(torch.where(positive, var, 1.0)), 0.0)
 
     @property
     def corr(self) -> Tensor:
-        """Correlation matrix `(r, r)`; a constant margin is uncorrelated with the others."""
+        """Correlation matrix `(*B, r, r)`; a constant margin is uncorrelated with the others."""
         sd = self.std
         safe = torch.where(sd > 0, sd, 1.0)
-        raw = torch.clamp(self.cov / torch.outer(safe, safe), -1.0, 1.0)
-        eye = torch.eye(len(sd), dtype=raw.dtype, device=raw.device)
+        raw = torch.clamp(self.cov / (safe[..., :, None] * safe[..., None, :]), -1.0, 1.0)
+        eye = torch.eye(sd.shape[-1], dtype=raw.dtype, device=raw.device)
         return torch.where(eye > 0, eye, raw)

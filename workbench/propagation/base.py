@@ -37,11 +37,11 @@ class Carrier(ABC):
 
     @abstractmethod
     def marginal(self, i: int) -> tuple[Tensor, Tensor]:
-        """Mean and variance of value i, each `(n,)`."""
+        """Mean and variance of value i, each `(*B, n)`; shared moments may lack the axes B."""
 
     @abstractmethod
     def joint(self, i: int) -> tuple[Tensor, Tensor]:
-        """Mean `(n,)` and covariance `(n, n)` of value i."""
+        """Mean `(*B, n)` and covariance `(*B, n, n)` of value i, or `(n, n)` where shared."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,8 @@ class Propagator(ABC):
     def law(self, graph: Graph, piece: Piece, a: Tensor, b: Tensor) -> tuple[Law, float]:
         """The law of the margins a y + b (`a` `(r, k)`, `b` `(r,)`), and the operations it took.
 
-        A last Linear of M and the margins make one linear map, propagated as one.
+        A last Linear of M and the margins make one linear map, propagated as one. A piece with
+        leading axes gives a law with them: many propagations at once.
 
         Raises:
             NotConverged: where a mean or variance is no finite number; names the node.
@@ -80,11 +81,11 @@ class Propagator(ABC):
         for _ in _run(carrier, [*moves, head]):
             pass
         mean, cov = carrier.joint(len(moves) + 1)
-        return Law(mean, cov), carrier.flops
+        return Law(mean, cov.expand(*mean.shape, mean.shape[-1])), carrier.flops
 
     @final
     def laws(self, graph: Graph, piece: Piece) -> list[tuple[Tensor, Tensor]]:
-        """Mean and variance, each `(n,)`, of every node's value in order."""
+        """Mean and variance, each `(*B, n)`, of every node's value in order; shared ones lack B."""
         carrier = self.start(piece)
         start = carrier.marginal(0)
         return [start, *(carrier.marginal(i) for i in _run(carrier, _moves(graph)))]

@@ -10,53 +10,66 @@ from workbench.distributions import Piece
 from workbench.errors import BadInput
 from workbench.math import cost
 from workbench.propagation.base import Carrier, Propagator
-from workbench.propagation.rules import Affine, LinearMap, Pointwise
+from workbench.propagation.rules import Affine, Identity, LinearMap, Pointwise
 from workbench.propagation.scale import safe_std
 
 
+@dataclass(frozen=True, eq=False)
+class _Block:
+    """Cov(value i, value j): a matrix `(*B, n_i, n_j)`, or a diagonal `(*B, n)`."""
+
+    values: Tensor
+    diagonal: bool = False
+
+    @property
+    def T(self) -> "_Block":
+        return self if self.diagonal else _Block(self.values.mT)
+
+    @property
+    def dense(self) -> Tensor:
+        return torch.diag_embed(self.values) if self.diagonal else self.values
+
+    @property
+    def variances(self) -> Tensor:
+        return self.values if self.diagonal else torch.diagonal(self.values, dim1=-2, dim2=-1)
+
+
 class _Covariances(Carrier):
-    """Means, and covariance blocks (i, j) with j <= i among the values that are still needed.
+    """Means, and covariance blocks (i, j) with j <= i among the values that are still needed."""
 
-    A diagonal block may be a vector, where its value's coordinates are uncorrelated.
-    """
-
-    def __init__(self, piece: Piece, order: int):
+    def __init__(self, piece: Piece, order: int, tolerance: float):
         self.order = order
+        self.tolerance = tolerance
         self.means = {0: piece.mean}
-        self.blocks: dict[tuple[int, int], Tensor] = {(0, 0): piece.cov}
+        self.blocks = {(0, 0): _Block(piece.cov, bool(piece.uncorrelated))}
 
-    def _block(self, i: int, j: int) -> Tensor:
-        """Cov(value i, value j), `(n_i, n_j)`, or `(n,)` where it is diagonal."""
-        if j <= i:
-            return self.blocks[i, j]
-        block = self.blocks[j, i]
-        return block if block.ndim == 1 else block.T
+    def _block(self, i: int, j: int) -> _Block:
+        return self.blocks[i, j] if j <= i else self.blocks[j, i].T
 
     def affine(self, i: int, inputs: tuple[int, ...], what: Affine, live: set[int]) -> None:
         pairs = list(zip(what.maps, inputs, strict=True))
         mean = _total([a(self.means[j]) for a, j in pairs])
         self.means[i] = mean if what.offset is None else mean + what.offset
         for k in sorted(live | set(inputs)):
-            self.blocks[i, k] = _total([self._times(a, j, k) for a, j in pairs])
+            self.blocks[i, k] = _sum([self._times(a, self._block(j, k)) for a, j in pairs])
         # Cov(y, y) = sum_j Cov(y, x_j) A_j^T.
-        own = [(a, self.blocks[i, j]) for a, j in pairs]
-        if len(own) == 1 and own[0][1].ndim == 1:
-            self.blocks[i, i] = own[0][1]
-            return
-        self.blocks[i, i] = _total([a(_dense(block).T) for a, block in own])
-        self.flops += sum(a.flops(len(self.means[i])) for a, _ in pairs)
+        self.blocks[i, i] = _sum([self._times(a, self.blocks[i, j].T) for a, j in pairs]).T
 
-    def _times(self, a: LinearMap, j: int, k: int) -> Tensor:
-        block = self._block(j, k)
-        if block.ndim == 1:
-            return a.scale_columns(block)
-        self.flops += a.flops(block.shape[1])
-        return a(block)
+    def _times(self, a: LinearMap, block: _Block) -> _Block:
+        """A times a block."""
+        if isinstance(a, Identity):
+            return block
+        if block.diagonal:
+            return _Block(a.scale_columns(block.values))
+        rows = block.values.mT
+        self.flops += a.flops(rows.numel() // rows.shape[-1])
+        return _Block(a(rows).mT)
 
     def pointwise(self, i: int, source: int, what: Pointwise, live: set[int]) -> None:
         mean, block = self.means[source], self._block(source, source)
-        var = block if block.ndim == 1 else torch.diagonal(block)
+        var = block.variances
         sd = safe_std(var)
+        mean, sd = torch.broadcast_tensors(mean, sd)
         self.means[i], own = what.row.moments(mean, sd)
         own = torch.where(var > 0, own, 0.0)  # what is constant stays so, exactly
         b = what.row.coefficients(mean, sd, self.order)
@@ -64,42 +77,64 @@ class _Covariances(Carrier):
         slope = b[0] / sd
         for k in sorted(live - {i}):
             cross = self._block(source, k)
-            self.blocks[i, k] = (
-                torch.diag(slope * cross) if cross.ndim == 1 else slope[:, None] * cross
-            )
-        self.blocks[i, i] = own if block.ndim == 1 else self._series(block, sd, b, own)
-        n = len(mean)
-        self.flops += 20.0 * n if block.ndim == 1 else cost.hermite_series(n, self.order)
+            factor = slope if cross.diagonal else slope[..., None]
+            self.blocks[i, k] = _Block(factor * cross.values, cross.diagonal)
+        if block.diagonal:
+            self.blocks[i, i] = _Block(own, True)
+            self.flops += 20.0 * mean.numel()
+        else:
+            self.blocks[i, i] = _Block(self._series(block.values, sd, b, own))
 
     def _series(self, block: Tensor, sd: Tensor, b: Tensor, own: Tensor) -> Tensor:
         """sum_k b_k b_k^T R^k off the diagonal, by Horner's rule; the exact variance on it."""
-        corr = block / sd / sd[:, None]
-        total = torch.outer(b[-1], b[-1])
+        corr = block / sd[..., None, :] / sd[..., :, None]
+        b = b[: _enough(corr.detach(), b.detach(), own.detach(), self.tolerance)]
+        self.flops += cost.hermite_series(sd.shape[-1], len(b)) * (
+            corr.numel() // sd.shape[-1] ** 2
+        )
+        total = _outer(b[-1])
         for row in b.flip(0)[1:]:
-            total = torch.addcmul(torch.outer(row, row), total, corr)
+            total = torch.addcmul(_outer(row), total, corr)
         total = total * corr
-        return total - torch.diag(torch.diagonal(total) - own)
+        gap = torch.diagonal(total, dim1=-2, dim2=-1) - own
+        return total - torch.diag_embed(gap)
 
     def forget(self, live: set[int]) -> None:
         self.means = {j: m for j, m in self.means.items() if j in live}
         self.blocks = {k: c for k, c in self.blocks.items() if k[0] in live and k[1] in live}
 
     def marginal(self, i: int) -> tuple[Tensor, Tensor]:
-        block = self.blocks[i, i]
-        return self.means[i], block if block.ndim == 1 else torch.diagonal(block)
+        return self.means[i], self.blocks[i, i].variances
 
     def joint(self, i: int) -> tuple[Tensor, Tensor]:
-        return self.means[i], _dense(self.blocks[i, i])
+        return self.means[i], self.blocks[i, i].dense
 
 
-def _dense(block: Tensor) -> Tensor:
-    return torch.diag(block) if block.ndim == 1 else block
+def _outer(x: Tensor) -> Tensor:
+    return x[..., :, None] * x[..., None, :]
+
+
+def _enough(corr: Tensor, b: Tensor, var: Tensor, tolerance: float) -> int:
+    """How many terms leave a remainder of at most `tolerance` of the standard deviations.
+
+    Entry (i, j) drops sum_{k>K} b_k(i) b_k(j) rho^k, at most |rho|^(K+1) times the root of
+    tail_i tail_j with tail_i = var_i - sum_{k<=K} b_k(i)^2 (Cauchy-Schwarz and Parseval).
+    """
+    rho = torch.triu(corr, 1).abs_().amax()
+    tail = 1.0 - b.square().cumsum(0) / torch.where(var > 0, var, 1.0)
+    worst = torch.where(var > 0, tail, 0.0).flatten(1).amax(1)
+    powers = rho ** torch.arange(2, len(b) + 2, dtype=rho.dtype, device=rho.device)
+    found = (powers * worst <= tolerance).nonzero()
+    return int(found[0]) + 1 if len(found) else len(b)
+
+
+def _sum(parts: list[_Block]) -> _Block:
+    """The sum of blocks, of which some may be diagonal."""
+    diagonal = all(p.diagonal for p in parts)
+    return _Block(_total([p.values if diagonal else p.dense for p in parts]), diagonal)
 
 
 def _total(parts: list[Tensor]) -> Tensor:
-    """The sum of blocks, of which some may be diagonal."""
-    if len({p.ndim for p in parts}) > 1:
-        parts = [_dense(p) for p in parts]
     total = parts[0]
     for p in parts[1:]:
         total = total + p
@@ -115,16 +150,21 @@ class Covariance(Propagator):
     Cost n^3 a layer. (Hermite expansion: arXiv 2605.05179 calls this K = 2.)
 
     Args:
-        order: terms of the series. The dropped part of an entry is at most |rho|^(order + 1) of
-            the product of the standard deviations.
+        order: at most so many terms of the series. The dropped part of an entry is at most
+            |rho|^(order + 1) of the product of the standard deviations.
+        tolerance: a layer takes no more terms than it needs for its every dropped part to be
+            proven below this share of the product of the standard deviations.
     """
 
     order: int = 8
+    tolerance: float = 1e-6
     name: ClassVar[str] = "covariance"
 
     def __post_init__(self) -> None:
         if not isinstance(self.order, int) or not 1 <= self.order <= 40:
             raise BadInput(f"the order of the Hermite series must be 1 to 40, got {self.order!r}")
+        if not 0.0 <= self.tolerance < 1.0:
+            raise BadInput(f"the tolerance must be 0 or more, below 1, got {self.tolerance!r}")
 
     def start(self, piece: Piece) -> Carrier:
-        return _Covariances(piece, self.order)
+        return _Covariances(piece, self.order, self.tolerance)

@@ -14,7 +14,7 @@ from workbench.propagation.scale import safe_std
 
 class _Variances(Carrier):
     def __init__(self, piece: Piece):
-        var = piece.cov if piece.cov.ndim == 1 else torch.diagonal(piece.cov)
+        var = piece.cov if piece.uncorrelated else torch.diagonal(piece.cov, dim1=-2, dim2=-1)
         self.values: dict[int, tuple[Tensor, Tensor]] = {0: (piece.mean, var)}
 
     def affine(self, i: int, inputs: tuple[int, ...], what: Affine, live: set[int]) -> None:
@@ -22,7 +22,8 @@ class _Variances(Carrier):
         mean = sum(a(m) for a, m in zip(what.maps, means, strict=True))
         var = sum(a.variances(v) for a, v in zip(what.maps, variances, strict=True))
         assert isinstance(mean, Tensor) and isinstance(var, Tensor)
-        self.flops += 2.0 * sum(a.flops(1) for a in what.maps)
+        pieces = mean.numel() // mean.shape[-1]
+        self.flops += 2.0 * pieces * sum(a.flops(1) for a in what.maps)
         self.values[i] = (mean if what.offset is None else mean + what.offset, var)
 
     def pointwise(self, i: int, source: int, what: Pointwise, live: set[int]) -> None:
@@ -39,7 +40,7 @@ class _Variances(Carrier):
 
     def joint(self, i: int) -> tuple[Tensor, Tensor]:
         mean, var = self.values[i]
-        return mean, torch.diag(var)
+        return mean, torch.diag_embed(var)
 
 
 @dataclass(frozen=True)

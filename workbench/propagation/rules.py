@@ -6,6 +6,8 @@ One row of `describe` an operation; every propagator then handles it.
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
+import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from workbench.graph import Add, Bias, Elementwise, Flatten, Input, Linear, Op
@@ -14,23 +16,26 @@ from workbench.math.activations import Activation, activation
 
 
 class LinearMap(ABC):
-    """A linear map A from R^n to R^m, applied without being written out."""
+    """A linear map A from R^n to R^m, applied without being written out.
+
+    Vectors lie along the last axis, whatever leads it: a matrix X `(*B, c, n)` becomes X A^T.
+    """
 
     @abstractmethod
-    def __call__(self, columns: Tensor) -> Tensor:
-        """A X for X `(n, c)`, or A x for x `(n,)`."""
+    def __call__(self, x: Tensor) -> Tensor:
+        """A x for x `(..., n)`, `(..., m)`."""
 
     @abstractmethod
     def scale_columns(self, diagonal: Tensor) -> Tensor:
-        """A diag(v) as a matrix `(m, n)`, or as a vector where it is diagonal."""
+        """A diag(v) for v `(..., n)`, `(..., m, n)`."""
 
     @abstractmethod
     def variances(self, var: Tensor) -> Tensor:
-        """The diagonal of A diag(v) A^T, `(m,)`."""
+        """The diagonal of A diag(v) A^T for v `(..., n)`, `(..., m)`."""
 
     @abstractmethod
-    def flops(self, columns: int) -> float:
-        """Operations of applying A to this many columns."""
+    def flops(self, vectors: int) -> float:
+        """Operations of applying A to this many vectors."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,33 +44,33 @@ class Dense(LinearMap):
 
     matrix: Tensor
 
-    def __call__(self, columns: Tensor) -> Tensor:
-        return self.matrix @ columns
+    def __call__(self, x: Tensor) -> Tensor:
+        return F.linear(x, self.matrix)
 
     def scale_columns(self, diagonal: Tensor) -> Tensor:
-        return self.matrix * diagonal
+        return self.matrix * diagonal[..., None, :]
 
     def variances(self, var: Tensor) -> Tensor:
-        return self.matrix.square() @ var
+        return F.linear(var, self.matrix.square())
 
-    def flops(self, columns: int) -> float:
-        return cost.matmul(self.matrix.shape[0], self.matrix.shape[1], columns)
+    def flops(self, vectors: int) -> float:
+        return cost.matmul(self.matrix.shape[0], self.matrix.shape[1], vectors)
 
 
 @dataclass(frozen=True)
 class Identity(LinearMap):
     """A = 1."""
 
-    def __call__(self, columns: Tensor) -> Tensor:
-        return columns
+    def __call__(self, x: Tensor) -> Tensor:
+        return x
 
     def scale_columns(self, diagonal: Tensor) -> Tensor:
-        return diagonal
+        return torch.diag_embed(diagonal)
 
     def variances(self, var: Tensor) -> Tensor:
         return var
 
-    def flops(self, columns: int) -> float:
+    def flops(self, vectors: int) -> float:
         return 0.0
 
 

@@ -15,4 +15,4 @@ class Tail(ABC):
 
     @abstractmethod
     def index(self, law: Law) -> Tensor:
-        """Reliability indices beta `(r,)`: P(s_i > 0) = Phi(beta_i). +-inf where certain."""
+        """Reliability indices beta `(*B, r)`: P(s_i > 0) = Phi(beta_i). +-inf where certain."""
