@@ -57,7 +57,7 @@ def row(**values):
     usual = {
         "problem": "p", "estimator": "e", "settings": {}, "kind": "unbiased", "log10_p": -3.0,
         "log10_err": 0.1, "error": 0.0, "covers": True, "forwards": 10, "flops": 1.0,
-        "seconds": 0.5,
+        "seconds": 0.5, "truth": -3.0, "truth_se": 0.0, "warning": "",
     }  # fmt: skip
     return {**usual, **values}
 
@@ -170,3 +170,42 @@ def test_without_a_truth_nothing_is_compared(exact):
     (found,) = compare(problem, [wb.MonteCarlo()], wb.Budget(500))
     assert found["error"] is None and found["covers"] is None
     assert truth_row(problem) is None
+
+
+def test_problems_are_compared_one_after_another(exact):
+    other, told = wb.load("A_d10_1e-6"), []
+    rows = list(
+        compare([exact, other], [wb.Moments(), wb.MonteCarlo()], wb.Budget(500), (0, 1),
+                lambda share, label: told.append((share, label)))
+    )  # fmt: skip
+    names = [(r["problem"], r["estimator"]) for r in rows]
+    assert names == [(p.name, e) for p in (exact, other) for e in NAMES for _ in range(2)]
+    assert {r["truth"] for r in rows} == {exact.truth.log10_p, other.truth.log10_p}
+    assert [s["problem"] for s in summarise(rows)] == [exact.name] * 2 + [other.name] * 2
+    assert told[0] == (0.0, "A_d10_1e-3: moments, seed 0")
+    assert [share for share, _ in told] == sorted(share for share, _ in told)
+
+
+NAMES = ("moments", "monte_carlo")
+
+
+def test_summary_prices_an_error_of_a_tenth():
+    """Plain Monte Carlo at P = 1e-3 costs (1 - P) / P / 0.01 = 99,900 forwards for it.
+
+    From 60 repeats the variance is known to 18%, so four standard errors are within 1.75 times.
+    """
+    problem = wb.load("A_d10_1e-3")
+    rows = compare(problem, [wb.MonteCarlo()], wb.Budget(50_000), range(60))
+    (summary,) = summarise(rows)
+    assert 99_900 / 1.75 < summary["w10"] < 99_900 * 1.75
+    assert summary["mean_of_truth"] is None
+
+
+def test_summary_says_where_no_averaging_helps():
+    rows = [row(log10_p=-4.0 + 0.01 * k, error=-1.0 + 0.01 * k, covers=False) for k in range(5)]
+    (summary,) = summarise(rows)
+    assert summary["w10"] is None
+    assert summary["mean_of_truth"] == pytest.approx(0.1047, abs=1e-3)
+    unknown = [{**r, "truth": None, "truth_se": None, "error": None, "covers": None} for r in rows]
+    assert summarise(unknown)[0]["w10"] is not None
+    assert summarise([{**r, "kind": "heuristic"} for r in unknown])[0]["w10"] is None

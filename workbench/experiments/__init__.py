@@ -1,5 +1,7 @@
 """Several estimates set side by side."""
 
-from workbench.experiments.compare import Attempt, compare, error_in_digits, summarise, truth_row
+from workbench.experiments.attempt import Attempt, Row, error_in_digits, runs
+from workbench.experiments.compare import compare
+from workbench.experiments.summary import summarise, truth_row
 
-__all__ = ["Attempt", "compare", "error_in_digits", "summarise", "truth_row"]
+__all__ = ["Attempt", "Row", "compare", "error_in_digits", "runs", "summarise", "truth_row"]
