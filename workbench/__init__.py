@@ -10,6 +10,7 @@ from workbench.catalogue import load
 from workbench.distributions import Box, Gaussian, Mixture
 from workbench.errors import BadInput, NotConverged, StaleRun, Unsupported, WorkbenchError
 from workbench.estimators import GLD, Estimate, Estimator, Importance, Moments, MonteCarlo, Subset
+from workbench.experiments import best_truth
 from workbench.iteration import Budget
 from workbench.objective import log_p_and_grad
 from workbench.problem import Problem, Truth
@@ -23,5 +24,5 @@ __all__ = [
     "GLD", "And", "Argmax", "BadInput", "Box", "Budget", "Estimate", "Estimator", "Gaussian",
     "Grad", "Halfspace", "Importance", "Kind", "Mixture", "Moments", "MonteCarlo", "NotConverged",
     "Or", "Polytope", "Problem", "Rng", "Spec", "StaleRun", "Subset", "Truth", "Unsupported",
-    "WorkbenchError", "load", "log_p_and_grad",
+    "WorkbenchError", "best_truth", "load", "log_p_and_grad",
 ]  # fmt: skip

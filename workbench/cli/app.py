@@ -10,6 +10,7 @@ from workbench.cli.estimate import estimate
 from workbench.cli.frame import Commands
 from workbench.cli.listing import listing, schema
 from workbench.cli.start import lab, serve
+from workbench.cli.truth import truth
 
 app = typer.Typer(
     name="workbench",
@@ -43,6 +44,7 @@ def _start(
 app.command("list")(listing)
 app.command()(estimate)
 app.command()(compare)
+app.command()(truth)
 app.command()(bench)
 app.command()(serve)
 app.command()(lab)

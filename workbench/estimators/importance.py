@@ -11,6 +11,7 @@ from workbench.distributions import Reparameterised
 from workbench.estimators import design_points
 from workbench.estimators.base import Estimate, Estimator, Needs, check_positive
 from workbench.estimators.monte_carlo import clopper_pearson
+from workbench.estimators.witness import Failures, Witness
 from workbench.iteration import State
 from workbench.math.cost import Cost
 from workbench.math.logspace import log_sum
@@ -56,7 +57,7 @@ class Weighing(State):
 
 
 @dataclass(frozen=True)
-class Importance(Estimator):
+class Importance(Witness, Estimator):
     """Draws from a mixture around every design point, weighted by the ratio of densities.
 
     The margin's gradient finds the design points of all clauses from several starts; a unit
@@ -168,6 +169,13 @@ class Importance(Estimator):
             log_sum=_add(state.log_sum, log_w), log_squares=_add(state.log_squares, 2.0 * log_w),
             by_mode=by_mode, largest=torch.topk(both, min(_LARGEST, len(both))).values,
         )  # fmt: skip
+
+    @torch.no_grad()
+    def failures(self, problem: Problem, state: Weighing) -> Failures:
+        """The failures of one more batch from the fitted mixture."""
+        z, log_w = self._draw(problem, state, self.batch)
+        alive = torch.isfinite(log_w)
+        return Failures(z[alive], log_w[alive], self.batch)
 
     def read(self, state: Weighing) -> Estimate:
         cost = Cost(forwards=state.forwards)

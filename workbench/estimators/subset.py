@@ -10,6 +10,7 @@ from torch import Tensor
 from workbench.distributions import Reparameterised
 from workbench.errors import BadInput
 from workbench.estimators.base import Estimate, Estimator, Needs, check_positive
+from workbench.estimators.witness import Failures, Witness
 from workbench.iteration import State
 from workbench.math.cost import Cost
 from workbench.problem import Problem
@@ -39,7 +40,7 @@ class Levels(State):
 
 
 @dataclass(frozen=True)
-class Subset(Estimator):
+class Subset(Witness, Estimator):
     """Adaptive subset simulation (Au & Beck 2001) with pCN moves in base noise.
 
     The threshold of each level is the (1 - keep) quantile of the margins of the last; survivors
@@ -148,6 +149,11 @@ class Subset(Estimator):
         if not state.repeats:
             return False
         return state.left < _LONGEST * state.forwards / len(state.repeats)
+
+    def failures(self, problem: Problem, state: Levels) -> Failures:
+        """The particles that fail, of the last level of the last repeat."""
+        z = state.noise[state.margin > 0]
+        return Failures(z, z.new_zeros(len(z)))
 
     def read(self, state: Levels) -> Estimate:
         cost = Cost(forwards=state.forwards)

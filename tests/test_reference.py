@@ -1,0 +1,163 @@
+"""`best_truth` against exact answers, its refusals, and what it writes down."""
+
+import json
+import math
+from dataclasses import dataclass
+
+import pytest
+import torch
+from commands import ask, refuse, workbench
+
+import workbench as wb
+from workbench.estimators.importance import Importance
+from workbench.experiments import reference
+
+SIGMAS = 5.0  # of a stated error; a chance of 6e-7 were it normal and right
+
+
+def gap(truth, log10_p, se=0.0):
+    return abs(truth.log10_p - log10_p) / math.hypot(truth.se_log10, se)
+
+
+def bimodal(distances=(4.0, 4.2)):
+    """Two perpendicular half-spaces: P = 1 - prod Phi(d_i), exactly."""
+    d = wb.Gaussian(torch.zeros(6), torch.ones(6))
+    units = torch.eye(6)
+    spec = wb.Or(tuple(wb.Halfspace(units[i], -t) for i, t in enumerate(distances)))
+    return wb.Problem(d, torch.nn.Identity(), spec, "bimodal")
+
+
+def exact_bimodal(distances=(4.0, 4.2)):
+    from scipy.stats import norm
+
+    return math.log10(-math.expm1(sum(norm.logcdf(t) for t in distances)))
+
+
+SAMPLERS = reference.SAMPLERS
+
+
+@dataclass(frozen=True)
+class OneMode(Importance):
+    """An importance sampler that keeps the nearest design point alone, and says nothing."""
+
+    modes: int = 1
+    name = "one_mode"
+
+    def read(self, state):
+        estimate = super().read(state)
+        estimate.info.pop("warning", None)
+        return estimate
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_samplers_find_the_exact_answer(seed):
+    truth = wb.best_truth(bimodal(), 200_000, seed, methods=SAMPLERS)
+    assert 0 < truth.se_log10 < 0.1
+    assert gap(truth, exact_bimodal()) < SIGMAS
+
+
+def test_large_p_is_counted():
+    problem = bimodal((1.5, 2.0))
+    evidence = reference.gather(problem, 60_000, 0, methods=SAMPLERS)
+    assert "monte_carlo" in [a.method for a in evidence.counted]
+    assert evidence.draws == 15_000 and evidence.hits > 1000
+    truth = reference.conclude(evidence, problem, 60_000, 0)
+    assert gap(truth, exact_bimodal((1.5, 2.0))) < SIGMAS
+
+
+def test_a_lost_mode_is_refused_and_named():
+    """All its draws about one of two perpendicular half-spaces of much the same probability."""
+    problem = bimodal((5.0, 5.0))
+    said = "differ by .* standard errors; one_mode missed clause [01]: it has none"
+    with pytest.raises(wb.NotConverged, match=said):
+        wb.best_truth(problem, 400_000, 0, methods=(OneMode(), Importance()))
+
+
+def test_a_problem_that_no_sampler_sees_is_refused():
+    with pytest.raises(wb.NotConverged, match="D_needle_1e-6: no truth, only no method"):
+        wb.best_truth(wb.load("D_needle_1e-6"), 60_000)
+
+
+def test_one_method_is_no_truth():
+    with pytest.raises(wb.BadInput, match="at least two methods"):
+        wb.best_truth(bimodal(), 1000, methods=(wb.Subset(),))
+    with pytest.raises(wb.BadInput, match="a budget needs"):
+        wb.best_truth(bimodal(), 0)
+
+
+def test_a_method_that_cannot_serve_is_named():
+    class Step(torch.nn.Module):
+        def forward(self, x):
+            return x.detach()
+
+    d = wb.Gaussian(torch.zeros(2), torch.ones(2))
+    problem = wb.Problem(d, Step(), wb.Halfspace(torch.tensor([1.0, 0.0]), -2.0), "steps")
+    evidence = reference.gather(problem, 60_000, methods=(Importance(), wb.Subset(), wb.Moments()))
+    assert "moments" in evidence.refused
+    assert "no gradient" in next(a.doubt for a in evidence.answers if a.method == "importance")
+
+
+def test_the_spread_of_runs_beats_a_small_claim():
+    """Four runs at 1, 2, 3, 4 that claim nothing have a mean of 2.5 known to sqrt(5/3/4)/2.5."""
+    assert reference._spread([1.0, 2.0, 3.0, 4.0], 2.5) == pytest.approx(math.sqrt(5 / 12) / 2.5)
+    assert reference._spread([1.0], 1.0) == 0.0
+
+
+def test_seeds_are_all_different_and_decide():
+    one, again, other = (wb.best_truth(bimodal(), 50_000, s, methods=SAMPLERS) for s in (1, 1, 2))
+    assert one.log10_p == again.log10_p != other.log10_p
+    seeds = [e["seeds"] for e in one.provenance["estimates"]]
+    assert seeds == [[4, 5, 6, 7]] * len(seeds)
+    assert not set(seeds[0]) & set(other.provenance["estimates"][0]["seeds"])
+
+
+def test_provenance_is_json_and_says_what_made_it(tmp_path):
+    problem = bimodal()
+    truth = wb.best_truth(problem, 50_000, 3, methods=SAMPLERS)
+    said = json.loads(json.dumps(truth.provenance, allow_nan=False))
+    assert said["command"] == "workbench truth bimodal --budget 50000 --seed 3"
+    assert said["versions"]["torch"] == torch.__version__
+    assert said["birge"] >= 1.0 and len(said["modes"]["importance"]) == 2
+
+
+@pytest.fixture
+def card(tmp_path):
+    """A small card without a truth."""
+    d = wb.Gaussian(torch.zeros(3), torch.ones(3))
+    model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.ReLU(), torch.nn.Linear(4, 1))
+    with torch.no_grad():
+        for i, p in enumerate(model.parameters()):
+            p.copy_(torch.randn(p.shape, generator=torch.Generator().manual_seed(i)))
+    return wb.Problem(d, model, wb.Halfspace(torch.ones(1), -2.0), "small").save(tmp_path)
+
+
+def test_command_stores_the_truth_with_its_provenance(card):
+    shown = ask("truth", card, "--budget", "60000", "--seed", "2", "--store")
+    assert shown["stored"] == str(card) and shown["known"] is None
+    stored = wb.load(card).truth
+    assert stored.log10_p == pytest.approx(shown["truth"]["log10_p"], abs=1e-12)
+    assert stored.provenance["seed"] == 2 and stored.provenance["estimates"]
+    again = workbench("truth", card, "--budget", "60000", "--seed", "3").stdout
+    assert "the card says" in again and "truth" in again
+
+
+def test_command_shows_the_answers_of_a_refusal():
+    shown = workbench("truth", "D_needle_1e-6", "--budget", "20000", code=2)
+    assert "no truth" in shown.stderr and "importance" in shown.stdout
+
+
+def test_an_exact_truth_is_not_overwritten():
+    assert "is exact" in refuse("truth", "A_d10_1e-6", "--store")
+
+
+# A subset of the catalogue: one of every family that no exact method serves.
+STORED = ("B_w32_h2_1e-5", "B_w64_h4_1e-3", "C_digits_p1_s10", "C_digits_p22_s20", "D_mintree_1e-7")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", STORED)
+def test_stored_truths_are_confirmed(name):
+    """Within 4 standard errors of both: five normal errors, a false alarm of 3e-4; seeds fixed."""
+    problem = wb.load(name)
+    truth = wb.best_truth(problem, 400_000, 11)
+    assert gap(truth, problem.truth.log10_p, problem.truth.se_log10) < 4.0

@@ -1,0 +1,151 @@
+"""`workbench truth`."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from workbench.cli import numbers, settings
+from workbench.cli.estimate import ProblemName, Seed, cost_text, error_text, truth_text
+from workbench.cli.frame import INTERRUPTED, AsJson, Debug, warn
+from workbench.cli.plain import print_json
+from workbench.cli.progress import Bar
+from workbench.cli.tables import grid, say, table
+from workbench.errors import BadInput, NotConverged
+
+if TYPE_CHECKING:
+    from workbench.experiments.evidence import Evidence
+    from workbench.problem import Problem, Truth
+
+
+def truth(
+    problem: ProblemName,
+    budget: Annotated[
+        int | None,
+        typer.Option(
+            "--budget", metavar="FORWARDS", parser=settings.whole,
+            help="Forward passes of M in all; 1,000,000 by default.",
+        ),
+    ] = None,
+    seed: Seed = 0,
+    store: Annotated[
+        bool,
+        typer.Option(
+            "--store", show_default=False, help="Write the answer into the card, with what made it."
+        ),
+    ] = False,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:  # fmt: skip
+    """The best reference value of one problem: exact, or what independent samplers agree on.
+
+    Ends with exit code 2 where they differ by more than 4 standard errors.
+    """
+    from workbench import catalogue
+    from workbench.experiments import reference as best
+
+    triple = catalogue.load(problem)
+    if store and triple.truth is not None and triple.truth.se_log10 == 0.0:
+        raise BadInput(f"the truth that {triple.name} holds is exact: nothing better can be stored")
+    spend = best.DEFAULT_BUDGET if budget is None else budget
+    with Bar(triple.name) as bar:
+        try:
+            evidence = best.gather(triple, spend, seed, report=bar.update)
+        except KeyboardInterrupt:
+            warn("stopped early; a truth takes all methods to their end.")
+            raise typer.Exit(INTERRUPTED) from None
+    found, refusal = None, None
+    try:
+        found = best.conclude(evidence, triple, spend, seed)
+    except NotConverged as error:
+        refusal = error
+    path = None
+    if store and found is not None:
+        path = replace(triple, truth=found).save(_folder(problem))
+    if as_json:
+        print_json(_record(triple, evidence, found, refusal, path))
+    else:
+        _show(triple, evidence, found, path)
+    if refusal is not None:
+        raise refusal
+
+
+def _folder(problem: str) -> Path:
+    """Where the card of that name or path lies."""
+    from workbench import catalogue
+
+    if problem in catalogue.names():
+        return catalogue.data_folder() / "problems"
+    given = Path(problem)
+    return given if given.is_dir() else given.parent
+
+
+def _record(
+    triple: "Problem",
+    evidence: "Evidence",
+    found: "Truth | None",
+    refusal: NotConverged | None,
+    path: Path | None,
+) -> dict[str, Any]:
+    known = triple.truth
+    return {
+        "problem": triple.name,
+        "truth": found and {
+            "log10_p": found.log10_p, "se_log10": found.se_log10, "method": found.method,
+            "provenance": found.provenance,
+        },
+        "known": known and {"log10_p": known.log10_p, "se_log10": known.se_log10},
+        "answers": [a.row() for a in evidence.answers],
+        "exact": evidence.exact,
+        "hits": evidence.hits,
+        "draws": evidence.draws,
+        "modes": evidence.mode_shares,
+        "missed": list(evidence.missed),
+        "cautions": list(evidence.cautions),
+        "refused": evidence.refused,
+        "reason": None if refusal is None else str(refusal),
+        "stored": path,
+    }  # fmt: skip
+
+
+def _show(
+    triple: "Problem", evidence: "Evidence", found: "Truth | None", path: Path | None
+) -> None:
+    from workbench.bench import Column
+
+    columns = (
+        Column("method", "method"),
+        Column("log10_p", "estimate", "power", "log10_err"),
+        Column("log10_err", "error", "digits"),
+        Column("forwards", "forwards", "count"),
+        Column("seconds", "seconds", "seconds"),
+        Column("doubt", "left out because"),
+    )
+    if evidence.answers:
+        say(table(columns, [a.row() for a in evidence.answers]))
+    lines: list[tuple[str, str]] = []
+    if evidence.draws:
+        lines.append(
+            ("plain draws", f"{evidence.hits:,} failures in {numbers.count(evidence.draws)}")
+        )
+    for method, shares in evidence.mode_shares.items():
+        held = [f"{name} {share:.0%}" for name, share in shares.items() if share >= 0.005]
+        if len(shares) > 1:
+            lines.append((f"modes, {method}", ", ".join(held)))
+    lines += [("beware", text) for text in (*evidence.missed, *evidence.cautions)]
+    lines += [(f"not {name}", why) for name, why in evidence.refused.items()]
+    if found is not None:
+        lines.append(("truth", truth_text(found.log10_p, found.se_log10)))
+        known = triple.truth
+        if known is not None:
+            lines.append(("the card says", truth_text(known.log10_p, known.se_log10)))
+            lines.append(("difference", error_text(found.log10_p - known.log10_p, found.se_log10)))
+    lines.append(
+        ("cost", cost_text(
+            sum(a.forwards for a in evidence.answers), sum(a.seconds for a in evidence.answers)
+        ))
+    )  # fmt: skip
+    if path is not None:
+        lines.append(("stored in", str(path)))
+    say(grid(lines))
