@@ -1,12 +1,14 @@
 """Models: any `nn.Module`; here are the ones that the workbench makes itself."""
 
 from workbench.models.mlp import dense, mlp
-from workbench.models.network import Network, Shift, Sum, chain
+from workbench.models.network import Heaviside, Network, Shift, Sign, Sum, chain
 
 MODELS: dict[str, str] = {
-    "mlp": "random multilayer perceptron (He initialisation; ReLU, GELU or tanh)",
+    "mlp": "random multilayer perceptron (He initialisation; ReLU, GELU, tanh, sign or a step)",
     "network": "parts and the earlier values that feed each, as a problem card holds them",
 }
 """Names and descriptions, as `workbench list models` shows them."""
 
-__all__ = ["MODELS", "Network", "Shift", "Sum", "chain", "dense", "mlp"]
+__all__ = [
+    "MODELS", "Heaviside", "Network", "Shift", "Sign", "Sum", "chain", "dense", "mlp",
+]  # fmt: skip

@@ -7,16 +7,18 @@ import torch
 from torch import Tensor, nn
 
 from workbench.errors import BadInput
-from workbench.models.network import Network, chain
+from workbench.models.network import Heaviside, Network, Sign, chain
 
-_ACTIVATIONS = {"relu": nn.ReLU, "gelu": nn.GELU, "tanh": nn.Tanh}
+_ACTIVATIONS: dict[str, type[nn.Module]] = {
+    "relu": nn.ReLU, "gelu": nn.GELU, "tanh": nn.Tanh, "sign": Sign, "heaviside": Heaviside,
+}  # fmt: skip
 
 
-def activation_module(name: str) -> nn.Module:
+def activation_module(name: str, dtype: torch.dtype = torch.float64) -> nn.Module:
     """The torch module of an activation's name."""
     if name not in _ACTIVATIONS:
         raise BadInput(f"unknown activation {name!r}: use one of {', '.join(_ACTIVATIONS)}")
-    return _ACTIVATIONS[name]()
+    return _ACTIVATIONS[name]().to(dtype)
 
 
 def mlp(
@@ -39,7 +41,7 @@ def mlp(
         bias = torch.randn(fan_out, generator=generator, dtype=dtype) * bias_std
         parts.append(dense(weight * (2.0 / fan_in) ** 0.5, bias))
         if i < len(widths) - 2:
-            parts.append(activation_module(activation))
+            parts.append(activation_module(activation, dtype))
     return chain(parts)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 
 from workbench.errors import BadInput
@@ -16,6 +17,26 @@ class Shift(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.value
+
+
+class Sign(nn.Module):
+    """y = -1, 0 or 1, by the sign of x."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.sign(x)
+
+
+class Heaviside(nn.Module):
+    """y = 1 where x > 0, else 0; `dtype` as that of x."""
+
+    at_zero: Tensor
+
+    def __init__(self, dtype: torch.dtype = torch.float64):
+        super().__init__()
+        self.register_buffer("at_zero", torch.zeros((), dtype=dtype), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.heaviside(x, self.at_zero)
 
 
 class Sum(nn.Module):

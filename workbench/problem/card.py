@@ -64,7 +64,7 @@ class BiasCard(_Strict):
 class PlainCard(_Strict):
     """An operation without weights."""
 
-    op: Literal["relu", "gelu", "tanh", "flatten", "add"]
+    op: Literal["relu", "gelu", "tanh", "sign", "heaviside", "flatten", "add"]
     inputs: list[int]
 
 

@@ -78,6 +78,10 @@ class _Writer:
                     nodes.append(cards.PlainCard(op="flatten", inputs=feeds))
                 case graphs.Add():
                     nodes.append(cards.PlainCard(op="add", inputs=feeds))
+                case op:
+                    raise Unsupported(
+                        f"operation {type(op).__name__} at {node.name!r}", "no card describes it"
+                    )
         return cards.ModelCard(nodes=nodes)
 
     def spec(self, c: Spec, at: str = "spec") -> Any:
@@ -286,7 +290,7 @@ class _Reader:
             case "add":
                 return Sum()
             case name:
-                return activation_module(name)
+                return activation_module(name, self.dtype)
 
     def spec(self, c: Any) -> Spec:
         match c:

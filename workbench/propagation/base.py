@@ -11,8 +11,8 @@ from torch import Tensor
 from workbench.distributions import Piece
 from workbench.errors import NotConverged
 from workbench.graph import Graph, Linear
+from workbench.graph.rules import Affine, Dense, Linearised, Pointwise, Rule
 from workbench.math.law import Law
-from workbench.propagation.rules import Affine, Dense, Pointwise, describe
 
 
 class Carrier(ABC):
@@ -48,7 +48,7 @@ class Carrier(ABC):
 class _Move:
     name: str
     inputs: tuple[int, ...]
-    what: Affine | Pointwise
+    what: Rule
 
 
 class Propagator(ABC):
@@ -70,7 +70,7 @@ class Propagator(ABC):
         Raises:
             NotConverged: where a mean or variance is no finite number; names the node.
         """
-        moves = _moves(graph)
+        moves = _moves(graph, piece)
         head = _Move("the spec", (len(graph.nodes) - 1,), Affine((Dense(a),), b))
         op = graph.nodes[-1].op
         if isinstance(op, Linear):
@@ -88,21 +88,25 @@ class Propagator(ABC):
         """Mean and variance, each `(*B, n)`, of every node's value in order; shared ones lack B."""
         carrier = self.start(piece)
         start = carrier.marginal(0)
-        return [start, *(carrier.marginal(i) for i in _run(carrier, _moves(graph)))]
+        return [start, *(carrier.marginal(i) for i in _run(carrier, _moves(graph, piece)))]
 
 
-def _moves(graph: Graph) -> list[_Move]:
-    return [_Move(n.name, n.inputs, describe(n.op)) for n in graph.nodes[1:]]
+def _moves(graph: Graph, piece: Piece) -> list[_Move]:
+    rules = graph.rules(piece.mean.shape[-1])
+    return [_Move(n.name, n.inputs, r) for n, r in zip(graph.nodes[1:], rules, strict=True)]
 
 
 def _run(carrier: Carrier, moves: list[_Move]) -> Iterator[int]:
     """Make values 1, 2, ... in turn, holding each only as long as a later one needs it."""
     for i, move in enumerate(moves, start=1):
         live = {j for later in moves[i:] for j in later.inputs if j < i}
-        if isinstance(move.what, Affine):
-            carrier.affine(i, move.inputs, move.what, live)
+        what = move.what
+        if isinstance(what, Linearised):
+            what = what.at(*carrier.joint(move.inputs[0]))
+        if isinstance(what, Pointwise):
+            carrier.pointwise(i, move.inputs[0], what, live)
         else:
-            carrier.pointwise(i, move.inputs[0], move.what, live)
+            carrier.affine(i, move.inputs, what, live)
         carrier.forget(live | {i})
         mean, var = carrier.marginal(i)
         if not bool(torch.isfinite(mean + var).all()):

@@ -8,9 +8,9 @@ from torch import Tensor
 
 from workbench.distributions import Piece
 from workbench.errors import BadInput
+from workbench.graph.rules import Affine, Identity, LinearMap, Pointwise
 from workbench.math import cost
 from workbench.propagation.base import Carrier, Propagator
-from workbench.propagation.rules import Affine, Identity, LinearMap, Pointwise
 from workbench.propagation.scale import safe_std
 
 
@@ -48,7 +48,7 @@ class _Covariances(Carrier):
 
     def affine(self, i: int, inputs: tuple[int, ...], what: Affine, live: set[int]) -> None:
         pairs = list(zip(what.maps, inputs, strict=True))
-        mean = _total([a(self.means[j]) for a, j in pairs])
+        mean = _total([a.vector(self.means[j]) for a, j in pairs])
         self.means[i] = mean if what.offset is None else mean + what.offset
         for k in sorted(live | set(inputs)):
             self.blocks[i, k] = _sum([self._times(a, self._block(j, k)) for a, j in pairs])

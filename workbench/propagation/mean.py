@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from workbench.distributions import Piece
+from workbench.graph.rules import Affine, Pointwise
 from workbench.propagation.base import Carrier, Propagator
-from workbench.propagation.rules import Affine, Pointwise
 from workbench.propagation.scale import safe_std
 
 
@@ -19,7 +19,7 @@ class _Variances(Carrier):
 
     def affine(self, i: int, inputs: tuple[int, ...], what: Affine, live: set[int]) -> None:
         means, variances = zip(*(self.values[j] for j in inputs), strict=True)
-        mean = sum(a(m) for a, m in zip(what.maps, means, strict=True))
+        mean = sum(a.vector(m) for a, m in zip(what.maps, means, strict=True))
         var = sum(a.variances(v) for a, v in zip(what.maps, variances, strict=True))
         assert isinstance(mean, Tensor) and isinstance(var, Tensor)
         pieces = mean.numel() // mean.shape[-1]

@@ -1,0 +1,25 @@
+"""Reads any `nn.Module` as a small graph of known operations."""
+
+from workbench.graph.base import Graph, Node, Op, Shape, activations_of, evaluate
+from workbench.graph.call import Ref
+from workbench.graph.operations import (
+    Add,
+    AvgPool,
+    Bias,
+    Convolution,
+    Elementwise,
+    Flatten,
+    Input,
+    LayerNorm,
+    Linear,
+    MeanOver,
+    Passing,
+    Reshape,
+)
+from workbench.graph.reader import read
+
+__all__ = [
+    "Add", "AvgPool", "Bias", "Convolution", "Elementwise", "Flatten", "Graph", "Input",
+    "LayerNorm", "Linear", "MeanOver", "Node", "Op", "Passing", "Ref", "Reshape", "Shape",
+    "activations_of", "evaluate", "read",
+]  # fmt: skip

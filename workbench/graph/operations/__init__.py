@@ -1,0 +1,23 @@
+"""One file an operation: how it stands in code, its shape, its value, its cost, its rule."""
+
+from workbench.graph.base import Op
+from workbench.graph.operations.add import Add
+from workbench.graph.operations.bias import Bias
+from workbench.graph.operations.convolution import Convolution
+from workbench.graph.operations.elementwise import Elementwise
+from workbench.graph.operations.layer_norm import LayerNorm
+from workbench.graph.operations.linear import Linear
+from workbench.graph.operations.passing import Input, Passing
+from workbench.graph.operations.pooling import AvgPool, MeanOver
+from workbench.graph.operations.reshape import Flatten, Reshape
+
+ALL: tuple[type[Op], ...] = (
+    Linear, Bias, Elementwise, Flatten, Reshape, Convolution, AvgPool, MeanOver, LayerNorm,
+    Passing, Add,
+)  # fmt: skip
+"""Every operation that is read; the first that claims a traced step has it."""
+
+__all__ = [
+    "ALL", "Add", "AvgPool", "Bias", "Convolution", "Elementwise", "Flatten", "Input", "LayerNorm",
+    "Linear", "MeanOver", "Passing", "Reshape",
+]  # fmt: skip

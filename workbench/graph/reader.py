@@ -1,0 +1,132 @@
+"""From a module to its graph.
+
+`torch.fx` traces the module; every traced step must be one of `operations`, whose weights are
+looked up live, so that a graph read once stays right while its module is trained.
+"""
+
+from typing import Any
+
+import torch.fx
+from torch import nn
+from torch.fx.node import map_arg
+
+from workbench.errors import Unsupported
+from workbench.graph.base import Graph, Node
+from workbench.graph.call import BatchSize, Call, Feed, Ref, function_name
+from workbench.graph.operations import ALL, Input, Passing
+
+NEEDS = "propagation reads " + ", ".join(op.about for op in ALL) + " and Sequential"
+
+
+class _ShapeOf:
+    """Stands for `x.shape`, of which only entry 0 is known."""
+
+
+def read(module: nn.Module) -> Graph:
+    """The graph of a module.
+
+    Raises:
+        Unsupported: names the operation that is not known and where it stands.
+
+    >>> import torch
+    >>> g = read(nn.Sequential(nn.Linear(3, 2), nn.ReLU(), nn.Linear(2, 1)))
+    >>> [type(n.op).__name__ for n in g.nodes]
+    ['Input', 'Linear', 'Elementwise', 'Linear']
+    """
+    if not isinstance(module, nn.Module):
+        raise Unsupported(f"a model of type {type(module).__name__}", "a torch.nn.Module is needed")
+    try:
+        traced = torch.fx.Tracer().trace(module)
+    except Exception as error:  # fx raises many types on data-dependent Python
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise Unsupported(
+            f"{type(module).__name__} cannot be traced ({reason})",
+            "its forward must not branch on the values of its input",
+        ) from None
+    return _Reader(module).read(traced)
+
+
+class _Reader:
+    """Turns traced steps into nodes."""
+
+    def __init__(self, module: nn.Module):
+        self.module = module
+        self.nodes: list[Node] = []
+        self.known: dict[torch.fx.Node, Any] = {}
+
+    def read(self, traced: torch.fx.Graph) -> Graph:
+        for step in traced.nodes:
+            match step.op:
+                case "placeholder":
+                    if self.nodes:
+                        raise Unsupported(
+                            f"{type(self.module).__name__} takes several inputs",
+                            "one input is needed",
+                        )
+                    self.known[step] = self._put(Node("input", Input()))
+                case "get_attr":
+                    *path, name = str(step.target).split(".")
+                    owner = self.module.get_submodule(".".join(path))
+                    self.known[step] = Ref(owner, name)
+                case "call_module" | "call_function" | "call_method":
+                    self.known[step] = self._result(step)
+                case "output":
+                    result = self.known.get(step.args[0])
+                    if isinstance(result, Feed):
+                        return Graph(_used(tuple(self.nodes[: result.index + 1])))
+        raise Unsupported("a model that returns no single tensor", NEEDS)
+
+    def _put(self, node: Node) -> Feed:
+        self.nodes.append(node)
+        return Feed(len(self.nodes) - 1)
+
+    def _result(self, step: torch.fx.Node) -> Any:
+        """What a traced call gives: a new node, or one that it hands on."""
+        call = self._call(step)
+        size = _size(call)
+        if size is not None:
+            return size
+        if call.module is not None and (len(call.args) != 1 or call.kwargs or not call.feeds):
+            raise call.refuse()
+        for cls in ALL:
+            op = cls.read(call)
+            if isinstance(op, Passing):
+                return Feed(call.feeds[0])
+            if op is not None:
+                return self._put(Node(call.place, op, call.feeds))
+        raise call.refuse()
+
+    def _call(self, step: torch.fx.Node) -> Call:
+        is_module = step.op == "call_module"
+        place = str(step.target) if is_module else step.name
+        module = self.module.get_submodule(place) if is_module else None
+        args = map_arg(step.args, lambda n: self.known[n])
+        kwargs = map_arg(step.kwargs, lambda n: self.known[n])
+        name = "" if is_module else function_name(step.target)
+        return Call(name, module, tuple(args), dict(kwargs), place, NEEDS)
+
+
+def _size(call: Call) -> Any:
+    """x.size(0), x.shape and x.shape[0]; None for any other call."""
+    first, second, *_ = (*call.args, None, None)
+    match call.name:
+        case "size" if call.feeds and second == 0:
+            return BatchSize()
+        case "getattr" if call.feeds and second == "shape":
+            return _ShapeOf()
+        case "getitem" if isinstance(first, _ShapeOf) and second == 0:
+            return BatchSize()
+    return None
+
+
+def _used(nodes: tuple[Node, ...]) -> tuple[Node, ...]:
+    """Only the nodes that reach the output, renumbered."""
+    alive = {len(nodes) - 1, 0}
+    for i in range(len(nodes) - 1, -1, -1):
+        if i in alive:
+            alive.update(nodes[i].inputs)
+    order = sorted(alive)
+    new = {old: i for i, old in enumerate(order)}
+    return tuple(
+        Node(nodes[i].name, nodes[i].op, tuple(new[j] for j in nodes[i].inputs)) for i in order
+    )

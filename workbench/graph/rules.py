@@ -1,0 +1,139 @@
+"""What a propagator needs to know of an operation: it is affine, it acts elementwise, or it is
+linearised where its input lies. Every propagator handles these three, whatever the operation.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from workbench.math import cost
+from workbench.math.activations import Activation
+
+
+class LinearMap(ABC):
+    """A linear map A from R^n to R^m, applied without being written out."""
+
+    @abstractmethod
+    def __call__(self, rows: Tensor) -> Tensor:
+        """X A^T for X `(*B, c, n)`: A applied to each of the c rows; `(*B, c, m)`."""
+
+    def vector(self, x: Tensor) -> Tensor:
+        """A x for x `(*B, n)`, `(*B, m)`."""
+        return self(x[..., None, :]).squeeze(-2)
+
+    def scale_columns(self, diagonal: Tensor) -> Tensor:
+        """A diag(v) for v `(*B, n)`, `(*B, m, n)`."""
+        return self(torch.diag_embed(diagonal)).mT
+
+    def variances(self, var: Tensor) -> Tensor:
+        """The diagonal of A diag(v) A^T for v `(*B, n)`, `(*B, m)`."""
+        return (self.scale_columns(torch.ones_like(var)).square() @ var[..., None]).squeeze(-1)
+
+    @abstractmethod
+    def flops(self, vectors: int) -> float:
+        """Operations of applying A to this many vectors."""
+
+
+@dataclass(frozen=True, eq=False)
+class Dense(LinearMap):
+    """A matrix `(m, n)`."""
+
+    matrix: Tensor
+
+    def __call__(self, rows: Tensor) -> Tensor:
+        return F.linear(rows, self.matrix)
+
+    def vector(self, x: Tensor) -> Tensor:
+        return F.linear(x, self.matrix)
+
+    def scale_columns(self, diagonal: Tensor) -> Tensor:
+        return self.matrix * diagonal[..., None, :]
+
+    def variances(self, var: Tensor) -> Tensor:
+        return F.linear(var, self.matrix.square())
+
+    def flops(self, vectors: int) -> float:
+        return cost.matmul(self.matrix.shape[0], self.matrix.shape[1], vectors)
+
+
+@dataclass(frozen=True)
+class Identity(LinearMap):
+    """A = 1."""
+
+    def __call__(self, rows: Tensor) -> Tensor:
+        return rows
+
+    def vector(self, x: Tensor) -> Tensor:
+        return x
+
+    def scale_columns(self, diagonal: Tensor) -> Tensor:
+        return torch.diag_embed(diagonal)
+
+    def variances(self, var: Tensor) -> Tensor:
+        return var
+
+    def flops(self, vectors: int) -> float:
+        return 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class Applied(LinearMap):
+    """A linear map as a function on batches: its matrix is never formed.
+
+    Args:
+        function: `(batch, *shape)` to `(batch, ...)`, linear.
+        squared: the same with every entry of the matrix squared.
+        shape: of one input.
+        work: operations on one input.
+    """
+
+    function: Callable[[Tensor], Tensor]
+    squared: Callable[[Tensor], Tensor]
+    shape: tuple[int, ...]
+    work: float
+
+    def __call__(self, rows: Tensor) -> Tensor:
+        return self._on(self.function, rows)
+
+    def variances(self, var: Tensor) -> Tensor:
+        return self._on(self.squared, var)
+
+    def _on(self, function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+        lead = x.shape[:-1]
+        return function(x.reshape(-1, *self.shape)).reshape(*lead, -1)
+
+    def flops(self, vectors: int) -> float:
+        return self.work * vectors
+
+
+@dataclass(frozen=True, eq=False)
+class Affine:
+    """y = sum_i A_i x_i + c, one map an input."""
+
+    maps: tuple[LinearMap, ...]
+    offset: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Pointwise:
+    """y_i = f(x_i)."""
+
+    row: Activation
+
+
+class Linearised(ABC):
+    """y = f(x), replaced by the affine map that is nearest to it under the law of x."""
+
+    @abstractmethod
+    def at(self, mean: Tensor, cov: Tensor) -> Affine:
+        """The affine map at x of mean `(*B, n)` and covariance `(*B, n, n)`.
+
+        Its offset is such that y's mean is f's own mean, as far as the law gives it.
+        """
+
+
+Rule = Affine | Pointwise | Linearised
