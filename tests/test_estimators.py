@@ -12,6 +12,7 @@ from torch import nn
 import workbench as wb
 from workbench.estimators import ALL
 from workbench.iteration import State, steps
+from workbench.types import Pace
 
 VARIANTS = cases.variants()
 
@@ -100,6 +101,10 @@ def test_class_says_what_it_is(cls):
     settings = cls().settings()
     assert list(settings) == [f.name for f in dataclasses.fields(cls)]
     assert cls(**json.loads(json.dumps(settings))) == cls()
+    for name, words in cls.choices.items():
+        assert settings[name] in words
+    sampled = any(row.sampled for row in cases.ROWS if row.name == cls.name)
+    assert not sampled or cls.pace is Pace.ASKED, "what a seed changes must wait to be asked"
     for name in settings:
         assert f"    {name}: " in cls.__doc__, f"the docstring does not explain {name!r}"
 

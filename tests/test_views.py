@@ -12,7 +12,7 @@ from panel.io.location import Location
 import workbench as wb
 from workbench.errors import BadInput, Unsupported
 from workbench.estimators import ALL
-from workbench.views import rows, words
+from workbench.views import roster, table
 from workbench.views.screen import Explore, groups
 from workbench.views.state import IN_URL, Session
 from workbench.views.style import colour
@@ -50,7 +50,7 @@ def test_varied_problem_equals_one_built_by_hand(session):
     assert torch.allclose(got.distribution.mean, by_hand.distribution.mean, rtol=1e-12)
     assert torch.allclose(got.distribution.scale, by_hand.distribution.scale, rtol=1e-12)
     assert torch.allclose(got.margin(x), by_hand.margin(x), rtol=1e-12)
-    assert session.closed_forms()[0].log10_p == pytest.approx(
+    assert session.closed_forms()["moments"].log10_p == pytest.approx(
         wb.Moments()(by_hand).log10_p, rel=1e-12
     )
 
@@ -71,7 +71,7 @@ def test_truth_holds_only_at_the_reference(session):
 
 
 def test_linear_problem_reads_its_truth_on_every_closed_form(session):
-    for row in session.closed_forms():
+    for row in session.closed_forms().values():
         assert row.log10_p == pytest.approx(session.truth.log10_p, abs=1e-9)
 
 
@@ -124,7 +124,7 @@ def test_a_link_with_values_that_there_are_not_is_taken_as_far_as_it_goes():
     with pytest.raises(ValueError, match="nonsense"):
         session.problem_name = "nonsense"
     session.settings = {"moments": 3}
-    assert all("must be names and values" in r.note for r in session.closed_forms())
+    assert all("must be names and values" in r.note for r in session.closed_forms().values())
 
 
 def test_new_seed_is_determined_by_the_old_one(session):
@@ -145,16 +145,16 @@ def test_settings_keep_only_what_is_not_usual(session):
 
 def test_a_wrong_setting_is_a_sentence_in_its_row(session):
     session.setting("moments", "order", 99)
-    for row in session.closed_forms():
+    for row in session.closed_forms().values():
         assert row.state == "unsupported"
         assert "1 to 40" in row.note
 
 
 def test_unknown_settings_are_refused():
     with pytest.raises(BadInput, match="no setting 'speed'"):
-        rows.build("subset", {"subset": {"speed": 1}})
+        roster.build("subset", {"subset": {"speed": 1}})
     with pytest.raises(BadInput, match="must be of type int"):
-        rows.build("subset", {"subset": {"particles": "many"}})
+        roster.build("subset", {"subset": {"particles": "many"}})
 
 
 class Opaque(torch.nn.Module):
@@ -175,11 +175,11 @@ def opaque():
 
 def test_an_estimate_that_cannot_be_made_says_why_and_what_to_use():
     session = Session(opaque())
-    closed = session.closed_forms()
+    closed = session.closed_forms().values()
     assert {r.state for r in closed} == {"unsupported"}
     assert all("sort" in r.note and "try instead: monte_carlo" in r.note for r in closed)
     session.lean = 1.0  # the steepest direction cannot be had, and the screen must say so
-    assert all("sort" in r.note for r in session.closed_forms())
+    assert all("sort" in r.note for r in session.closed_forms().values())
     with pytest.raises(Unsupported):
         _ = session.problem
     session.direction = "random"
@@ -200,13 +200,13 @@ def test_card_archive_holds_a_card_that_loads(session, tmp_path):
 
 def test_every_setting_of_every_estimator_is_offered_with_its_meaning():
     for cls in ALL:
-        for name in rows.settings_of(cls):
-            assert rows.setting_doc(cls, name), f"{cls.name}.{name} has no line under Args"
+        for name in roster.settings_of(cls):
+            assert roster.setting_doc(cls, name), f"{cls.name}.{name} has no line under Args"
 
 
 def test_every_estimator_has_a_row_and_every_row_a_colour(session):
     listed = [r.key for r in session.rows()]
-    assert listed == list(rows.keys())
+    assert listed == list(roster.roster())
     assert {cls.name for cls in ALL} <= set(listed)
     assert len({colour(key) for key in listed}) == len(listed)
 
@@ -229,7 +229,7 @@ def test_an_error_while_sampling_stands_in_its_row():
     session.worker.wait("monte_carlo", PATIENCE)
     row = next(r for r in session.rows() if r.key == "monte_carlo")
     assert (row.state, row.note) == ("error", "RuntimeError: out of patience")
-    assert "out of patience" in words.table(session.rows(), None)
+    assert "out of patience" in table.table(session.rows(), None)
     session.close()
 
 
@@ -268,13 +268,13 @@ def test_both_faces_follow_one_session():
 
     session = Session(LINEAR)
     panel, widgets = Explore(session), ExploreWidgets(session)
-    shown = f"data-log10p='{session.closed_forms()[0].log10_p!r}'"
+    shown = f"data-log10p='{session.closed_forms()['moments'].log10_p!r}'"
     for face in (panel.table.value, widgets.table.value):
         assert shown in face
     panel.dials["sigma"].slider.value = math.log10(1.5)
     assert session.sigma == pytest.approx(1.5, rel=1e-3)
     assert widgets.sliders["sigma"].value == session.sigma
-    shown = f"data-log10p='{session.closed_forms()[0].log10_p!r}'"
+    shown = f"data-log10p='{session.closed_forms()['moments'].log10_p!r}'"
     assert shown in panel.table.value
     assert shown in widgets.table.value
     widgets.sliders["shift"].value = 1.0

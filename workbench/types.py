@@ -1,4 +1,4 @@
-"""Words that every layer shares: shapes, the kind of an estimate, where its gradient comes from."""
+"""Words that every layer shares: shapes, the kind, the pace and the gradient of an estimate."""
 
 from enum import StrEnum
 from typing import TypeAlias
@@ -28,6 +28,17 @@ class Kind(StrEnum):
     """A sound lower bound on P."""
     UPPER = "upper"
     """A sound upper bound on P."""
+
+
+class Pace(StrEnum):
+    """When a screen makes an estimate by itself, which depends on what it costs."""
+
+    LIVE = "live"
+    """Deterministic, milliseconds on small networks: anew at every move of a slider."""
+    AT_REST = "at rest"
+    """Deterministic, up to seconds: in the background, once the sliders have come to rest."""
+    ASKED = "asked"
+    """Sampled, or of open-ended cost: only when the reader starts it."""
 
 
 class Grad(StrEnum):

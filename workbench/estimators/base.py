@@ -2,7 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar, final
 
@@ -14,7 +14,7 @@ from workbench.math.cost import Cost, forward_equivalents
 from workbench.math.logspace import LN10, to_log10
 from workbench.problem import Problem
 from workbench.rng import Rng, as_rng
-from workbench.types import Grad, Kind
+from workbench.types import Grad, Kind, Pace
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,13 +99,16 @@ class Estimator(ABC):
     """A way to estimate log P; subclasses are frozen dataclasses of settings.
 
     Subclasses give `name`, `kind`, `grad`, `needs`, and the three methods `init`, `step`, `read`;
-    `finished` where they end by themselves.
+    `finished` where they end by themselves, `pace` where they do not depend on the seed, and
+    `choices` where a setting is one of a few words.
     """
 
     name: ClassVar[str]
     kind: ClassVar[Kind]
     grad: ClassVar[Grad]
     needs: ClassVar[Needs]
+    pace: ClassVar[Pace] = Pace.ASKED
+    choices: ClassVar[Mapping[str, tuple[str, ...]]] = {}
 
     @abstractmethod
     def init(self, problem: Problem, rng: Rng) -> State:

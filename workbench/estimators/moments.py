@@ -1,5 +1,6 @@
 """Propagator x tail: log P from the weights, without a sample."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -17,7 +18,7 @@ from workbench.math.orthant import log_union
 from workbench.problem import Problem
 from workbench.rng import Rng
 from workbench.specs import Polyhedral
-from workbench.types import Grad, Kind
+from workbench.types import Grad, Kind, Pace
 
 PROPAGATORS = {p.name: p for p in propagation.ALL}
 TAILS = {t.name: t for t in tails.ALL}
@@ -71,13 +72,15 @@ class Moments(Estimator):
     kind: ClassVar[Kind] = Kind.HEURISTIC
     grad: ClassVar[Grad] = Grad.PATHWISE
     needs: ClassVar[Needs] = Needs((HasMoments,), (Polyhedral,), readable=True)
+    pace: ClassVar[Pace] = Pace.LIVE
+    choices: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "propagator": tuple(PROPAGATORS),
+        "tail": tuple(TAILS),
+    }
 
     def __post_init__(self) -> None:
-        for what, value, known in (
-            ("propagator", self.propagator, PROPAGATORS),
-            ("tail", self.tail, TAILS),
-        ):
-            if value not in known:
+        for what, known in self.choices.items():
+            if (value := getattr(self, what)) not in known:
                 raise BadInput(f"unknown {what} {value!r}: use one of {', '.join(known)}")
         propagation.Covariance(self.order)
 

@@ -9,7 +9,7 @@ import panel as pn
 
 from workbench.errors import WorkbenchError
 from workbench.estimators import ALL
-from workbench.views.rows import CHOICES, TITLES, setting_doc, settings_of, summary
+from workbench.views.roster import heading, setting_doc, settings_of, summary
 from workbench.views.state import Session
 
 LABEL_CSS = """
@@ -64,6 +64,7 @@ class Dial:
             label=parameter.label,
             value=self._to_slider(getattr(session, name), low, high),
             show_value=False,
+            tooltips=False,  # the number beside it says it better, and without the logarithm
             css_classes=[f"wb-slider-{name}"],
             stylesheets=[".bk-slider-title { display: none; }"],
             sizing_mode="stretch_width",
@@ -147,7 +148,7 @@ def settings_panel(
         known = settings_of(cls)
         if not known:
             continue
-        parts.append(label(TITLES.get(cls.name, cls.name), summary(cls)))
+        parts.append(label(heading(cls), summary(cls)))
         fields = (_setting(session, cls, key, settled, say) for key in known)
         parts.append(pn.FlexBox(*fields, gap="0 12px", sizing_mode="stretch_width"))
     body = pn.Column(*parts, visible=False, sizing_mode="stretch_width", margin=0)
@@ -172,7 +173,7 @@ def _setting(
 ) -> pn.widgets.Widget:
     usual = settings_of(cls)[key]
     value = session.settings.get(cls.name, {}).get(key, usual)
-    choices = CHOICES.get((cls.name, key))
+    choices = cls.choices.get(key)
     common: dict[str, Any] = {
         "label": key.replace("_", " "),
         "value": value,

@@ -6,9 +6,12 @@ from typing import Any
 
 import torch
 
+from workbench.types import Kind
 from workbench.views.margins import Picture
-from workbench.views.rows import CHOICES, SPREAD, Row, deterministic_keys, title
+from workbench.views.roster import key_of, title
+from workbench.views.rows import Row
 from workbench.views.style import (
+    BOUND,
     CATASTROPHE,
     GREY,
     MINUS,
@@ -51,11 +54,11 @@ def estimates(
     low, high = window(values, anchors)
     traces = [_marker(row, low) for row in shown]
     places, names = power_ticks(low, high)
-    names_of_rows = [r.title for r in rows]
-    shapes = []
+    names_of_rows = [r.title for r in shown]
+    shapes = _excluded(shown, low, high)
     if truth is not None:
         at, error = truth
-        shapes = [
+        shapes += [
             band(at - 2 * error, at + 2 * error, "rgba(128,128,128,.3)"),
             line(at, ink(dark)),
         ]
@@ -66,12 +69,24 @@ def estimates(
             xaxis=axis(dark, range=[low, high], tickvals=places, ticktext=names, side="bottom"),
             yaxis=axis(
                 dark, type="category", categoryorder="array", categoryarray=names_of_rows,
-                range=[len(rows) - 0.5, -0.7], tickvals=names_of_rows,
+                range=[len(shown) - 0.5, -0.7], tickvals=names_of_rows,
             ),
             shapes=shapes,
             annotations=[truth_label(truth[0], dark)] if truth else [],
         ),
     }  # fmt: skip
+
+
+def _excluded(rows: Sequence[Row], low: float, high: float) -> list[Figure]:
+    """Grey bands over what the proved bounds leave no room for."""
+    below = [r.log10_p for r in rows if r.kind is Kind.LOWER and r.log10_p is not None]
+    above = [r.log10_p for r in rows if r.kind is Kind.UPPER and r.log10_p is not None]
+    bands = []
+    if below and max(below) > low:
+        bands.append(band(low, max(below), BOUND))
+    if above and min(above) < high:
+        bands.append(band(max(low, min(above)), high, BOUND))
+    return bands
 
 
 def _marker(row: Row, low: float) -> Figure:
@@ -255,15 +270,7 @@ def _group(key: str, mine: Sequence[Mapping[str, Any]], low: float) -> Figure:
 
 def _key(row: Mapping[str, Any]) -> str:
     """The row of the Explore table that a run belongs to, so that it keeps its colour."""
-    name = str(row["estimator"])
-    spread = SPREAD.get(name)
-    value = (row.get("settings") or {}).get(spread) if spread else None
-    key = f"{name}_{value}"
-    return (
-        key
-        if value in CHOICES.get((name, spread or ""), ()) and key in deterministic_keys()
-        else name
-    )
+    return key_of(str(row["estimator"]), row.get("settings") or {})
 
 
 def _interval(row: Mapping[str, Any]) -> tuple[float, float] | None:

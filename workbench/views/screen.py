@@ -11,9 +11,9 @@ import panel as pn
 
 from workbench.errors import WorkbenchError
 from workbench.problem import Problem
-from workbench.views import pictures, plots, words
+from workbench.views import pictures, plots, table, words
 from workbench.views.controls import Dial, label, settings_panel
-from workbench.views.rows import TITLES, sampled
+from workbench.views.roster import askable
 from workbench.views.state import POSITION, Session
 
 FAMILIES = {
@@ -83,6 +83,7 @@ class Explore(pn.viewable.Viewer):
         session.param.watch(lambda _: self.settle(), ["direction", "seed"])
         session.param.watch(lambda _: self._paint_buttons(), ["running"])
         self._paint_side()
+        self._paint_buttons()
         self._paint_numbers()
         self._paint_margin()
 
@@ -116,10 +117,9 @@ class Explore(pn.viewable.Viewer):
         self.run = _button("Run", self.play, self._guard, "primary")
         self.hold = _button("Pause", lambda: (s.pause(), self.pull()), self._guard)
         self.reset = _button("Reset", self._reset, self._guard)
-        others = [c.name for c in sampled() if c.name != "monte_carlo"]
         self.ask = {
-            name: _button(f"Run {TITLES.get(name, name)}", self._asking(name), self._guard)
-            for name in others
+            entry.key: _button(entry.title, self._asking(entry.key), self._guard)
+            for entry in askable()
         }
         self.save = pn.widgets.FileDownload(
             callback=lambda: s.card_archive(),
@@ -130,7 +130,7 @@ class Explore(pn.viewable.Viewer):
         )
         self.status = _text(css_classes=["wb-status"])
         self.table = pn.widgets.StaticText(
-            stylesheets=[words.TABLE_CSS],
+            stylesheets=[table.TABLE_CSS],
             sizing_mode="stretch_width",
             margin=(6, 0),
             css_classes=["wb-estimates"],
@@ -194,8 +194,9 @@ class Explore(pn.viewable.Viewer):
         return self.layout
 
     def play(self) -> None:
-        """Let Monte Carlo count, and follow it."""
+        """Let Monte Carlo count, make the rows that wait for rest, and follow them."""
         self.session.play()
+        self._late.append(self._refresh)
         self.follow()
 
     def follow(self) -> None:
@@ -225,8 +226,12 @@ class Explore(pn.viewable.Viewer):
         """A slider has come to rest: sampling starts afresh; the costlier pictures follow soon."""
         self._guard(self.session.settle)
         self._paint_numbers(chart=False)
-        self._late = [self._paint_side, self._paint_chart, self._paint_margin]
+        self._late = [self._paint_side, self._paint_chart, self._paint_margin, self._refresh]
         self.follow()
+
+    def _refresh(self) -> None:
+        """The deterministic rows that no slider can wait for, now that all is quiet."""
+        self._guard(self.session.refresh)
 
     def _on_move(self, *_: Any) -> None:
         """While dragging: only what is cheap, and sampling stands aside until it is painted."""
@@ -256,7 +261,7 @@ class Explore(pn.viewable.Viewer):
 
     def _asking(self, name: str) -> Callable[[], None]:
         def ask() -> None:
-            self.session.run(name)
+            self.session.toggle(name)
             self.follow()
 
         return ask
@@ -277,12 +282,16 @@ class Explore(pn.viewable.Viewer):
     def _paint_buttons(self) -> None:
         counting = self.session.counting
         self.run.disabled, self.hold.disabled = counting, not counting
+        for row in self.session.rows():
+            if row.key in self.ask:
+                said = self.session.offer(row)
+                self.ask[row.key].param.update(label=said, visible=bool(said))
 
     def _paint_numbers(self, chart: bool = True) -> None:
         """The table first: it is what a reader's eye is on while dragging."""
         s = self.session
         rows, truth = s.rows(), s.truth
-        self.table.value = words.table(rows, truth)
+        self.table.value = table.table(rows, truth)
         self.sentence.value = words.sentence(rows, truth, s.budget)
         if chart:
             self._paint_chart()

@@ -16,18 +16,14 @@ from torch import Tensor
 
 from workbench import catalogue
 from workbench.errors import BadInput, WorkbenchError
+from workbench.iteration import Budget
 from workbench.problem import Problem, Truth
 from workbench.rng import Rng
+from workbench.types import Pace
 from workbench.views import margins
-from workbench.views.rows import (
-    Row,
-    build,
-    deterministic_rows,
-    refused_rows,
-    sampled,
-    sampled_rows,
-    sampling,
-)
+from workbench.views.pace import Stopwatch
+from workbench.views.roster import build, roster
+from workbench.views.rows import Row, live_rows, refused_row, sampling, worker_row
 from workbench.views.variation import random_direction, std_along, steepest, varied
 from workbench.views.worker import Worker
 
@@ -38,6 +34,9 @@ IN_URL = {
     "lean": "lean", "budget": "budget", "seed": "seed", "settings": "settings",
 }  # fmt: skip
 """{parameter: its name in the link}."""
+
+
+GO, HOLD = "▶", "❚❚"
 
 
 def first_problem() -> str:
@@ -95,6 +94,7 @@ class Session(param.Parameterized):
         name = chosen.name if isinstance(chosen, Problem) else chosen
         names = [name, *names] if name not in names else names
         self._cache: dict[str, tuple[Any, Any]] = {}
+        self._watch = Stopwatch()
         self.worker = Worker()
         super().__init__(**params)
         self.param.problem_name.objects = names
@@ -215,15 +215,19 @@ class Session(param.Parameterized):
 
         return self._kept("reach", self.problem_name, make)
 
-    def closed_forms(self) -> tuple[Row, ...]:
-        """The deterministic estimates here."""
-        key = (self.position, _frozen(self.settings))
+    def closed_forms(self) -> dict[str, Row]:
+        """The deterministic estimates here that are cheap enough to follow a slider."""
+        live = [e for e in roster().values() if self._watch.live(e, self.problem_name)]
+        key = (self.position, _frozen(self.settings), tuple(e.key for e in live))
 
-        def make() -> tuple[Row, ...]:
+        def make() -> dict[str, Row]:
             try:
-                return deterministic_rows(self.problem, self.settings)
+                made = live_rows(self.problem, self.settings, live)
             except WorkbenchError as error:
-                return refused_rows(error)
+                return {e.key: refused_row(e, error) for e in live}
+            for row in made.values():
+                self._watch.note(row.key, self.problem_name, row.seconds)
+            return made
 
         return self._kept("closed", key, make)
 
@@ -234,12 +238,16 @@ class Session(param.Parameterized):
             problem = self.problem
         except WorkbenchError:
             problem = self.reference
-        return (*closed, *sampled_rows(problem, results, self._ticket()))
+        return tuple(
+            closed.get(key)
+            or worker_row(entry, problem, self.settings, results.get(key), self._ticket(key))
+            for key, entry in roster().items()
+        )
 
     def margin_picture(self) -> margins.Picture:
         """The law of the margin here: the worker's, or from one block sampled on the spot."""
         found = self.worker.results.get("margins", {})
-        if found.get("position") == self._ticket() and "picture" in found:
+        if found.get("position") == self._ticket("margins") and "picture" in found:
             return found["picture"]
 
         def make() -> margins.Picture:
@@ -259,39 +267,84 @@ class Session(param.Parameterized):
         found = self.worker.results.get("margins", {})
         return found.get("state") == "running" and "picture" not in found
 
-    def _ticket(self) -> tuple[Any, ...]:
-        """What a sampled result must carry to be about the present screen."""
-        return (self.position, self.seed, self.budget, _frozen(self.settings))
+    def _ticket(self, name: str) -> tuple[Any, ...]:
+        """What a result of the worker must carry to be about the present screen."""
+        entry = roster().get(name)
+        mine = None if entry is None else _frozen(self.settings.get(entry.cls.name))
+        if entry is not None and entry.pace is not Pace.ASKED:
+            return (self.position, mine)
+        return (self.position, self.seed, self.budget, mine)
 
     def run(self, name: str = "monte_carlo") -> None:
-        """Start a sampled estimate here, in place of an earlier one of the same name.
+        """Start a row in the worker, or let it go on where it was paused.
 
         Raises:
             BadInput, Unsupported: at once, where it cannot run.
         """
-        if name not in {cls.name for cls in sampled()}:
-            raise BadInput(f"{name!r} does not sample")
-        problem, estimator = self.problem, build(name, self.settings)
+        if name not in roster():
+            raise BadInput(f"no row is called {name!r}: use one of {', '.join(roster())}")
+        if self._held(name):
+            self.worker.pause(name, False)
+            return
+        problem, entry = self.problem, roster()[name]
+        estimator = entry.build(self.settings)
         estimator.check(problem)
-        self._start(name, sampling(estimator, problem, self.seed, self.budget))
+        if entry.pace is Pace.ASKED:
+            blocks = sampling(estimator, problem, self.seed, Budget(self.budget))
+        else:  # the same as the library gives it: neither this budget nor this seed is for it
+            blocks = self._timed(name, sampling(estimator, problem, 0, Budget()))
+        self._start(name, blocks)
+
+    def _timed(self, name: str, blocks: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+        where, seconds = self.problem_name, 0.0
+        for news in blocks:
+            seconds = news["estimate"].cost.seconds
+            yield news
+        self._watch.note(name, where, seconds)
+
+    def toggle(self, name: str) -> None:
+        """Hold a row that runs, run one that does not."""
+        if self.worker.results.get(name, {}).get("state") == "running":
+            self.pause(name)
+        else:
+            self.run(name)
+
+    def offer(self, row: Row) -> str:
+        """What the button of a row says; "" where there is nothing to press."""
+        entry = roster()[row.key]
+        if row.state == "unsupported" or self._watch.by_itself(entry, self.problem_name):
+            return ""
+        return f"{HOLD if row.state == 'running' else GO} {entry.title}"
+
+    def refresh(self) -> None:
+        """Make anew, in the worker, the deterministic rows that no slider can wait for."""
+        for key, entry in roster().items():
+            held = self.worker.results.get(key, {})
+            if held.get("position") == self._ticket(key) or key in self.closed_forms():
+                continue
+            if self._watch.by_itself(entry, self.problem_name):
+                try:
+                    self.run(key)
+                except WorkbenchError:
+                    continue  # its row says why
 
     def play(self) -> None:
         """Run Monte Carlo: go on where it was paused, start where it was not."""
         self.running = True
-        held = self.worker.results.get("monte_carlo")
-        if held and held["state"] == "paused" and held.get("position") == self._ticket():
-            self.worker.pause("monte_carlo", False)
-            return
-        self._count()
-
-    def _count(self) -> None:
-        self._start("margins", margins.sampling(self.problem, self.seed))
+        if not self._held("monte_carlo"):
+            self._start("margins", margins.sampling(self.problem, self.seed))
         self.run("monte_carlo")
 
-    def pause(self) -> None:
-        """Hold Monte Carlo with its counts."""
-        self.running = False
-        self.worker.pause("monte_carlo")
+    def pause(self, name: str = "monte_carlo") -> None:
+        """Hold a row with what it has."""
+        if name == "monte_carlo":
+            self.running = False
+        self.worker.pause(name)
+
+    def _held(self, name: str) -> bool:
+        """Whether a row is paused and about the present screen."""
+        found = self.worker.results.get(name, {})
+        return found.get("state") == "paused" and found.get("position") == self._ticket(name)
 
     def reset(self) -> None:
         """Forget all sampled results."""
@@ -303,17 +356,17 @@ class Session(param.Parameterized):
 
         Monte Carlo starts again if it was running; the costlier estimates wait to be asked.
         """
-        ticket = self._ticket()
-        old = [n for n, r in self.worker.results.items() if r.get("position") != ticket]
+        results = self.worker.results
+        old = [n for n, r in results.items() if r.get("position") != self._ticket(n)]
         self.worker.drop(*old) if old else None
         if self.running and "monte_carlo" not in self.worker.results:
             try:
-                self._count()
+                self.play()
             except WorkbenchError:
                 self.running = False  # the row says why
 
     def _start(self, name: str, blocks: Iterator[dict[str, Any]]) -> None:
-        self.worker.start(name, blocks, position=self._ticket(), fraction=0.0)
+        self.worker.start(name, blocks, position=self._ticket(name), fraction=0.0)
 
     def new_seed(self) -> None:
         """Another seed, determined by the present one."""
@@ -344,5 +397,5 @@ class Session(param.Parameterized):
         self.worker.close()
 
 
-def _frozen(settings: dict[str, Any]) -> str:
+def _frozen(settings: Any) -> str:
     return json.dumps(settings, sort_keys=True, default=str)

@@ -6,39 +6,64 @@ bounds are grey. Axes of probability are labelled as powers of ten.
 
 import math
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
+from zlib import crc32
 
-from workbench.views.rows import keys
+from workbench.views.roster import roster
 
-# Okabe & Ito's palette without its yellow, which is lost on white; then Tol's muted.
-PALETTE = (
-    "#0072B2", "#56B4E9", "#D55E00", "#009E73", "#CC79A7", "#E69F00",
-    "#882255", "#999933", "#44AA99", "#AA4499",
+ACCENTS = {
+    "moments": ("#0072B2", "circle"),
+    "moments_mean": ("#56B4E9", "circle-open"),
+    "monte_carlo": ("#D55E00", "diamond"),
+    "importance": ("#009E73", "square"),
+    "subset": ("#CC79A7", "triangle-up"),
+    "gld": ("#E69F00", "cross"),
+}
+"""{row: (colour, marker)}, Okabe & Ito's palette without its yellow, which is lost on white."""
+SPARE = (
+    ("#874465", "star"), ("#A05EF7", "hexagon"), ("#B91A96", "x"), ("#6B3DD8", "pentagon"),
+    ("#786D5B", "diamond-open"), ("#98AD85", "bowtie"), ("#9C3A11", "hourglass"),
+    ("#8286E6", "square-open"), ("#798940", "triangle-down"), ("#957391", "hexagram"),
+    ("#4A5E80", "star-open"), ("#F67BD1", "triangle-up-open"),
 )  # fmt: skip
-SYMBOLS = (
-    "circle", "circle-open", "diamond", "square", "triangle-up", "cross",
-    "star", "hexagon", "x", "pentagon",
-)  # fmt: skip
+"""For all other rows. Each is as far as can be from those before it, for eyes with and without red,
+green or blue cones, and visible on light and dark ground."""
 CATASTROPHE = "rgba(213,94,0,.10)"
 GREY = "#8a8f98"
+BOUND = "rgba(128,128,128,.16)"
 MINUS = "−"
 
 Figure = dict[str, Any]
 
 
-def _place(key: str) -> int:
-    known = keys()
-    return known.index(key) if key in known else len(known) + sum(map(ord, key))
+@cache
+def _accents() -> dict[str, tuple[str, str]]:
+    """Hand-chosen ones, and for every other row the free spare nearest to where its name points.
+
+    So a new estimator brings its own accent and leaves those of the others alone.
+    """
+    found = dict(ACCENTS)
+    for key in sorted(roster()):
+        if key not in found:
+            found[key] = _spare(key, set(found.values()))
+    return found
+
+
+def _spare(key: str, taken: set[tuple[str, str]]) -> tuple[str, str]:
+    first = crc32(key.encode())
+    ring = [SPARE[(first + k) % len(SPARE)] for k in range(len(SPARE))]
+    return next((accent for accent in ring if accent not in taken), ring[0])
 
 
 def colour(key: str) -> str:
     """The accent of a row, the same in every chart and table."""
-    return PALETTE[_place(key) % len(PALETTE)]
+    return (_accents().get(key) or _spare(key, set()))[0]
 
 
 def symbol(key: str) -> str:
     """The marker of a row, for those who do not tell the colours apart."""
-    return SYMBOLS[_place(key) % len(SYMBOLS)]
+    return (_accents().get(key) or _spare(key, set()))[1]
 
 
 def ink(dark: bool) -> str:

@@ -11,12 +11,12 @@ import plotly.graph_objects as go
 
 from workbench.errors import WorkbenchError
 from workbench.estimators import ALL
-from workbench.views import pictures, plots, words
-from workbench.views.rows import BY_NAME, CHOICES, TITLES, sampled, setting_doc, settings_of
+from workbench.views import pictures, plots, table, words
+from workbench.views.roster import BY_NAME, askable, heading, setting_doc, settings_of
 from workbench.views.state import POSITION, Session
 
 STYLE = (
-    f"<style>{words.TABLE_CSS} .small {{ font-size: 12px; opacity: .72; }} "
+    f"<style>{table.TABLE_CSS} .small {{ font-size: 12px; opacity: .72; }} "
     ".wb-explore-widgets .widget-html-content { line-height: 1.4; }</style>"
 )
 # Seconds: between looks at the worker; of rest before sampling restarts; that it leaves to a move.
@@ -45,8 +45,12 @@ class ExploreWidgets(w.VBox):
              w.HBox([self.new_seed, self.home]), self._settings()],
             layout=w.Layout(width="340px", min_width="340px", margin="0 20px 0 0"),
         )  # fmt: skip
+        buttons = w.HBox(
+            [self.run, self.hold, self.reset, *self.ask.values()],
+            layout=w.Layout(flex_flow="row wrap"),
+        )
         main = w.VBox(
-            [self.chart, self.sentence, w.HBox([self.run, self.hold, self.reset, *self.ask]),
+            [self.chart, self.sentence, buttons,
              self.table, self.status, self.margin_chart, self.caption],
             layout=w.Layout(flex="1 1 auto", min_width="0"),
         )  # fmt: skip
@@ -71,11 +75,9 @@ class ExploreWidgets(w.VBox):
         self.run = self._button("Run", self.play, "primary")
         self.hold = self._button("Pause", s.pause)
         self.reset = self._button("Reset", s.reset)
-        self.ask = [
-            self._button(f"Run {TITLES.get(c.name, c.name)}", self._asking(c.name))
-            for c in sampled()
-            if c.name != "monte_carlo"
-        ]
+        self.ask = {
+            entry.key: self._button(entry.title, self._asking(entry.key)) for entry in askable()
+        }
         self.about, self.sentence, self.table = w.HTML(), w.HTML(), w.HTML()
         self.caption, self.status = w.HTML(), w.HTML()
         self.chart = _figure(_CHART_HEIGHT)
@@ -130,7 +132,7 @@ class ExploreWidgets(w.VBox):
             known = settings_of(cls)
             if known:
                 boxes.append(w.VBox([self._setting(cls.name, k, v) for k, v in known.items()]))
-                titles.append(f"{TITLES.get(cls.name, cls.name)}: settings")
+                titles.append(f"{heading(cls)}: settings")
         accordion = w.Accordion(boxes, layout=w.Layout(margin="8px 0 0 0"))
         for i, title in enumerate(titles):
             accordion.set_title(i, title)
@@ -140,7 +142,7 @@ class ExploreWidgets(w.VBox):
         value = self.session.settings.get(estimator, {}).get(key, usual)
         cls = BY_NAME[estimator]
         common = {"value": value, "description": key, "tooltip": setting_doc(cls, key)}
-        choices = CHOICES.get((estimator, key))
+        choices = cls.choices.get(key)
         if choices is not None:
             control = w.Dropdown(options=choices, **common)
         else:
@@ -164,7 +166,7 @@ class ExploreWidgets(w.VBox):
 
     def _asking(self, name: str) -> Callable[[], None]:
         def ask() -> None:
-            self.session.run(name)
+            self.session.toggle(name)
             self.follow()
 
         return ask
@@ -177,8 +179,9 @@ class ExploreWidgets(w.VBox):
             self.status.value = f"<b style='color:#c0392b'>{escape(str(error))}</b>"
 
     def play(self) -> None:
-        """Let Monte Carlo count, and follow it."""
+        """Let Monte Carlo count, make the rows that wait for rest, and follow them."""
         self.session.play()
+        self.session.refresh()
         self.follow()
 
     def follow(self) -> None:
@@ -214,6 +217,7 @@ class ExploreWidgets(w.VBox):
     def settle(self) -> None:
         """A slider has come to rest: sampling starts afresh, the rest is drawn."""
         self._guard(self.session.settle)
+        self._guard(self.session.refresh)
         reach = self.session.shift_reach
         slider = self.sliders["shift"]
         if slider.max != reach:
@@ -226,8 +230,13 @@ class ExploreWidgets(w.VBox):
     def _paint_numbers(self) -> None:
         s = self.session
         rows, truth = s.rows(), s.truth
+        for row in rows:
+            if row.key in self.ask:
+                said = s.offer(row)
+                self.ask[row.key].description = said
+                self.ask[row.key].layout.display = None if said else "none"
         said = words.truth_words(truth, s.at_reference, s.reference.truth is not None)
-        self.table.value = f"{STYLE}{words.table(rows, truth)}<span class='small'>{said}</span>"
+        self.table.value = f"{STYLE}{table.table(rows, truth)}<span class='small'>{said}</span>"
         self.sentence.value = words.sentence(rows, truth, s.budget)
         known = None if truth is None else (truth.log10_p, truth.se_log10)
         _show(self.chart, plots.estimates(rows, known, self.dark, _CHART_HEIGHT))

@@ -1,4 +1,4 @@
-"""Numbers as a reader wants them, the table of estimates, and the sentences under the charts."""
+"""Numbers as a reader wants them, and the sentences under the charts."""
 
 import math
 from collections.abc import Sequence
@@ -7,25 +7,7 @@ from html import escape
 from workbench.problem import Truth
 from workbench.views.margins import Picture
 from workbench.views.rows import Row
-from workbench.views.style import MINUS, colour
-
-STATES = {
-    "ready": "exact in D's moments, redrawn as you drag",
-    "running": "counting",
-    "paused": "paused",
-    "done": "done",
-    "stale": "about an earlier position",
-    "idle": "not asked yet",
-    "unsupported": "cannot",
-    "error": "failed",
-}
-KINDS = {
-    "heuristic": "presumption",
-    "unbiased": "unbiased",
-    "consistent": "consistent",
-    "lower": "lower bound",
-    "upper": "upper bound",
-}
+from workbench.views.style import MINUS
 
 
 def digits(err: float | None, usual: int = 2) -> int:
@@ -119,12 +101,17 @@ def _best(rows: Sequence[Row], truth: Truth | None) -> tuple[float, str] | None:
     if truth is not None:
         return truth.log10_p, "the stored truth"
     shown = [r for r in rows if r.log10_p is not None and math.isfinite(r.log10_p)]
-    sure = [r for r in shown if r.err is not None and r.state != "stale" and r.err < 0.15]
+    sure = [r for r in shown if sure_of(r) and r.state != "stale"]
     if sure:
         row = min(sure, key=lambda r: r.err or 0.0)
         return row.log10_p or 0.0, row.title
     closed = next((r for r in shown if r.key == "moments"), None)
     return None if closed is None else (closed.log10_p or 0.0, closed.title)
+
+
+def sure_of(row: Row) -> bool:
+    """Whether an estimate knows its error, finds it small, and has nothing against itself."""
+    return row.err is not None and row.err < 0.15 and not row.warning
 
 
 def _sampled_words(row: Row | None) -> str:
@@ -173,77 +160,3 @@ def margin_sentence(picture: Picture) -> str:
         f"<span class='small'>Bars are {n:,} sampled margins, {seen} in the shaded half where the "
         f"catastrophe holds; {line}. What matters is its area beyond 0.</span>"
     )
-
-
-def table(rows: Sequence[Row], truth: Truth | None) -> str:
-    """The estimates as an HTML table; the cell of each has the class `wb-estimate-<key>`."""
-    lines = [_line(row, truth) for row in rows]
-    head = (
-        "<tr><th>estimate of log<sub>10</sub> P</th><th class='n'>value</th>"
-        "<th class='n'>error</th><th class='n'>off by</th>"
-        "<th class='n' title='forward passes of M, or operations worth as many'>forwards</th>"
-        "<th class='s'>state</th></tr>"
-    )
-    return f"<table class='wb-table'>{head}{''.join(lines)}</table>"
-
-
-def _line(row: Row, truth: Truth | None) -> str:
-    value, error, off = "–", KINDS.get(row.kind, row.kind), ""
-    if row.log10_p is not None:
-        value = signed(row.log10_p, digits(row.err, 3 if row.state == "ready" else 2))
-        if row.upper_only is not None:
-            value, error = f"&lt; {signed(row.upper_only)}", "95% bound"
-        elif row.note and row.log10_p == -math.inf:
-            value = "–"
-        elif row.err is not None and math.isfinite(row.err):
-            error = f"± {row.err:.2g}"
-        if truth is not None and math.isfinite(row.log10_p):
-            off = f"{row.log10_p - truth.log10_p:+.2f}".replace("-", MINUS)
-    cost = f"{row.forwards:,}" if row.forwards else ""
-    raw = "" if row.log10_p is None else f" data-log10p='{row.log10_p!r}'"
-    name = f"<span class='dot' style='background:{colour(row.key)}'></span>{escape(row.title)}"
-    if row.state in ("unsupported", "error") or (row.state == "ready" and row.log10_p is None):
-        why = f"<span class='wb-why wb-estimate-{row.key}'>{escape(row.note)}</span>"
-        return f"<tr class='wb-{row.state}'><td>{name}</td><td colspan='5'>{why}</td></tr>"
-    beware = ""
-    if row.warning and row.state not in ("running", "stale"):
-        beware = f"<tr class='wb-beware'><td></td><td colspan='5'>{escape(row.warning)}</td></tr>"
-    return (
-        f"<tr class='wb-{row.state}'><td>{name}</td>"
-        f"<td class='n v'><span class='wb-estimate-{row.key}'{raw}>{value}</span></td>"
-        f"<td class='n'>{error}</td><td class='n'>{off}</td>"
-        f"<td class='n'>{cost}</td><td class='s'>{_state(row)}</td></tr>{beware}"
-    )
-
-
-def _state(row: Row) -> str:
-    if row.state == "ready":
-        return "live, from the weights"
-    text = STATES[row.state]
-    if row.state in ("running", "paused"):
-        bar = f"<span class='bar'><span style='width:{100 * row.fraction:.1f}%'></span></span>"
-        text = f"{bar} {100 * row.fraction:.0f}%" + (" paused" if row.state == "paused" else "")
-    return text + (f", {escape(row.note)}" if row.note and row.state != "ready" else "")
-
-
-TABLE_CSS = """
-.bk-clearfix, .wb-table { width: 100%; }
-sup, sub { line-height: 0; font-size: .75em; }
-.wb-table { border-collapse: collapse; width: 100%; font-size: 13px; line-height: 1.35;
-  font-variant-numeric: tabular-nums; }
-.wb-table th { font-weight: 500; text-align: left; opacity: .65; font-size: 12px; }
-.wb-table th, .wb-table td { padding: 4px 10px 4px 0; white-space: nowrap;
-  border-bottom: 1px solid rgba(128,128,128,.22); }
-.wb-table .n { text-align: right; }
-.wb-table .v { font-weight: 600; min-width: 72px; }
-.wb-table .s { width: 30%; padding-left: 14px; }
-.wb-table .wb-why { white-space: normal; opacity: .8; }
-.wb-table .wb-idle td, .wb-table .wb-stale td { opacity: .55; }
-.wb-table .wb-beware td { white-space: normal; color: #b45309; font-size: 12px; }
-.wb-table .wb-error .wb-why { color: #c0392b; opacity: 1; }
-.dot { display: inline-block; width: 10px; height: 10px; border-radius: 50%;
-  margin-right: 8px; }
-.bar { display: inline-block; width: 90px; height: 6px; border-radius: 3px; margin-right: 4px;
-  background: rgba(128,128,128,.25); vertical-align: middle; overflow: hidden; }
-.bar span { display: block; height: 100%; background: rgba(128,128,128,.9); }
-"""

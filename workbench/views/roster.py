@@ -1,0 +1,130 @@
+"""Which rows the screens show, in what order and under what names; all of it from `estimators.ALL`.
+
+An estimator has one row, or one for every value of a setting that is worth a row. Its `pace` says
+whether a row is made anew while a slider moves, once the sliders rest, or when it is asked for.
+"""
+
+import inspect
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from workbench.errors import BadInput
+from workbench.estimators import ALL, Estimator
+from workbench.types import Pace
+
+BY_NAME: dict[str, type[Estimator]] = {cls.name: cls for cls in ALL}
+SPREAD: dict[str, str] = {"moments": "propagator"}
+"""Estimators that get one row for every choice of a setting."""
+TITLES = {
+    "monte_carlo": "Monte Carlo",
+    "gld": "Gaussian fit to samples",
+    "importance": "importance sampling",
+}
+"""Where the name itself, without its underscores, would not do."""
+
+Settings = Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A row to be: its stable key ("moments" is covariance propagation), name and estimator."""
+
+    key: str
+    title: str
+    cls: type[Estimator]
+    fixed: tuple[tuple[str, Any], ...] = ()
+    """The setting that tells this row from the others of its estimator."""
+
+    @property
+    def pace(self) -> Pace:
+        """When the screen makes it by itself."""
+        return self.cls.pace
+
+    def build(self, settings: Settings) -> Estimator:
+        """The estimator with its settings. Raises `BadInput`."""
+        return build(self.cls.name, settings, **dict(self.fixed))
+
+
+@cache
+def roster() -> dict[str, Entry]:
+    """{key: entry} in the order of the table: live rows, rows at rest, rows on demand."""
+    found = [entry for pace in Pace for cls in ALL if cls.pace is pace for entry in _entries(cls)]
+    return {entry.key: entry for entry in found}
+
+
+def heading(cls: type[Estimator]) -> str:
+    """What an estimator is called, whatever rows it has."""
+    return TITLES.get(cls.name, cls.name.replace("_", " "))
+
+
+def _entries(cls: type[Estimator]) -> list[Entry]:
+    spread = SPREAD.get(cls.name)
+    if spread is None:
+        return [Entry(cls.name, heading(cls), cls)]
+    usual = getattr(cls(), spread)
+    return [
+        Entry(
+            cls.name if value == usual else f"{cls.name}_{value}",
+            f"{value.replace('_', ' ')} propagation", cls, ((spread, value),),
+        )
+        for value in sorted(cls.choices[spread], key=lambda v: v != usual)
+    ]  # fmt: skip
+
+
+def askable() -> tuple[Entry, ...]:
+    """The rows that may need a button of their own: all but Monte Carlo, which has three."""
+    return tuple(entry for key, entry in roster().items() if key != "monte_carlo")
+
+
+def title(key: str) -> str:
+    """What table and charts call a row."""
+    return roster()[key].title if key in roster() else key.replace("_", " ")
+
+
+def key_of(name: str, settings: Mapping[str, Any]) -> str:
+    """The row that a run of an estimator with these settings belongs to."""
+    spread = SPREAD.get(name)
+    key = f"{name}_{settings.get(spread)}" if spread else name
+    return key if key in roster() else name
+
+
+def build(name: str, settings: Settings, **more: Any) -> Estimator:
+    """An estimator with its settings. Raises `BadInput` for what it does not know."""
+    cls = BY_NAME.get(name)
+    if cls is None:
+        raise BadInput(f"unknown estimator {name!r}: use one of {', '.join(BY_NAME)}")
+    mine = settings.get(name, {})
+    if not isinstance(mine, Mapping):
+        raise BadInput(f"the settings of {name} must be names and values, got {mine!r}")
+    given = {**mine, **more}
+    known = cls().settings()
+    for key, value in given.items():
+        if key not in known:
+            raise BadInput(f"{name} has no setting {key!r}: it has {', '.join(known)}")
+        wanted = type(known[key])
+        if wanted is type(None):
+            continue  # the usual value tells no type; the estimator itself refuses what is wrong
+        if not isinstance(value, (int, float) if wanted is float else wanted):
+            raise BadInput(f"{name}: {key} must be of type {wanted.__name__}, got {value!r}")
+    return cls(**given)
+
+
+def summary(cls: type[Estimator]) -> str:
+    """The first line of an estimator's docstring."""
+    return inspect.cleandoc(cls.__doc__ or cls.name).splitlines()[0]
+
+
+def setting_doc(cls: type[Estimator], name: str) -> str:
+    """What an estimator's docstring says of one of its settings."""
+    text = inspect.cleandoc(cls.__doc__ or "")
+    found = re.search(rf"^ {{4}}{name}: (.*(?:\n {{5,}}.*)*)", text, re.MULTILINE)
+    return " ".join(found[1].split()) if found else ""
+
+
+def settings_of(cls: type[Estimator]) -> dict[str, Any]:
+    """{setting: usual value} of what the interface offers; what has rows of its own is left out."""
+    usual = cls().settings()
+    return {k: v for k, v in usual.items() if k != SPREAD.get(cls.name)}

@@ -1,0 +1,137 @@
+"""The table of estimates, as HTML."""
+
+import math
+from collections.abc import Sequence
+from html import escape
+
+from workbench.problem import Truth
+from workbench.types import Pace
+from workbench.views.roster import roster
+from workbench.views.rows import Row
+from workbench.views.style import MINUS, colour
+from workbench.views.words import digits, signed
+
+STATES = {"running": "counting", "stale": "about an earlier position", "error": "failed"}
+KINDS = {
+    "heuristic": "presumption",
+    "unbiased": "unbiased",
+    "consistent": "consistent",
+    "lower": "lower bound",
+    "upper": "upper bound",
+}
+PROMISES = {
+    "heuristic": "No error bar: compare it with truth on problems like this one.",
+    "unbiased": "The mean over seeds is P.",
+    "consistent": "Tends to P as the budget grows.",
+    "lower": "P is proved to be no less.",
+    "upper": "P is proved to be no more.",
+}
+
+
+def table(rows: Sequence[Row], truth: Truth | None) -> str:
+    """The estimates as an HTML table; the cell of each has the class `wb-estimate-<key>`.
+
+    Rows that wait to be asked for are left out, for each has a button; those that cannot be made
+    stand below the others, together where they have the same reason.
+    """
+    head = (
+        "<tr><th>estimate of log<sub>10</sub> P</th><th class='n'>value</th>"
+        "<th class='n'>error</th>"
+        "<th class='n' title='digits above or below the truth'>off by</th>"
+        "<th class='n' title='forward passes of M, or operations worth as many'>forwards</th>"
+        "<th class='s'>state</th></tr>"
+    )
+    lines, reasons = [], {}
+    for row in rows:
+        if row.state in ("unsupported", "error") or (row.state == "ready" and row.log10_p is None):
+            reasons.setdefault((row.state, row.note), []).append(row)
+        elif row.state != "idle" or not _asked(row):
+            lines.append(_line(row, truth))
+    lines += [_reason(together, *why) for why, together in reasons.items()]
+    return f"<table class='wb-table'>{head}{''.join(lines)}</table>"
+
+
+def _asked(row: Row) -> bool:
+    entry = roster().get(row.key)
+    return entry is None or entry.pace is Pace.ASKED
+
+
+def _name(row: Row) -> str:
+    dot = f"<span class='dot' style='background:{colour(row.key)}'></span>"
+    return f"<span class='name'>{dot}{escape(row.title)}</span>"
+
+
+def _reason(together: Sequence[Row], state: str, note: str) -> str:
+    names = " ".join(_name(row) for row in together)
+    classes = " ".join(f"wb-estimate-{row.key}" for row in together)
+    return (
+        f"<tr class='wb-{'error' if state == 'error' else 'cannot'}'><td class='who'>{names}</td>"
+        f"<td colspan='5' class='wb-why {classes}'>{escape(note)}</td></tr>"
+    )
+
+
+def _line(row: Row, truth: Truth | None) -> str:
+    promise = f"title='{PROMISES[row.kind]}'"
+    value, error, off = "–", KINDS[row.kind], ""
+    if row.log10_p is not None:
+        value = signed(row.log10_p, digits(row.err, 3 if row.state == "ready" else 2))
+        if row.upper_only is not None:
+            value, error = f"&lt; {signed(row.upper_only)}", "95% bound"
+        elif row.note and row.log10_p == -math.inf:
+            value = "–"
+        elif row.err is not None and math.isfinite(row.err):
+            error = f"± {row.err:.2g}"
+        if truth is not None and math.isfinite(row.log10_p):
+            off = f"{row.log10_p - truth.log10_p:+.2f}".replace("-", MINUS)
+    cost = f"{row.forwards:,}" if row.forwards else ""
+    raw = "" if row.log10_p is None else f" data-log10p='{row.log10_p!r}'"
+    beware = ""
+    if row.warning and row.state not in ("running", "stale"):
+        beware = f"<tr class='wb-beware'><td></td><td colspan='5'>{escape(row.warning)}</td></tr>"
+    return (
+        f"<tr class='wb-{row.state}'><td>{_name(row)}</td>"
+        f"<td class='n v'><span class='wb-estimate-{row.key}'{raw}>{value}</span></td>"
+        f"<td class='n' {promise}>{error}</td><td class='n'>{off}</td>"
+        f"<td class='n'>{cost}</td><td class='s'>{_state(row)}</td></tr>{beware}"
+    )
+
+
+def _state(row: Row) -> str:
+    match row.state:
+        case "ready":
+            return "live, from the weights"
+        case "done":
+            return f"{'done' if _asked(row) else 'from the weights'}, {row.seconds:.2g} s"
+        case "idle":
+            return "when the sliders rest"
+        case "running" | "paused":
+            bar = f"<span class='bar'><span style='width:{100 * row.fraction:.1f}%'></span></span>"
+            text = f"{bar} {100 * row.fraction:.0f}%" + (" paused" if row.state == "paused" else "")
+        case _:
+            text = STATES[row.state]
+    return text + (f", {escape(row.note)}" if row.note else "")
+
+
+TABLE_CSS = """
+.bk-clearfix, .wb-table { width: 100%; }
+sup, sub { line-height: 0; font-size: .75em; }
+.wb-table { border-collapse: collapse; width: 100%; font-size: 13px; line-height: 1.35;
+  font-variant-numeric: tabular-nums; }
+.wb-table th { font-weight: 500; text-align: left; opacity: .65; font-size: 12px; }
+.wb-table th, .wb-table td { padding: 4px 10px 4px 0; white-space: nowrap;
+  border-bottom: 1px solid rgba(128,128,128,.22); }
+.wb-table .n { text-align: right; }
+.wb-table .v { font-weight: 600; min-width: 72px; }
+.wb-table .s { width: 30%; padding-left: 14px; }
+.wb-table .wb-why { white-space: normal; font-size: 12px; }
+.wb-table .who { white-space: normal; vertical-align: top; }
+.name { display: inline-block; white-space: nowrap; margin-right: 10px; }
+.wb-table .wb-idle td, .wb-table .wb-stale td, .wb-table .wb-cannot td { opacity: .6; }
+.wb-table .wb-beware td { white-space: normal; color: #b45309; font-size: 12px; }
+.wb-table .wb-error .wb-why { color: #c0392b; }
+.dot { display: inline-block; width: 10px; height: 10px; border-radius: 50%;
+  margin-right: 8px; }
+.bar { display: inline-block; width: 90px; height: 6px; border-radius: 3px; margin-right: 4px;
+  background: rgba(128,128,128,.25); vertical-align: middle; overflow: hidden; }
+.bar span { display: block; height: 100%; background: rgba(128,128,128,.9); }
+"""
