@@ -120,3 +120,29 @@ class BoxSupport(ABC):
     @abstractmethod
     def bounds(self) -> tuple[Tensor, Tensor]:
         """Least and greatest value of every coordinate, each `(dim,)`."""
+
+
+@dataclass(frozen=True, eq=False)
+class Factor:
+    """x = offset + matrix w with independent w_i, all standard normal or all uniform on [0, 1].
+
+    Args:
+        log_weight: 0-d; D = sum of exp(log_weight) times its factors.
+        offset: `(dim,)`.
+        matrix: `(dim, d)`, or `(dim,)` where it is diagonal.
+        normal: whether the w_i are standard normal.
+    """
+
+    log_weight: Tensor
+    offset: Tensor
+    matrix: Tensor
+    normal: bool
+
+
+class Factored(ABC):
+    """A weighted sum of affine images of independent variables: what can be cut into cells of
+    known mass."""
+
+    @abstractmethod
+    def factors(self) -> tuple[Factor, ...]:
+        """The images and their weights."""

@@ -11,6 +11,8 @@ from workbench.distributions.base import (
     BoxSupport,
     Density,
     Distribution,
+    Factor,
+    Factored,
     Moments,
     Piece,
     Reparameterised,
@@ -21,7 +23,7 @@ from workbench.math.gaussian import cdf
 
 
 @dataclass(frozen=True, eq=False)
-class Box(Reparameterised, Density, Moments, BoxSupport, Distribution):
+class Box(Reparameterised, Density, Moments, Factored, BoxSupport, Distribution):
     """Uniform on low <= x <= high; its base noise is x = low + (high - low) Phi(z).
 
     Args:
@@ -69,3 +71,6 @@ class Box(Reparameterised, Density, Moments, BoxSupport, Distribution):
 
     def bounds(self) -> tuple[Tensor, Tensor]:
         return self.low, self.high
+
+    def factors(self) -> tuple[Factor, ...]:
+        return (Factor(self.low.new_zeros(()), self.low, self.high - self.low, normal=False),)

@@ -9,6 +9,8 @@ from torch import Tensor
 from workbench.distributions.base import (
     Density,
     Distribution,
+    Factor,
+    Factored,
     Moments,
     Piece,
     Reparameterised,
@@ -19,7 +21,7 @@ from workbench.math.gaussian import LOG_SQRT_2PI
 
 
 @dataclass(frozen=True, eq=False)
-class Gaussian(Reparameterised, Density, Moments, Distribution):
+class Gaussian(Reparameterised, Density, Moments, Factored, Distribution):
     """x = mean + scale z, z ~ N(0, I).
 
     Args:
@@ -99,3 +101,6 @@ class Gaussian(Reparameterised, Density, Moments, Distribution):
     def pieces(self) -> tuple[Piece, ...]:
         cov = self.scale.square() if self.diagonal else self.scale @ self.scale.T
         return (Piece(self.mean.new_zeros(()), self.mean, cov),)
+
+    def factors(self) -> tuple[Factor, ...]:
+        return (Factor(self.mean.new_zeros(()), self.mean, self.scale, normal=True),)

@@ -9,6 +9,8 @@ from torch import Tensor
 from workbench.distributions.base import (
     Density,
     Distribution,
+    Factor,
+    Factored,
     Moments,
     Piece,
     Reparameterised,
@@ -20,7 +22,7 @@ from workbench.math.gaussian import cdf
 
 
 @dataclass(frozen=True, eq=False)
-class Mixture(Reparameterised, Density, Moments, Distribution):
+class Mixture(Reparameterised, Density, Moments, Factored, Distribution):
     """sum_k w_k N(mean_k, cov_k); weights are normalised to sum to 1.
 
     Its base noise has one coordinate more than x: Phi(z_0) picks the component.
@@ -85,3 +87,8 @@ class Mixture(Reparameterised, Density, Moments, Distribution):
             for k, c in enumerate(self.components)
             for p in c.pieces()
         )
+
+    def factors(self) -> tuple[Factor, ...]:
+        log_w = self.log_weights
+        each = ((log_w[k], f) for k, c in enumerate(self.components) for f in c.factors())
+        return tuple(Factor(w + f.log_weight, f.offset, f.matrix, f.normal) for w, f in each)

@@ -1,15 +1,18 @@
 """Ways to estimate log P."""
 
 from workbench.estimators.base import Estimate, Estimator, Needs
+from workbench.estimators.bounds import Lower, Upper
+from workbench.estimators.change_of_measure import ChangeOfMeasure
 from workbench.estimators.gld import GLD
 from workbench.estimators.importance import Importance
 from workbench.estimators.moments import Moments
 from workbench.estimators.monte_carlo import MonteCarlo
 from workbench.estimators.subset import Subset
 
-ALL: tuple[type[Estimator], ...] = (Moments, MonteCarlo, Importance, Subset, GLD)
+ALL: tuple[type[Estimator], ...] = (Moments, MonteCarlo, Importance, Subset, GLD, Lower, Upper, ChangeOfMeasure)
 """Every estimator: the tests, the command line, the comparison and the screens go by this tuple."""
 
 __all__ = [
-    "ALL", "GLD", "Estimate", "Estimator", "Importance", "Moments", "MonteCarlo", "Needs", "Subset",
+    "ALL", "GLD", "ChangeOfMeasure", "Estimate", "Estimator", "Importance", "Lower", "Moments", "MonteCarlo", "Needs",
+    "Subset", "Upper",
 ]  # fmt: skip

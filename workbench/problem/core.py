@@ -101,6 +101,14 @@ class Problem:
         self._check_reading(graph)
         return graph
 
+    @cached_property
+    def readable(self) -> bool:
+        """Whether M is made of known operations; asked once."""
+        try:
+            return bool(self.graph.nodes)
+        except Unsupported:
+            return False
+
     @torch.no_grad()
     def _check_reading(self, graph: Graph) -> None:
         """In-place steps, hooks and the like escape a reader of code, but not a trial."""

@@ -1,0 +1,99 @@
+"""Respect for proofs: where C is proved impossible, or certain, every estimator answers so.
+
+Interval arithmetic bounds the margins over the support of D; where D is bounded and that does not
+decide, linear bounds do. On an unbounded support little is ever proved (a constant margin, a
+bounded activation, a sign), and the attempt costs about two forward passes.
+"""
+
+import hashlib
+import math
+
+import torch
+from torch import Tensor
+
+from workbench.distributions import Factor, Factored
+from workbench.errors import Unsupported
+from workbench.math.region import Region
+from workbench.problem import Problem
+from workbench.propagation.intervals import Interval, affine, intervals
+from workbench.propagation.linear_bounds import Frame, bound
+from workbench.propagation.rules import Affine, Dense
+from workbench.specs import Halfspaces, Polyhedral
+
+COST = 2
+"""Forward-equivalents of a proof by intervals."""
+
+
+def proof(problem: Problem) -> float | None:
+    """log P where it is proved: -inf (C never holds), 0 (C always holds); None where it is not.
+
+    >>> import workbench as wb
+    >>> box = wb.Box(torch.zeros(2).double(), torch.ones(2).double())
+    >>> M = torch.nn.Linear(2, 1, bias=False).double()
+    >>> _ = torch.nn.init.ones_(M.weight)
+    >>> never = wb.Problem(box, M, wb.Halfspace(torch.ones(1).double(), -2.1))
+    >>> proof(never), proof(never.vary(spec=never.spec.shift(-3.0)))
+    (-inf, 0.0)
+    """
+    d, c = problem.distribution, problem.spec
+    if not (isinstance(d, Factored) and isinstance(c, Polyhedral) and problem.readable):
+        return None
+    try:
+        event = c.halfspaces(problem.outputs, d.factors()[0].offset.detach())
+        found = {_proof(problem, factor, event) for factor in d.factors()}
+    except Unsupported:
+        return None
+    return found.pop() if len(found) == 1 else None
+
+
+@torch.no_grad()
+def _proof(problem: Problem, factor: Factor, event: Halfspaces) -> float | None:
+    frame = frame_of(factor)
+    d = len(frame.offset)
+    if factor.normal:
+        low = torch.full((1, d), -math.inf, dtype=torch.float64, device=frame.offset.device)
+        return _decide(_by_intervals(problem, event, low, -low), event)
+    box = Region.box(*(torch.full_like(frame.offset, end)[None] for end in (0.0, 1.0)))
+    key = _digest([*_tensors(problem), frame.offset, frame.matrix, event.a, event.b])
+    kept: dict[bytes, float | None] = problem.__dict__.setdefault("_proofs", {})
+    if key not in kept:
+        reach = (frame.offset + f(frame.matrix[None]) for f in (box.least, box.most))
+        known = _decide(_by_intervals(problem, event, *reach), event)
+        if known is None:
+            sharp = bound(problem.graph, frame, box, event.a, event.b)
+            known = _decide((sharp.least, sharp.most), event)
+        kept.clear()
+        kept[key] = known
+    return kept[key]
+
+
+def frame_of(factor: Factor) -> Frame:
+    """A factor of D in float64, its matrix written out."""
+    matrix = factor.matrix.detach().double()
+    matrix = torch.diag(matrix) if matrix.ndim == 1 else matrix
+    return Frame(factor.offset.detach().double(), matrix)
+
+
+def _by_intervals(problem: Problem, event: Halfspaces, low: Tensor, high: Tensor) -> Interval:
+    y = intervals(problem.graph, low, high)[-1]
+    return affine(Affine((Dense(event.a),), event.b), [y])
+
+
+def _decide(margins: Interval, event: Halfspaces) -> float | None:
+    never, always = margins[1][0] <= 0, margins[0][0] > 0
+    clauses = [list(c) for c in event.clauses]
+    if all(bool(never[c].any()) for c in clauses):
+        return -math.inf
+    return 0.0 if any(bool(always[c].all()) for c in clauses) else None
+
+
+def _tensors(problem: Problem) -> list[Tensor]:
+    return [*problem.model.parameters(), *problem.model.buffers()]
+
+
+def _digest(tensors: list[Tensor]) -> bytes:
+    """Of all bits: a network in training changes under its problem."""
+    total = hashlib.blake2b(digest_size=16)
+    for t in tensors:
+        total.update(t.detach().cpu().contiguous().numpy().data)
+    return total.digest()
