@@ -75,6 +75,30 @@ ROWS = (
         # hazard 3.37 is 0.025 digits; 0.13 is 5.2 of those, a chance of 2e-7
     ),
     Row(
+        "lower",
+        "A_d10_1e-12",
+        budget=2_000,
+        settings=({}, {"basis": "direction", "batch": 3, "descent": 2}),
+        within=1e-9,  # M is linear: the linear bounds are M itself
+        sampled=False,
+    ),
+    Row(
+        "upper",
+        "A_d10_1e-12",
+        budget=2_000,
+        settings=({}, {"basis": "direction", "batch": 3, "descent": 2}),
+        within=1e-9,  # as above
+        sampled=False,
+    ),
+    Row(
+        "change_of_measure",
+        "A_d10_1e-6",
+        budget=20_000,
+        settings=({}, {"batch": 777, "pilot": 50}),
+        coverage=0.975,  # from the lower end of a Clopper-Pearson interval to 1
+        sampled=False,  # M is linear: every draw beyond its half-space fails, whatever the seed
+    ),
+    Row(
         "stratified",
         "A_d10_1e-3",
         budget=20_000,

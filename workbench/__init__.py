@@ -9,7 +9,18 @@
 from workbench.catalogue import load
 from workbench.distributions import Box, Gaussian, Mixture
 from workbench.errors import BadInput, NotConverged, StaleRun, Unsupported, WorkbenchError
-from workbench.estimators import GLD, Estimate, Estimator, Importance, Moments, MonteCarlo, Subset
+from workbench.estimators import (
+    GLD,
+    ChangeOfMeasure,
+    Estimate,
+    Estimator,
+    Importance,
+    Lower,
+    Moments,
+    MonteCarlo,
+    Subset,
+    Upper,
+)
 from workbench.experiments import best_truth
 from workbench.iteration import Budget
 from workbench.objective import log_p_and_grad
@@ -21,8 +32,9 @@ from workbench.types import Grad, Kind
 __version__ = "0.1.0"
 
 __all__ = [
-    "GLD", "And", "Argmax", "BadInput", "Box", "Budget", "Estimate", "Estimator", "Gaussian",
-    "Grad", "Halfspace", "Importance", "Kind", "Mixture", "Moments", "MonteCarlo", "NotConverged",
-    "Or", "Polytope", "Problem", "Rng", "Spec", "StaleRun", "Subset", "Truth", "Unsupported",
-    "WorkbenchError", "best_truth", "load", "log_p_and_grad",
+    "GLD", "And", "Argmax", "BadInput", "Box", "Budget", "ChangeOfMeasure", "Estimate",
+    "Estimator", "Gaussian", "Grad", "Halfspace", "Importance", "Kind", "Lower", "Mixture",
+    "Moments", "MonteCarlo", "NotConverged", "Or", "Polytope", "Problem", "Rng", "Spec",
+    "StaleRun", "Subset", "Truth", "Unsupported", "Upper", "WorkbenchError", "best_truth", "load",
+    "log_p_and_grad",
 ]  # fmt: skip

@@ -62,7 +62,8 @@ def table(
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     for column in columns:
         side = "left" if column.form == "text" else "right"
-        made.add_column(column.title, justify=side, overflow="fold")
+        name = column is columns[0]  # of what the row is about: never broken
+        made.add_column(column.title, justify=side, overflow="fold", no_wrap=name)
     last: list[Any] | None = None
     for i, row in enumerate(rows):
         here = [row.get(key) for key in sections]

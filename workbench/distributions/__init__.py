@@ -19,6 +19,6 @@ ALL: tuple[type[Distribution], ...] = (Gaussian, Mixture, Box)
 """Every kind of distribution, as `workbench list distributions` shows them."""
 
 __all__ = [
-    "ALL", "Box", "BoxSupport", "Density", "Distribution", "Factor", "Factored", "Gaussian", "Mixture",
-    "Moments", "Piece", "Reparameterised", "Sampleable",
+    "ALL", "Box", "BoxSupport", "Density", "Distribution", "Factor", "Factored", "Gaussian",
+    "Mixture", "Moments", "Piece", "Reparameterised", "Sampleable",
 ]  # fmt: skip

@@ -9,10 +9,19 @@ from workbench.estimators.moments import Moments
 from workbench.estimators.monte_carlo import MonteCarlo
 from workbench.estimators.subset import Subset
 
-ALL: tuple[type[Estimator], ...] = (Moments, MonteCarlo, Importance, Subset, GLD, Lower, Upper, ChangeOfMeasure)
+ALL: tuple[type[Estimator], ...] = (
+    Moments,
+    MonteCarlo,
+    Importance,
+    Subset,
+    GLD,
+    Lower,
+    Upper,
+    ChangeOfMeasure,
+)
 """Every estimator: the tests, the command line, the comparison and the screens go by this tuple."""
 
 __all__ = [
-    "ALL", "GLD", "ChangeOfMeasure", "Estimate", "Estimator", "Importance", "Lower", "Moments", "MonteCarlo", "Needs",
-    "Subset", "Upper",
+    "ALL", "GLD", "ChangeOfMeasure", "Estimate", "Estimator", "Importance", "Lower", "Moments",
+    "MonteCarlo", "Needs", "Subset", "Upper",
 ]  # fmt: skip

@@ -8,18 +8,18 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from workbench.distributions import Factor, Factored, Gaussian
-from workbench.errors import BadInput, Unsupported
+from workbench.distributions import Factored, Gaussian
+from workbench.errors import BadInput
 from workbench.estimators import design_points
 from workbench.estimators.base import Estimate, Estimator, Needs, check_positive
-from workbench.estimators.cells import EASY, Cells, Verdict, judge
+from workbench.estimators.cells import EASY, Cells, Verdict, basis, judge, live
 from workbench.estimators.proofs import frame_of
-from workbench.graph import Linear
 from workbench.iteration import State
 from workbench.math.cost import Cost, forward_equivalents
 from workbench.math.gaussian import log_cdf_value
 from workbench.math.logspace import log_sum
 from workbench.problem import Problem
+from workbench.propagation.intervals import moves
 from workbench.propagation.linear_bounds import Frame, flops
 from workbench.rng import Rng
 from workbench.specs import Halfspaces, Polyhedral
@@ -29,7 +29,6 @@ BASES = ("neurons", "direction")
 
 _FINE = -27.6  # log of the mass that may be neglected where no failure was found: 1e-12
 _SHARE = 0.01  # of the first guess at P that may be cut off with the tails
-_NEW = 1e-6  # of a row's length that must stick out of the span of those before it
 _CLOSE = 1e-6  # nats between the two bounds at which all is known
 
 
@@ -45,8 +44,8 @@ class Partition(State):
     axis: Tensor
     bases: Tensor
     """`(factors, d, d)`: the cells of a factor are boxes in these coordinates."""
-    log_fine: float = _FINE
-    """log of the mass that a cell may lose with its tails."""
+    log_fine: Tensor
+    """`(m,)`: log of the mass that each cell may lose with its tails; halved with every cut."""
     least: float = -math.inf
     most: float = 0.0
     """The best bounds on log P so far."""
@@ -88,6 +87,7 @@ class _Bounds(Estimator):
             log_lower=torch.full_like(log_w, -math.inf),
             log_upper=log_w,
             axis=torch.zeros(len(factors), dtype=torch.long),
+            log_fine=torch.full_like(log_w, _FINE - math.log(len(factors))),
             bases=torch.eye(n, dtype=torch.float64).repeat(len(factors), 1, 1),
         )
 
@@ -106,7 +106,8 @@ class _Bounds(Estimator):
         keep[chosen] = False
         halves = Cells(state.low[chosen], state.high[chosen]).cut(state.axis[chosen])
         factor = state.factor[chosen].repeat(2)
-        found = self._judge(problem, state, halves, factor)
+        log_fine = (state.log_fine[chosen] - math.log(2.0)).repeat(2)
+        found = self._judge(problem, state, halves, factor, log_fine)
         whole = state.log_upper[chosen].repeat(2)  # a half holds no more than the whole
         new = replace(
             state,
@@ -116,6 +117,7 @@ class _Bounds(Estimator):
             log_lower=torch.cat([state.log_lower[keep], found.log_lower]),
             log_upper=torch.cat([state.log_upper[keep], torch.minimum(found.log_upper, whole)]),
             axis=torch.cat([state.axis[keep], found.axis]),
+            log_fine=torch.cat([state.log_fine[keep], log_fine]),
             forwards=state.forwards + 4 * count * price,
         )
         return _summed(new)
@@ -125,7 +127,8 @@ class _Bounds(Estimator):
         d, c = problem.distribution, problem.spec
         assert isinstance(c, Polyhedral)
         margins = len(c.halfspaces(problem.outputs, torch.zeros(1, dtype=d.dtype)).b)
-        spent = flops(problem.graph, d.dim, margins, self.descent)
+        path = moves(problem.graph, d.dim, d.dtype)
+        spent = flops(path, problem.graph.widths(d.dim), margins, self.descent)
         return forward_equivalents(spent, problem.flops_per_forward)
 
     def _first(self, problem: Problem, state: Partition, price: int) -> Partition:
@@ -140,20 +143,21 @@ class _Bounds(Estimator):
             search = None
             if factor.normal:
                 part = problem.vary(distribution=Gaussian(factor.offset, factor.matrix))
-                search, cost = _dominant(part, state.left - spent)
+                search, cost = design_points.nearest(part, Rng(0), 0.2 * (state.left - spent))
                 spent += cost
             if search is not None:
+                search = search.double()
                 nearest = min(nearest, float(search.norm()))
             along = search if self.basis == "direction" else None
-            bases.append(_basis(problem, factor, along) if factor.normal else state.bases[k])
-        fine = _FINE
+            bases.append(basis(problem, factor, along) if factor.normal else state.bases[k])
+        state = replace(state, bases=torch.stack(bases))
         if math.isfinite(nearest):
             guess = log_cdf_value(torch.tensor(-nearest, dtype=torch.float64))
-            fine = float(guess) + math.log(_SHARE)
-        state = replace(state, bases=torch.stack(bases), log_fine=fine)
+            share = math.log(_SHARE / len(factors))
+            state = replace(state, log_fine=torch.full_like(state.log_fine, float(guess) + share))
         cells = Cells(state.low, state.high)
-        whole = self._judge(problem, state, cells, state.factor, whole=True)
-        found = self._judge(problem, state, cells, state.factor)
+        whole = self._judge(problem, state, cells, state.factor, None)
+        found = self._judge(problem, state, cells, state.factor, state.log_fine)
         new = replace(
             state,
             log_lower=torch.maximum(found.log_lower, whole.log_lower),
@@ -164,17 +168,23 @@ class _Bounds(Estimator):
         return _summed(new)
 
     def _judge(
-        self, problem: Problem, state: Partition, cells: Cells, factor: Tensor, whole: bool = False
+        self,
+        problem: Problem,
+        state: Partition,
+        cells: Cells,
+        factor: Tensor,
+        log_fine: Tensor | None,
     ) -> Verdict:
         """Bounds on each cell, the better of a fine and a coarse cut of its tails.
 
-        The weight of its factor is included. `whole`: nothing is cut off, for linear M.
+        The weight of its factor is included. Without `log_fine` nothing is cut off, for linear M.
         """
         d, c = problem.distribution, problem.spec
         assert isinstance(d, Factored) and isinstance(c, Polyhedral)
         factors = d.factors()
         event = c.halfspaces(problem.outputs, factors[0].offset.detach().double())
         event = Halfspaces(event.a.double(), event.b.double(), event.clauses)
+        path = moves(problem.graph, problem.distribution.dim, problem.distribution.dtype)
         lower, upper = (torch.full((len(factor),), x).double() for x in (-math.inf, 0.0))
         axis = torch.zeros(len(factor), dtype=torch.long)
         for k, f in enumerate(factors):
@@ -184,11 +194,17 @@ class _Bounds(Estimator):
             part = Cells(cells.low[mine], cells.high[mine])
             frame = _turned(frame_of(f), state.bases[k])
             log_w = f.log_weight.detach().double()
-            for eps in _shares(part.log_mass(f.normal) + log_w, state.log_fine, f.normal, whole):
-                found = judge(problem.graph, frame, event, part, eps, f.normal, self.descent)
+            log_mass = part.log_mass(f.normal) + log_w
+            fine = None if log_fine is None or not f.normal else log_fine[mine]
+            shares = _shares(log_mass, fine)
+            for eps in shares:
+                found = judge(
+                    path, frame, event, part, eps, f.normal, live(problem, frame), self.descent
+                )
                 lower[mine] = torch.maximum(lower[mine], found.log_lower + log_w)
                 upper[mine] = torch.minimum(upper[mine], found.log_upper + log_w)
-                axis[mine] = found.axis
+                if eps is shares[0]:  # a coarser cut may leave nothing open
+                    axis[mine] = found.axis
         return Verdict(lower, upper, axis)
 
     def finished(self, state: Partition) -> bool:
@@ -220,55 +236,16 @@ def _summed(state: Partition) -> Partition:
     return replace(state, least=min(least, 0.0), most=most, done=done)
 
 
-def _shares(log_mass: Tensor, log_fine: float, normal: bool, whole: bool) -> list[Tensor]:
+def _shares(log_mass: Tensor, log_fine: Tensor | None) -> list[Tensor]:
     """What share of each cell may be cut off: nothing, or a little and a little more."""
     zero = torch.zeros_like(log_mass)
-    if whole or not normal:
+    if log_fine is None:
         return [zero]
     return [torch.exp((log_fine - log_mass).clamp(max=math.log(EASY))), zero + EASY]
 
 
 def _turned(frame: Frame, basis: Tensor) -> Frame:
     return Frame(frame.offset, frame.matrix @ basis)
-
-
-def _dominant(problem: Problem, left: float) -> tuple[Tensor | None, int]:
-    """The nearest design point, found from fixed starts, and what it cost; None without one."""
-    try:
-        points = design_points.start(problem, Rng(0))
-        cost = 2 * len(points.at) * design_points.STEPS
-        if cost > 0.2 * left:
-            return None, 0
-        for k in range(design_points.STEPS):
-            points = design_points.advance(problem, points, k)
-    except Unsupported:
-        return None, 0
-    best = int(points.norm.argmin())
-    found = math.isfinite(float(points.norm[best])) and float(points.norm[best]) > 0
-    return (points.best[best].double() if found else None), cost
-
-
-def _basis(problem: Problem, factor: Factor, dominant: Tensor | None) -> Tensor:
-    """An orthonormal basis `(d, d)`: the dominant direction if given, then the inputs of the first
-    neurons, one after the other (Gram-Schmidt), then whatever is left."""
-    frame = frame_of(factor)
-    weights = [
-        node.op.weight.detach().double() @ frame.matrix
-        for node in problem.graph.nodes
-        if isinstance(node.op, Linear) and node.inputs == (0,)
-    ]
-    n = frame.matrix.shape[1]
-    first = [] if dominant is None else [dominant[None]]
-    found = torch.zeros(n, n, dtype=torch.float64)
-    k = 0
-    for row in torch.cat([*first, *weights, torch.eye(n, dtype=torch.float64)]):
-        rest = row
-        for _ in range(2):  # twice is enough (Kahan)
-            rest = rest - found[:, :k] @ (found[:, :k].T @ rest)
-        if k < n and rest.norm() > _NEW * row.norm():
-            found[:, k] = rest / rest.norm()
-            k += 1
-    return found
 
 
 @dataclass(frozen=True)
@@ -306,9 +283,9 @@ class Upper(_Bounds):
 class Lower(_Bounds):
     """A proved lower bound on P: the mass on which linear bounds prove the catastrophe.
 
-    The same branch and bound as in `upper`, read from below: P >= sum over cells of
-    mass x (probability of the half-space in which the linear lower bound is positive - the share cut
-    off with the tails). On wide networks it mostly proves nothing (P >= 0), which it says.
+    The same branch and bound as in `upper`, read from below: P >= sum over cells of mass x
+    (probability of the half-space in which the linear lower bound is positive - the share cut off
+    with the tails). On wide networks it mostly proves nothing (P >= 0), which it says.
 
     Args:
         basis: along which coordinates a normal D is cut: "neurons" (what the first layer's neurons

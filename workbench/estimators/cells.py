@@ -18,16 +18,23 @@ import torch
 from scipy.special import gammainccinv
 from torch import Tensor
 
-from workbench.graph import Graph
+from workbench.distributions import Factor
+from workbench.estimators.proofs import frame_of
+from workbench.graph import Linear
 from workbench.math.gaussian import cdf, log_cdf_inverse, log_cdf_value
 from workbench.math.logspace import log_sub
 from workbench.math.region import Region
+from workbench.problem import Problem
+from workbench.propagation.intervals import Move
 from workbench.propagation.linear_bounds import Frame, LinearBounds, bound
 from workbench.specs import Halfspaces
 
 EASY = 0.01
 """The greatest share of a cell's mass that is cut off."""
 _LEAST = 1e-290
+_NOTHING = 1e-13  # of the greatest weight: below it a coordinate is not read
+_SPREAD = 3.0  # how far a coordinate that was never cut is thought to reach
+_NEW = 1e-6  # of a row's length that must stick out of the span of those before it
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,21 +67,22 @@ class Cells:
         low[rows + len(axis), axis] = at
         return Cells(low, high)
 
-    def truncated(self, eps: Tensor, normal: bool) -> Region:
+    def truncated(self, eps: Tensor, normal: bool, live: Tensor) -> Region:
         """A bounded region that misses at most the share `eps` `(m,)` of each cell's mass.
 
-        Where eps is 0 nothing is cut off.
+        Where eps is 0 nothing is cut off, and nothing is along coordinates that are not `live`
+        `(d,)`, on which no margin depends.
         """
         if not normal:
             return Region.box(self.low, self.high)
         ball = torch.isinf(self.low) & torch.isinf(self.high)
         up, down = torch.isinf(self.high) & ~ball, torch.isinf(self.low) & ~ball
-        parts = (up | down).sum(-1) + ball.any(-1)
+        parts = (up | down).sum(-1) + (ball & live).any(-1)
         share = (eps / parts.clamp(min=1)).clamp(min=_LEAST)
         log_share = torch.log(share)[:, None]
         far_up = -log_cdf_inverse(log_share + log_cdf_value(-self.low))
         far_down = log_cdf_inverse(log_share + log_cdf_value(self.high))
-        count = ball.sum(-1).clamp(min=1)
+        count = (ball & live).sum(-1).clamp(min=1)
         square = gammainccinv(0.5 * count.numpy(), share.numpy())
         radius = torch.sqrt(2.0 * torch.as_tensor(square, dtype=eps.dtype)) * (1.0 + 1e-9)
         whole = (eps == 0)[:, None]
@@ -96,12 +104,12 @@ class Verdict:
 
 
 def judge(
-    graph: Graph, frame: Frame, event: Halfspaces, cells: Cells, eps: Tensor, normal: bool,
-    steps: int,
+    path: list[Move], frame: Frame, event: Halfspaces, cells: Cells, eps: Tensor, normal: bool,
+    live: Tensor, steps: int,
 ) -> Verdict:  # fmt: skip
     """Bounds on P(C, cell), each cell's tails cut off at the share `eps` `(m,)` of its mass."""
-    region = cells.truncated(eps, normal)
-    found = bound(graph, frame, region, event.a, event.b, steps)
+    region = cells.truncated(eps, normal, live)
+    found = bound(path, frame, region, event.a, event.b, steps)
     log_mass = cells.log_mass(normal)
     above = region.index(found.upper_slope, found.upper_offset)
     below = -region.index(-found.lower_slope, -found.lower_offset, ties=True)
@@ -112,16 +120,53 @@ def judge(
     any_upper = torch.stack([upper[:, c].amin(-1) for c in clauses], -1).sum(-1).clamp(max=1.0)
     lows = [1.0 - (1.0 - lower[:, c]).sum(-1) if len(c) > 1 else lower[:, c[0]] for c in clauses]
     any_lower = torch.stack(lows, -1).amax(-1).clamp(min=0.0)
-    axis = _axis(region, found, above)
+    axis = _axis(region, found, any(len(c) > 1 for c in clauses))
     return Verdict(log_mass + torch.log(any_lower), log_mass + torch.log(any_upper), axis)
 
 
-def _axis(region: Region, found: LinearBounds, above: Tensor) -> Tensor:
-    """The coordinate along which the likeliest literal is known least well."""
-    row = above.argmax(-1)
-    rows = torch.arange(len(row))
-    up, down = found.upper_slope[rows, row], found.lower_slope[rows, row]
-    extent = torch.where(region.ball, 3.0, 0.5 * (region.high - region.low))
-    extent = torch.where(torch.isfinite(extent), extent, 3.0)
-    inside = torch.where(region.ball, 0.0, up.abs())
-    return (((up - down).abs() + 0.5 * inside) * extent + 1e-9 * extent).argmax(-1)
+def _axis(region: Region, found: LinearBounds, joint: bool) -> Tensor:
+    """The coordinate along which the literals that are still open are known least well.
+
+    Two linear bounds far apart count most; then what is lost in taking the extremes of a linear
+    function over a box, and, where literals must hold together, in looking at each alone.
+    """
+    extent = torch.where(region.ball, _SPREAD, 0.5 * (region.high - region.low))
+    extent = torch.where(torch.isfinite(extent), extent, _SPREAD)
+    lost = torch.where(region.ball, 0.25 if joint else 0.0, 0.5)[:, None]
+    open_ = ((found.least <= 0) & (found.most > 0))[..., None]
+    up, down = found.upper_slope, found.lower_slope
+    unknown = torch.where(open_, (up - down).abs() + lost * up.abs(), 0.0).sum(1)
+    return ((unknown + 1e-9) * extent).argmax(-1)
+
+
+def basis(problem: Problem, factor: Factor, dominant: Tensor | None) -> Tensor:
+    """An orthonormal basis `(d, d)`: the dominant direction if given, then the inputs of the first
+    neurons, one after the other (Gram-Schmidt), then whatever is left."""
+    rows = first_weights(problem, frame_of(factor))
+    n = rows.shape[1]
+    found = torch.zeros(n, n, dtype=torch.float64)
+    k = 0
+    first = rows[:0] if dominant is None else dominant[None]
+    for row in torch.cat([first, rows, torch.eye(n, dtype=torch.float64)]):
+        rest = row
+        for _ in range(2):  # twice is enough (Kahan)
+            rest = rest - found[:, :k] @ (found[:, :k].T @ rest)
+        if k < n and rest.norm() > _NEW * row.norm():
+            found[:, k] = rest / rest.norm()
+            k += 1
+    return found
+
+
+def first_weights(problem: Problem, frame: Frame) -> Tensor:
+    """What M reads of w, `(rows, d)`: the weights of its first layers, or w itself."""
+    readers = [node for node in problem.graph.nodes if 0 in node.inputs]
+    if not all(isinstance(node.op, Linear) for node in readers):
+        return frame.matrix
+    weights = [node.op.weight for node in readers if isinstance(node.op, Linear)]
+    return torch.cat([w.detach().double() @ frame.matrix for w in weights])
+
+
+def live(problem: Problem, frame: Frame) -> Tensor:
+    """Which coordinates of w the network reads at all, to rounding; `(d,)`."""
+    size = first_weights(problem, frame).norm(dim=0)
+    return size > _NOTHING * size.max()

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from workbench.distributions import Reparameterised
-from workbench.errors import Unsupported
 from workbench.estimators import design_points
 from workbench.estimators.base import Estimate, Estimator, Needs, check_positive
 from workbench.estimators.monte_carlo import clopper_pearson
@@ -22,7 +21,6 @@ from workbench.types import Grad, Kind
 _BEYOND = (-0.25, 0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.5)  # shifts tried past the design point
 _SCALES = (0.25, 0.5, 1.0)
 _HALFSPACE = 0.0  # stands for the scale of D0 given that u . z exceeds the shift
-_RADII = tuple(0.5 * k for k in range(2, 25))
 _SEARCH, _PILOT = 0.4, 0.3  # shares of the budget that the choice of D may take
 
 
@@ -89,10 +87,12 @@ class ChangeOfMeasure(Estimator):
 
     def _choose(self, problem: Problem, state: Tilted) -> Tilted:
         """The D with the best bound on a pilot; D0 itself is among them."""
-        point, spent = _nearest(problem, state.rng.child("search"), _SEARCH * state.left)
+        point, spent = design_points.nearest(
+            problem, state.rng.child("search"), _SEARCH * state.left
+        )
         state = replace(state, forwards=state.forwards + spent)
-        beta = float(point.norm())
-        if beta == 0.0:
+        beta = 0.0 if point is None else float(point.norm())
+        if point is None or beta == 0.0:
             return state
         unit = point / beta
         tried = [replace(state, direction=unit)]
@@ -129,35 +129,6 @@ class ChangeOfMeasure(Estimator):
         answer = torch.tensor(log_p, dtype=torch.float64)
         cost = Cost(forwards=state.forwards)
         return Estimate(answer, None, self.kind, cost, (log_p, 0.0), info)
-
-
-def _nearest(problem: Problem, rng: Rng, most: float) -> tuple[Tensor, int]:
-    """The nearest design point (zero where none is found) and its cost in forward passes."""
-    d = problem.distribution
-    assert isinstance(d, Reparameterised)
-    nothing = torch.zeros(d.noise_dim, dtype=d.dtype)
-    try:
-        points = design_points.start(problem, rng)
-        cost = len(points.at) * (2 * design_points.STEPS + len(_RADII))
-        if cost > most:
-            return nothing, 0
-        for k in range(design_points.STEPS):
-            points = design_points.advance(problem, points, k)
-    except Unsupported:
-        return nothing, 0
-    found, _ = design_points.distinct(points, 1)
-    if len(found) == 0:
-        found = _along_rays(problem, points.at)
-    return (found[0] if len(found) else nothing), cost
-
-
-def _along_rays(problem: Problem, at: Tensor) -> Tensor:
-    """The failing point `(1, d)` nearest to the origin on the rays through `at`, if there is one."""
-    radii = torch.tensor(_RADII, dtype=at.dtype)
-    unit = at / at.norm(dim=1, keepdim=True).clamp(min=1e-12)
-    z = (radii[:, None, None] * unit).flatten(0, 1)  # nearest first
-    failed = torch.nonzero(problem.margin_of_noise(z) > 0).squeeze(1)
-    return z[failed[:1]]
 
 
 def _draw(problem: Problem, state: Tilted, n: int, generator: torch.Generator) -> Tensor:

@@ -27,6 +27,7 @@ _TRUST, _DAMP_AFTER, _DAMPING = 1.5, 4, 0.7
 _OVERSHOOT = 1e-3
 _SAME = 0.8
 _NEGLIGIBLE = 12.0
+_RADII = tuple(0.5 * k for k in range(2, 25))  # how far rays are followed
 
 STEPS = _APPROACH + _RESTORE
 """Iterations of a search."""
@@ -106,6 +107,31 @@ def distinct(points: Points, most: int) -> tuple[Tensor, Tensor]:
         if all(float(c) < _SAME for c in cosines):
             kept.append(i)
     return points.best[kept], points.norm[kept]
+
+
+def nearest(problem: Problem, rng: Rng, most: float) -> tuple[Tensor | None, int]:
+    """The failing point nearest to the origin that a search finds, `(noise_dim,)`, and its cost.
+
+    Where the iteration itself ends outside the event, the rays through its last points are followed
+    outward. None where nothing fails, where the margin has no gradient, or where the search would
+    cost more than `most` forward passes.
+    """
+    try:
+        points = start(problem, rng)
+        cost = len(points.at) * (2 * STEPS + len(_RADII))
+        if cost > most:
+            return None, 0
+        for k in range(STEPS):
+            points = advance(problem, points, k)
+    except Unsupported:
+        return None, 0
+    found, _ = distinct(points, 1)
+    if len(found) == 0:
+        radii = torch.tensor(_RADII, dtype=points.at.dtype)[:, None, None]
+        unit = points.at / points.at.norm(dim=1, keepdim=True).clamp(min=1e-12)
+        z = (radii * unit).flatten(0, 1)  # nearest first
+        found = z[problem.margin_of_noise(z) > 0]
+    return (found[0] if len(found) else None), cost
 
 
 def _nearest(points: Points, s: Tensor) -> Points:

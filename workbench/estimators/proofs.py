@@ -15,9 +15,8 @@ from workbench.distributions import Factor, Factored
 from workbench.errors import Unsupported
 from workbench.math.region import Region
 from workbench.problem import Problem
-from workbench.propagation.intervals import Interval, affine, intervals
+from workbench.propagation.intervals import Interval, Move, head, intervals, moves
 from workbench.propagation.linear_bounds import Frame, bound
-from workbench.propagation.rules import Affine, Dense
 from workbench.specs import Halfspaces, Polyhedral
 
 COST = 2
@@ -40,27 +39,28 @@ def proof(problem: Problem) -> float | None:
         return None
     try:
         event = c.halfspaces(problem.outputs, d.factors()[0].offset.detach())
-        found = {_proof(problem, factor, event) for factor in d.factors()}
+        path = moves(problem.graph, d.dim, d.dtype)
+        found = {_proof(problem, path, factor, event) for factor in d.factors()}
     except Unsupported:
         return None
     return found.pop() if len(found) == 1 else None
 
 
 @torch.no_grad()
-def _proof(problem: Problem, factor: Factor, event: Halfspaces) -> float | None:
-    frame = frame_of(factor)
-    d = len(frame.offset)
+def _proof(problem: Problem, path: list[Move], factor: Factor, event: Halfspaces) -> float | None:
+    offset = factor.offset
     if factor.normal:
-        low = torch.full((1, d), -math.inf, dtype=torch.float64, device=frame.offset.device)
-        return _decide(_by_intervals(problem, event, low, -low), event)
+        low = torch.full_like(offset, -math.inf, dtype=torch.float64)[None]
+        return _decide(_by_intervals(path, event, low, -low), event)
+    frame = frame_of(factor)
     box = Region.box(*(torch.full_like(frame.offset, end)[None] for end in (0.0, 1.0)))
     key = _digest([*_tensors(problem), frame.offset, frame.matrix, event.a, event.b])
     kept: dict[bytes, float | None] = problem.__dict__.setdefault("_proofs", {})
     if key not in kept:
         reach = (frame.offset + f(frame.matrix[None]) for f in (box.least, box.most))
-        known = _decide(_by_intervals(problem, event, *reach), event)
+        known = _decide(_by_intervals(path, event, *reach), event)
         if known is None:
-            sharp = bound(problem.graph, frame, box, event.a, event.b)
+            sharp = bound(path, frame, box, event.a, event.b)
             known = _decide((sharp.least, sharp.most), event)
         kept.clear()
         kept[key] = known
@@ -74,9 +74,8 @@ def frame_of(factor: Factor) -> Frame:
     return Frame(factor.offset.detach().double(), matrix)
 
 
-def _by_intervals(problem: Problem, event: Halfspaces, low: Tensor, high: Tensor) -> Interval:
-    y = intervals(problem.graph, low, high)[-1]
-    return affine(Affine((Dense(event.a),), event.b), [y])
+def _by_intervals(path: list[Move], event: Halfspaces, low: Tensor, high: Tensor) -> Interval:
+    return head(len(path), event.a, event.b)(intervals(path, low, high)[-1])
 
 
 def _decide(margins: Interval, event: Halfspaces) -> float | None:

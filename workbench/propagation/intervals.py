@@ -1,52 +1,101 @@
 """Interval arithmetic through a graph: the cheapest sound bounds, and they take infinite ends."""
 
 import math
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from workbench.errors import Unsupported
 from workbench.graph import Graph
+from workbench.graph.rules import Affine, Dense, Identity, Linearised, LinearMap
 from workbench.math.region import SLACK
-from workbench.math.relaxations import relaxation
-from workbench.propagation.rules import Affine, Dense, Identity, LinearMap, describe
+from workbench.math.relaxations import Relaxation, relaxation
 
 Interval = tuple[Tensor, Tensor]
 """Least and greatest value, each `(B, n)`."""
 
 
-def matrix_of(a: LinearMap) -> Tensor | None:
-    """The matrix of a linear map in float64, None where it is the identity."""
+@dataclass(frozen=True, eq=False)
+class Sum:
+    """y = sum_i A_i x_i + c, matrices in float64 (None is the identity)."""
+
+    name: str
+    inputs: tuple[int, ...]
+    matrices: tuple[Tensor | None, ...]
+    offset: Tensor | None
+
+    def __call__(self, *inputs: Interval) -> Interval:
+        """Bounds on the value, from those on its inputs."""
+        parts = [_map(a, *ends) for a, ends in zip(self.matrices, inputs, strict=True)]
+        least, most, low, high = (torch.stack(x).sum(0) for x in zip(*parts, strict=True))
+        if self.offset is not None:
+            c, size = self.offset, self.offset.abs()
+            least, most, low, high = least + c, most + c, low + size, high + size
+        return least - SLACK * low, most + SLACK * high
+
+
+@dataclass(frozen=True)
+class Curve:
+    """y = f(x), elementwise."""
+
+    name: str
+    inputs: tuple[int, ...]
+    row: Relaxation
+
+    def __call__(self, *inputs: Interval) -> Interval:
+        """Bounds on the value, from those on its input."""
+        return self.row.range(*inputs[0])
+
+
+Move = Sum | Curve
+
+
+def moves(graph: Graph, input_dim: int, dtype: torch.dtype) -> list[Move]:
+    """What nodes 1, 2, ... do, as bounds see it; `dtype` is that of the model.
+
+    Raises:
+        Unsupported: at an operation that is only known approximately.
+    """
+    found: list[Move] = []
+    rules, widths = graph.rules(input_dim), graph.widths(input_dim)
+    for node, rule in zip(graph.nodes[1:], rules, strict=True):
+        if isinstance(rule, Linearised):
+            raise Unsupported(
+                f"bounds of {type(node.op).__name__} at {node.name!r}",
+                "affine and elementwise operations are needed",
+            )
+        if isinstance(rule, Affine):
+            pairs = zip(rule.maps, node.inputs, strict=True)
+            matrices = tuple(_matrix(a, widths[j], dtype) for a, j in pairs)
+            offset = None if rule.offset is None else rule.offset.detach().double()
+            found.append(Sum(node.name, node.inputs, matrices, offset))
+        else:
+            found.append(Curve(node.name, node.inputs, relaxation(rule.row.name)))
+    return found
+
+
+def head(last: int, a: Tensor, b: Tensor) -> Sum:
+    """The margins a y + b of a network whose output is value `last`."""
+    return Sum("the spec", (last,), (a.detach().double(),), b.detach().double())
+
+
+def _matrix(a: LinearMap, n: int, dtype: torch.dtype) -> Tensor | None:
     if isinstance(a, Identity):
         return None
-    assert isinstance(a, Dense)
-    return a.matrix.detach().double()
+    matrix = a.matrix if isinstance(a, Dense) else a(torch.eye(n, dtype=dtype)).T
+    return matrix.detach().double()
 
 
-def intervals(graph: Graph, low: Tensor, high: Tensor) -> list[Interval]:
-    """Bounds on every node's value for inputs between `low` and `high`, each `(B, d)` in float64.
+def intervals(path: list[Move], low: Tensor, high: Tensor) -> list[Interval]:
+    """Bounds on every value for inputs between `low` and `high`, each `(B, d)` in float64.
 
     Each end is moved outward by `SLACK` of the magnitudes in its sum, which covers rounding.
     """
     found: list[Interval] = [(low, high)]
-    for node in graph.nodes[1:]:
-        what = describe(node.op)
-        inputs = [found[j] for j in node.inputs]
-        if isinstance(what, Affine):
-            found.append(affine(what, inputs))
-        else:
-            found.append(relaxation(what.row.name).range(*inputs[0]))
+    for move in path:
+        found.append(move(*(found[j] for j in move.inputs)))
     return found
-
-
-def affine(what: Affine, inputs: list[Interval]) -> Interval:
-    """Bounds on sum_i A_i x_i + c."""
-    parts = [_map(matrix_of(a), *ends) for a, ends in zip(what.maps, inputs, strict=True)]
-    least, most, size_low, size_high = (sum(x[1:], x[0]) for x in zip(*parts, strict=True))
-    if what.offset is not None:
-        c = what.offset.detach().double()
-        size = c.abs()
-        least, most, size_low, size_high = least + c, most + c, size_low + size, size_high + size
-    return least - SLACK * size_low, most + SLACK * size_high
 
 
 def _map(m: Tensor | None, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:

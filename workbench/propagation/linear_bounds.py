@@ -20,13 +20,10 @@ import torch
 from torch import Tensor
 
 from workbench.errors import NotConverged
-from workbench.graph import Graph
 from workbench.math import cost
 from workbench.math.region import SLACK, Region
-from workbench.math.relaxations import Lines, relaxation
-from workbench.propagation.intervals import Interval, affine, matrix_of
-from workbench.propagation.rules import Affine, Dense, Pointwise, describe
-
+from workbench.math.relaxations import Lines, Relaxation
+from workbench.propagation.intervals import Curve, Interval, Move, Sum, head
 
 NONE: Mapping[int, Tensor] = {}
 RATE = 0.15
@@ -61,17 +58,20 @@ class LinearBounds:
 
 @torch.no_grad()
 def bound(
-    graph: Graph, frame: Frame, region: Region, a: Tensor, b: Tensor, steps: int = 0
+    path: list[Move], frame: Frame, region: Region, a: Tensor, b: Tensor, steps: int = 0
 ) -> LinearBounds:
     """Linear bounds on the margins a y + b (`a` `(r, k)`, `b` `(r,)`), all in float64.
 
     Args:
+        path: the network, by `intervals.moves`.
         steps: of gradient descent on the lower lines of the ReLUs, for these margins alone.
+
+    Raises:
+        NotConverged: where a bound is NaN; names the node.
     """
-    run = _Run(graph, frame, region)
-    head = Affine((Dense(a),), b)
-    last = len(graph.nodes) - 1
-    rough = affine(head, [run.value(last)])
+    run = _Run(path, frame, region)
+    last = len(path)
+    rough = head(last, a, b)(run.value(last))
     a, b = a.detach().double(), b.detach().double()
     plain = run.linear(last, a, b, rough)
     alphas = run.alphas(2 * len(b))
@@ -80,30 +80,28 @@ def bound(
     return run.linear(last, a, b, rough, run.descend(last, a, b, alphas, steps))
 
 
-def flops(graph: Graph, input_dim: int, margins: int, steps: int = 0) -> float:
+def flops(path: list[Move], widths: tuple[int, ...], margins: int, steps: int = 0) -> float:
     """Operations of one call of `bound` on one region, about; a step is three backward passes."""
-    widths = graph.widths(input_dim)
-    targets = [node.inputs[0] for node in graph.nodes if isinstance(describe(node.op), Pointwise)]
-    last = (len(widths) - 1, margins * (1 + 3 * steps))
+    targets = [move.inputs[0] for move in path if isinstance(move, Curve)]
+    last = (len(path), margins * (1 + 3 * steps))
     total = 0.0
     for target, rows in [*((t, widths[t]) for t in targets), last]:
         for i in range(1, target + 1):
-            node = graph.nodes[i]
-            for j in node.inputs:
-                if isinstance(describe(node.op), Affine):
+            move = path[i - 1]
+            for j in move.inputs:
+                if isinstance(move, Sum):
                     total += cost.matmul(2 * rows, widths[i], widths[j])
                 else:
                     total += 12.0 * rows * widths[i]
-        total += cost.matmul(2 * rows, input_dim, input_dim)
+        total += cost.matmul(2 * rows, widths[0], widths[0])
     return total
 
 
 class _Run:
     """The bounds found so far for one batch of regions."""
 
-    def __init__(self, graph: Graph, frame: Frame, region: Region):
-        self.graph, self.frame, self.region = graph, frame, region
-        self.what = [describe(node.op) for node in graph.nodes]
+    def __init__(self, path: list[Move], frame: Frame, region: Region):
+        self.path, self.frame, self.region = path, frame, region
         self.values: dict[int, Interval] = {}
         self.shapes: dict[int, Lines] = {}
 
@@ -116,22 +114,19 @@ class _Run:
             reach = self.region.least(slope), self.region.most(slope)
             found = (reach[0] + self.frame.offset, reach[1] + self.frame.offset)
         else:
-            node, what = self.graph.nodes[i], self.what[i]
-            for j in node.inputs:
+            move = self.path[i - 1]
+            for j in move.inputs:
                 self.value(j)
-            if isinstance(what, Affine):
-                found = affine(what, [self.values[j] for j in node.inputs])
-            else:
-                source = node.inputs[0]
-                self.sharpen(source)
-                found = relaxation(what.row.name).range(*self.values[source])
+                if isinstance(move, Curve):
+                    self.sharpen(j, move.row)
+            found = move(*(self.values[j] for j in move.inputs))
         if bool(torch.isnan(torch.stack(found)).any()):
-            raise NotConverged(f"bounds left a NaN at {self.graph.nodes[i].name!r}")
+            raise NotConverged(f"bounds left a NaN at {self.path[i - 1].name!r}")
         self.values[i] = found
         return found
 
-    def sharpen(self, i: int) -> None:
-        """Meet the bounds on node i, which enters an activation, with linear ones."""
+    def sharpen(self, i: int, row: Relaxation) -> None:
+        """Meet the bounds on value i, which enters an activation, with linear ones."""
         if i in self.shapes:
             return
         n = self.values[i][0].shape[1]
@@ -139,12 +134,7 @@ class _Run:
         if i > 0:
             found = self.linear(i, eye, eye.new_zeros(n), self.values[i])
             self.values[i] = found.least, found.most
-        name = next(
-            w.row.name
-            for node, w in zip(self.graph.nodes, self.what, strict=True)
-            if isinstance(w, Pointwise) and node.inputs[0] == i
-        )
-        self.shapes[i] = relaxation(name).lines(*self.values[i])
+        self.shapes[i] = row.lines(*self.values[i])
 
     def linear(
         self, i: int, a: Tensor, b: Tensor, rough: Interval, alphas: Mapping[int, Tensor] = NONE
@@ -163,9 +153,9 @@ class _Run:
     def alphas(self, rows: int) -> dict[int, Tensor]:
         """For every value that enters a ReLU: the lower slopes, for each row its own."""
         found = {}
-        for node, what in zip(self.graph.nodes, self.what, strict=True):
-            if isinstance(what, Pointwise) and what.row.name == "relu":
-                j = node.inputs[0]
+        for move in self.path:
+            if isinstance(move, Curve) and move.row.name == "relu":
+                j = move.inputs[0]
                 shape = (-1, rows, -1)
                 found[j] = self.shapes[j].lower_slope[:, None].expand(shape).clone()
         return found
@@ -173,7 +163,7 @@ class _Run:
     def descend(
         self, i: int, a: Tensor, b: Tensor, alphas: dict[int, Tensor], steps: int
     ) -> dict[int, Tensor]:
-        """Better `alphas`, by Adam with steps that are clipped into [0, 1]; stable ReLUs keep theirs.
+        """Better `alphas`, by Adam with steps clipped into [0, 1]; stable ReLUs keep theirs.
 
         Any choice is sound, so it matters little when the descent stops; the best seen is kept.
         """
@@ -212,17 +202,16 @@ class _Run:
         for k in range(i, 0, -1):
             if k not in open_:
                 continue
-            mine, node, what = open_.pop(k), self.graph.nodes[k], self.what[k]
-            if isinstance(what, Affine):
-                for m, j in zip(what.maps, node.inputs, strict=True):
-                    matrix = matrix_of(m)
+            mine, move = open_.pop(k), self.path[k - 1]
+            if isinstance(move, Sum):
+                for matrix, j in zip(move.matrices, move.inputs, strict=True):
                     part = mine if matrix is None else mine @ matrix
                     open_[j] = open_[j] + part if j in open_ else part
-                if what.offset is not None:
-                    c = what.offset.detach().double()
+                if move.offset is not None:
+                    c = move.offset
                     offset, size = offset + mine @ c, size + mine.abs() @ c.abs()
             else:
-                j = node.inputs[0]
+                j = move.inputs[0]
                 s = self.shapes[j]
                 up, down = mine.clamp(min=0.0), mine.clamp(max=0.0)
                 under = alphas[j] if j in alphas else s.lower_slope[:, None]
