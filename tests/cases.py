@@ -51,6 +51,14 @@ ROWS = (
         within=1e-9,  # rounding alone: M is linear and D Gaussian
         sampled=False,
     ),
+    Row(
+        "conditioned",
+        "A_d10_1e-20",
+        budget=5_000,
+        settings=({}, {"summits": 1, "lines": 40, "net": 3}, {"tolerance": 1e-9, "lines": 300}),
+        within=1e-9,  # every line is crossed at the same t
+        sampled=False,
+    ),
     Row("monte_carlo", "A_d10_1e-3", budget=20_000, settings=({}, {"batch": 999}), coverage=0.95),
     Row(
         "subset",

@@ -193,7 +193,7 @@ def test_cosine_distance_to_the_reference(name):
 )
 def test_an_estimator_without_gradients_says_so(estimator):
     problem, mean, _ = trainable(wb.load("A_d10_1e-3"))
-    with pytest.raises(wb.Unsupported, match="pathwise gradients"):
+    with pytest.raises(wb.Unsupported, match="implicit gradients"):
         wb.log_p_and_grad(problem, estimator, [mean])
 
 

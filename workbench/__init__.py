@@ -12,6 +12,7 @@ from workbench.errors import BadInput, NotConverged, StaleRun, Unsupported, Work
 from workbench.estimators import (
     GLD,
     ChangeOfMeasure,
+    Conditioned,
     Estimate,
     Estimator,
     Importance,
@@ -32,9 +33,9 @@ from workbench.types import Grad, Kind
 __version__ = "0.1.0"
 
 __all__ = [
-    "GLD", "And", "Argmax", "BadInput", "Box", "Budget", "ChangeOfMeasure", "Estimate",
-    "Estimator", "Gaussian", "Grad", "Halfspace", "Importance", "Kind", "Lower", "Mixture",
-    "Moments", "MonteCarlo", "NotConverged", "Or", "Polytope", "Problem", "Rng", "Spec",
-    "StaleRun", "Subset", "Truth", "Unsupported", "Upper", "WorkbenchError", "best_truth", "load",
-    "log_p_and_grad",
+    "GLD", "And", "Argmax", "BadInput", "Box", "Budget", "ChangeOfMeasure", "Conditioned",
+    "Estimate", "Estimator", "Gaussian", "Grad", "Halfspace", "Importance", "Kind", "Lower",
+    "Mixture", "Moments", "MonteCarlo", "NotConverged", "Or", "Polytope", "Problem", "Rng",
+    "Spec", "StaleRun", "Subset", "Truth", "Unsupported", "Upper", "WorkbenchError", "best_truth",
+    "load", "log_p_and_grad",
 ]  # fmt: skip

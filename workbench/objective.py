@@ -21,7 +21,7 @@ def log_p_and_grad(
     budget: Budget | int | None = None,
     rng: Rng | int = 0,
 ) -> tuple[Estimate, list[Tensor]]:
-    """log P and d log P / d parameters, pathwise through a deterministic estimate.
+    """log P and d log P / d parameters, through a deterministic estimate.
 
     Args:
         parameters: leaf tensors that D, M or C were built from, with `requires_grad`.
@@ -32,9 +32,10 @@ def log_p_and_grad(
     Raises:
         Unsupported: where the estimator carries no gradient, or the answer is -inf.
     """
-    if estimator.grad is not Grad.PATHWISE:
+    if estimator.grad not in (Grad.PATHWISE, Grad.IMPLICIT):
         raise Unsupported(
-            f"the gradient of {estimator.name!r}", "an estimator with pathwise gradients is needed"
+            f"the gradient of {estimator.name!r}",
+            "an estimator with pathwise or implicit gradients is needed",
         )
     with torch.enable_grad():
         estimate = estimator(problem, budget, rng)

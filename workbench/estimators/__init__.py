@@ -3,6 +3,7 @@
 from workbench.estimators.base import Estimate, Estimator, Needs
 from workbench.estimators.bounds import Lower, Upper
 from workbench.estimators.change_of_measure import ChangeOfMeasure
+from workbench.estimators.conditioned import Conditioned
 from workbench.estimators.gld import GLD
 from workbench.estimators.importance import Importance
 from workbench.estimators.moments import Moments
@@ -11,6 +12,7 @@ from workbench.estimators.subset import Subset
 
 ALL: tuple[type[Estimator], ...] = (
     Moments,
+    Conditioned,
     MonteCarlo,
     Importance,
     Subset,
@@ -22,6 +24,6 @@ ALL: tuple[type[Estimator], ...] = (
 """Every estimator: the tests, the command line, the comparison and the screens go by this tuple."""
 
 __all__ = [
-    "ALL", "GLD", "ChangeOfMeasure", "Estimate", "Estimator", "Importance", "Lower", "Moments",
-    "MonteCarlo", "Needs", "Subset", "Upper",
+    "ALL", "GLD", "ChangeOfMeasure", "Conditioned", "Estimate", "Estimator", "Importance", "Lower",
+    "Moments", "MonteCarlo", "Needs", "Subset", "Upper",
 ]  # fmt: skip

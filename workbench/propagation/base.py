@@ -13,6 +13,7 @@ from workbench.errors import NotConverged
 from workbench.graph import Graph, Linear
 from workbench.graph.rules import Affine, Dense, Linearised, Pointwise, Rule
 from workbench.math.law import Law
+from workbench.propagation.scale import safe_std
 
 
 class Carrier(ABC):
@@ -70,6 +71,17 @@ class Propagator(ABC):
         Raises:
             NotConverged: where a mean or variance is no finite number; names the node.
         """
+        law, _, flops = self.law_and_scales(graph, piece, a, b)
+        return law, flops
+
+    @final
+    def law_and_scales(
+        self, graph: Graph, piece: Piece, a: Tensor, b: Tensor
+    ) -> tuple[Law, dict[int, Tensor], float]:
+        """`law`, with the standard deviation of every value on the way, by its node.
+
+        Standard deviations are `(*B, n)`, or `(n,)` where shared; 0 is lifted to a tiny number.
+        """
         moves = _moves(graph, piece)
         head = _Move("the spec", (len(graph.nodes) - 1,), Affine((Dense(a),), b))
         op = graph.nodes[-1].op
@@ -78,10 +90,12 @@ class Propagator(ABC):
             offset = b if op.bias is None else a @ op.bias + b
             head = _Move(last.name, last.inputs, Affine((Dense(a @ op.weight),), offset))
         carrier = self.start(piece)
-        for _ in _run(carrier, [*moves, head]):
-            pass
+        scales = {0: safe_std(carrier.marginal(0)[1])}
+        for i in _run(carrier, [*moves, head]):
+            scales[i] = safe_std(carrier.marginal(i)[1])
         mean, cov = carrier.joint(len(moves) + 1)
-        return Law(mean, cov.expand(*mean.shape, mean.shape[-1])), carrier.flops
+        law = Law(mean, cov.expand(*mean.shape, mean.shape[-1]))
+        return law, scales, carrier.flops
 
     @final
     def laws(self, graph: Graph, piece: Piece) -> list[tuple[Tensor, Tensor]]:

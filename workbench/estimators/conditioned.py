@@ -1,0 +1,336 @@
+"""Conditioned propagation: the law of total probability along lines through the dominant points."""
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from workbench.distributions import Mixture, Reparameterised
+from workbench.errors import BadInput, Unsupported
+from workbench.estimators import drawn, lines, summits
+from workbench.estimators.base import Estimate, Estimator, Needs, check_positive
+from workbench.estimators.drawn import Lines
+from workbench.estimators.moments import Moments
+from workbench.math.cost import Cost, forward_equivalents
+from workbench.math.gaussian import log_cdf_inverse, log_cdf_value
+from workbench.math.logspace import LN10, log_sum
+from workbench.math.nodes import normal_nodes
+from workbench.problem import Problem
+from workbench.rng import Rng
+from workbench.types import Grad, Kind
+
+_PILOT, _FEWEST, _BATCHES = 96, 12, 6
+_FAINT = math.log(1e-3)  # of P: a summit below is left out, its failures counted by other lines
+_SAVED = 0.5  # share of the lines that knowing the spread usually spares
+_USUAL = 5.0  # evaluations of the margin that a line usually costs
+_PLAIN = 0.3  # share of the lines that keep the spread of D
+_BEYOND, _BEFORE = 9.0, 12.0
+_UNSURE = 0.3  # digits
+
+
+@dataclass(frozen=True)
+class Conditioned(Estimator):
+    """P = E_w[P(C | w)] over lines w + t u along each summit's direction u, exact in t.
+
+    Propagation finds the summits: where the mean of D has to go for C to become likely (see
+    `summits`). Along a line in such a direction the margin enters C once, at t*(w), and the law of
+    total probability gives P = E_w[Phi(-t*(w))] for w in the complement: t is integrated exactly,
+    and w by the nodes of a Sobol net, spread as propagation says that failures are where that is
+    cheaper than more lines. Several summits share C out among them, so that no failure counts
+    twice. What propagation presumes steers where the lines lie and never what they say: as their
+    number grows the answer tends to P.
+
+    Deterministic. The gradient goes through the crossings, dt* = -ds / (ds/dt); for it, lines that
+    meet the boundary of C at less than 9 degrees are left out. The differences among the lines tell
+    how far to trust it (`info["spread_digits"]`). Blind to parts of C that no summit leads to.
+
+    Where D is not Gaussian, M not readable or C not polyhedral, the directions are those of design
+    points, found by the gradient of the margin alone.
+
+    Args:
+        summits: the most that are kept.
+        lines: the most that are drawn, over all summits.
+        tolerance: relative error of P, as the lines' own spread has it, at which it stops.
+        net: which scrambling of the Sobol net; another one gives another answer as good.
+
+    >>> import workbench as wb
+    >>> round(Conditioned()(wb.load("A_d10_1e-12")).log10_p, 6)
+    -12.0
+    """
+
+    summits: int = 6
+    lines: int = 1536
+    tolerance: float = 0.1
+    net: int = 0
+    name: ClassVar[str] = "conditioned"
+    kind: ClassVar[Kind] = Kind.HEURISTIC
+    grad: ClassVar[Grad] = Grad.IMPLICIT
+    needs: ClassVar[Needs] = Needs((Reparameterised,))
+
+    def __post_init__(self) -> None:
+        check_positive(self.name, summits=self.summits, lines=self.lines)
+        if not (isinstance(self.tolerance, int | float) and self.tolerance > 0):
+            raise BadInput(f"conditioned: tolerance must be above 0, got {self.tolerance!r}")
+        if isinstance(self.net, bool) or not isinstance(self.net, int) or self.net < 0:
+            raise BadInput(f"conditioned: net must be a whole number from 0, got {self.net!r}")
+
+    def init(self, problem: Problem, rng: Rng) -> Lines:
+        d = pieces_of(problem)[0][1].distribution
+        assert isinstance(d, Reparameterised)
+        none, index = torch.zeros(0, dtype=d.dtype), torch.zeros(0, dtype=torch.long)
+        points = none.reshape(0, d.noise_dim)
+        return Lines(
+            rng=rng, theta=points, clause=index, piece=index, log_weight=none,
+            spread=none.reshape(0, 0, 0), index=none, slope=none, owner=index, at=points, t=none,
+            log_p=none, drift=none.sum(), plain=none.sum(),
+        )  # fmt: skip
+
+    def step(self, problem: Problem, state: Lines) -> Lines:
+        pieces = pieces_of(problem)
+        if not state.begun:
+            return self._begin(problem, state)
+        if state.searched < len(pieces):
+            return self._search(pieces[state.searched], state)
+        if not state.piloted:
+            return self._pilot(pieces, state)
+        if not self._enough(state):
+            return self._further(pieces, state)
+        drift, forwards = _drift(pieces, state), 3 * len(state.t)
+        return replace(state, drift=drift, followed=True, forwards=state.forwards + forwards)
+
+    def _begin(self, problem: Problem, state: Lines) -> Lines:
+        """Propagation alone: what is answered where the budget holds no search."""
+        moments = Moments()
+        try:
+            moments.check(problem)
+        except Unsupported:
+            return replace(state, begun=True)
+        answer = moments.step(problem, moments.init(problem, state.rng))
+        cost = forward_equivalents(answer.flops, problem.flops_per_forward)
+        return replace(
+            state, plain=answer.log_p, flops=answer.flops, known=True, begun=True,
+            forwards=state.forwards + (cost if cost < state.left else 0),
+        )  # fmt: skip
+
+    def _search(self, piece: tuple[Tensor, Problem], state: Lines) -> Lines:
+        """The summits of one piece of D; none where the budget does not hold the search."""
+        log_weight, problem = piece
+        found = summits.find(problem, self.summits, state.left)
+        one = found.height.new_ones(len(found.theta))
+        return replace(
+            state,
+            theta=torch.cat([state.theta, found.theta]),
+            clause=torch.cat([state.clause, found.clause]),
+            piece=torch.cat([state.piece, torch.full((len(one),), state.searched)]),
+            log_weight=torch.cat([state.log_weight, log_weight * one]),
+            spread=one.new_zeros(len(state.theta) + len(one), 0, 0),
+            index=torch.cat([state.index, found.theta.norm(dim=1)]),
+            slope=torch.cat([state.slope, one]),
+            propagated=state.propagated and found.propagated,
+            searched=state.searched + 1,
+            forwards=state.forwards + found.forwards,
+        )
+
+    def _pilot(self, pieces: list[tuple[Tensor, Problem]], state: Lines) -> Lines:
+        """A few lines a summit: which count, where each is crossed, whether the spread pays."""
+        k, d = state.theta.shape
+        n = max(_PILOT, 2 * d) if k == 1 else max(_FEWEST, _PILOT // max(1, k))
+        n = int(min(n, state.left // (lines.MOST * max(1, k))))
+        cuts = [self._cut(pieces, state, i, 0, n) for i in range(k)] if n else []
+        if not cuts:
+            return replace(drawn.only(state, state.piece[:0]), piloted=True)
+        mean = torch.stack([log_sum(log_cdf_value(-cut.hit.t)) - math.log(n) for cut in cuts])
+        state = replace(
+            state,
+            index=-log_cdf_inverse(mean),
+            slope=state.slope.new_tensor([cut.hit.slope for cut in cuts]),
+            forwards=state.forwards + sum(cut.hit.evaluations for cut in cuts),
+            piloted=True,
+        )
+        part = state.log_weight.detach() + mean
+        kept = torch.nonzero((part > part.max() + _FAINT) | ~torch.isfinite(part.max())).squeeze(1)
+        state = drawn.only(state, kept)
+        plain = state
+        for k, old in enumerate(kept.tolist()):
+            state = _count(state, k, cuts[old])
+        if not self._spread_pays(state):
+            return state
+        roots = []
+        for i in range(len(kept)):
+            problem = pieces[int(state.piece[i])][1]
+            land = summits.Landscape(problem)
+            roots.append(summits.spread(land, state.theta[i], int(state.clause[i])))
+            plain = replace(plain, forwards=plain.forwards + land.forwards)
+        return replace(plain, spread=torch.stack(roots))
+
+    def _spread_pays(self, state: Lines) -> bool:
+        """Whether it is cheaper than the lines that it would spare."""
+        k, d = state.theta.shape
+        needed = min(self.lines, float(drawn.relative_variance(state).sum()) / self.tolerance**2)
+        return state.propagated and _SAVED * _USUAL * needed > k * summits.SPREAD_COST * d
+
+    def _further(self, pieces: list[tuple[Tensor, Problem]], state: Lines) -> Lines:
+        """A batch of lines, more of them where lines differ more."""
+        n = min(self.lines - len(state.t), state.left // lines.MOST)
+        batch = max(_FEWEST, math.ceil(self.lines / _BATCHES))
+        error = torch.sqrt(drawn.relative_variance(state))
+        share = error / error.sum() if float(error.sum()) > 0 else torch.ones_like(error)
+        for k in range(len(state.theta)):
+            mine = math.ceil(min(batch, n) * float(share[k] / share.sum()))
+            if mine:
+                first = int((state.owner == k).sum())
+                cut = self._cut(pieces, state, k, first, mine)
+                state = _count(state, k, cut)
+                state = replace(state, forwards=state.forwards + cut.hit.evaluations)
+        return state
+
+    def _cut(
+        self, pieces: list[tuple[Tensor, Problem]], state: Lines, k: int, first: int, n: int
+    ) -> "_Cut":
+        """Where lines first .. first + n - 1 of summit k enter C."""
+        problem, start = pieces[int(state.piece[k])][1], float(state.index[k])
+        unit = state.theta[k] / state.theta[k].norm()
+        spread = state.spread[k] if state.spread.shape[-1] else None
+        across, log_w = _across(unit, spread, normal_nodes(
+            n, len(unit), self.net + 1000 * k, first, unit.dtype
+        ), first)  # fmt: skip
+        with torch.no_grad():
+            hit = lines.crossings(
+                problem.margin_of_noise, across, unit, across.new_full((n,), start),
+                float(state.slope[k]), (-_BEFORE, start + _BEYOND),
+            )  # fmt: skip
+        return _Cut(across, log_w, hit)
+
+    def _enough(self, state: Lines) -> bool:
+        if not len(state.theta) or len(state.t) >= self.lines:
+            return True
+        if state.left < lines.MOST * _FEWEST:
+            return True
+        all_used = all(bool((state.owner == k).any()) for k in range(len(state.theta)))
+        return all_used and float(drawn.variance_of_mean(state)) <= self.tolerance**2
+
+    def finished(self, state: Lines) -> bool:
+        if not state.piloted or not self._enough(state):
+            return False
+        return state.followed or not torch.is_grad_enabled() or state.left < 3 * len(state.t)
+
+    def read(self, state: Lines) -> Estimate:
+        cost = Cost(forwards=state.forwards, flops=0.0 if state.forwards else state.flops)
+        if not len(state.t):
+            return self._unconditioned(state, cost)
+        each = state.log_weight + drawn.log_means(state)
+        total = log_sum(each) if len(each) else each.new_tensor(-math.inf)
+        part = torch.exp(each - total).detach().nan_to_num()
+        digits = math.sqrt(float(drawn.variance_of_mean(state))) / LN10
+        info: dict[str, Any] = {
+            "summits": [
+                {"norm": float(t.norm()), "part": float(p), "lines": int((state.owner == k).sum())}
+                for k, (t, p) in enumerate(zip(state.theta, part, strict=True))
+            ],
+            "search": "propagation" if state.propagated else "the margin's gradient",
+            "spread_digits": digits,
+        }
+        if not bool(torch.isfinite(total)):
+            info["warning"] = (
+                "no line enters C: it is impossible, or in a direction that the search did not see"
+            )
+        elif digits > _UNSURE:
+            info["warning"] = (
+                f"the lines differ so much that the answer may be off by {digits:.1f} digits"
+            )
+        log_p = torch.clamp(total, max=0.0) + state.drift
+        return Estimate(log_p, None, self.kind, cost, info=info)
+
+    def _unconditioned(self, state: Lines, cost: Cost) -> Estimate:
+        """What there is where no line was drawn."""
+        info: dict[str, Any] = {"summits": [], "search": "none"}
+        if state.known:
+            info["warning"] = "the budget held no search for summits: this is propagation alone"
+            return Estimate(state.plain, None, self.kind, cost, info=info)
+        info["warning"] = (
+            "no direction leads to C, or the budget held no search for one: nothing is known of P"
+        )
+        nothing = state.plain.new_tensor(-math.inf)
+        return Estimate(nothing, None, self.kind, cost, info=info)
+
+
+@dataclass(frozen=True, eq=False)
+class _Cut:
+    """Lines and where they enter C: w `(n, d)`, the log of their weights, crossings."""
+
+    across: Tensor
+    log_w: Tensor
+    hit: lines.Crossings
+
+
+def pieces_of(problem: Problem) -> list[tuple[Tensor, Problem]]:
+    """The problem on every Gaussian of a mixture D, with log weights; else the problem itself."""
+    d = problem.distribution
+    if isinstance(d, Mixture):
+        return [
+            (w, problem.vary(distribution=c))
+            for w, c in zip(d.log_weights, d.components, strict=True)
+        ]
+    return [(torch.zeros((), dtype=d.dtype), problem)]
+
+
+def _across(unit: Tensor, spread: Tensor | None, e: Tensor, first: int) -> tuple[Tensor, Tensor]:
+    """w `(n, d)` from nodes e of N(0, I), and the log of their weights.
+
+    With a spread, a share of them keeps that of D, so that no weight is large.
+    """
+    e = e - (e @ unit)[:, None] * unit
+    if spread is None:
+        return e, e.new_zeros(len(e))
+    number = torch.arange(first, first + len(e), dtype=e.dtype)
+    plain = torch.floor((number + 1) * _PLAIN) > torch.floor(number * _PLAIN)
+    w = torch.where(plain[:, None], e, e @ spread.T)
+    own = -0.5 * w.square().sum(1)
+    shaped = torch.linalg.solve(spread, w.T).square().sum(0)
+    shaped = -0.5 * shaped - torch.linalg.slogdet(spread).logabsdet
+    mixed = torch.logaddexp(own + math.log(_PLAIN), shaped + math.log1p(-_PLAIN))
+    return w, own - mixed
+
+
+def _count(state: Lines, k: int, cut: _Cut) -> Lines:
+    """These lines of summit k beside the others."""
+    units, index, mine, _ = drawn.mates(state, k)
+    t = cut.hit.t
+    log_p = lines.log_beyond(t, cut.across, units, index, mine) + cut.log_w
+    at = cut.across + torch.where(torch.isfinite(t), t, 0.0)[:, None] * units[mine]
+    return replace(
+        state,
+        owner=torch.cat([state.owner, torch.full((len(t),), k)]),
+        at=torch.cat([state.at, at]),
+        t=torch.cat([state.t, t]),
+        log_p=torch.cat([state.log_p, log_p]),
+    )
+
+
+def _drift(pieces: list[tuple[Tensor, Problem]], state: Lines) -> Tensor:
+    """0 with the gradient of log P: every crossing follows the boundary of C."""
+    log_w = state.log_weight.detach()
+    each = log_w + drawn.log_means(state)
+    total = log_sum(each) if len(each) else each.new_tensor(-math.inf)
+    drift = state.drift
+    for k in range(len(each)):
+        units, index, mine, piece = drawn.mates(state, k)
+        own = (state.owner == k) & torch.isfinite(state.t)
+        if not bool(own.any()):
+            continue
+        used = int((state.owner == k).sum())
+        log_p, t, z = state.log_p[own], state.t[own], state.at[own]
+        follow = lines.follow(pieces[piece][1].margin_of_noise, z, units[mine])
+        if follow is None:
+            continue
+        # d log P = -sum over lines of phi(t*) r_k(z*) dt* weight / P.
+        plain = lines.log_beyond(t, z - t[:, None] * units[mine], units, index, mine)
+        rate = lines.log_density_at(t, z, units, index, mine) + (log_p - plain)
+        part = torch.exp(rate + log_w[k] - total) / used
+        if len(each) == 1:
+            part = part * lines.calibration(torch.exp(log_p - log_p.max()), t, z, follow.slope,
+                                            units[mine])  # fmt: skip
+        drift = drift - (part * (follow.move - follow.move.detach())).sum()
+    return drift

@@ -1,0 +1,91 @@
+"""The state of conditioned propagation: its summits, the lines drawn, and what they say of P."""
+
+import math
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from workbench.iteration import State
+from workbench.math.logspace import log_sum
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lines(State):
+    """The summits of the search, and every line drawn along them."""
+
+    theta: Tensor
+    """`(k, d)`: the summits."""
+    clause: Tensor
+    piece: Tensor
+    """`(k,)`: which piece of D each belongs to."""
+    log_weight: Tensor
+    """`(k,)`: log of the weight of that piece; carries the graph."""
+    spread: Tensor
+    """`(k, d, d)` once it was worth its cost, else `(k, 0, 0)`."""
+    index: Tensor
+    """`(k,)`: Phi(-index) is the mean over the pilot's lines."""
+    slope: Tensor
+    """`(k,)`: how fast the margin usually rises along a line."""
+    plain: Tensor
+    """0-d: log P by propagation alone, where that can be had; carries the graph."""
+    known: bool = False
+    begun: bool = False
+    flops: float = 0.0
+    """Operations of that propagation."""
+    searched: int = 0
+    """Pieces of D whose summits are known."""
+    propagated: bool = True
+    piloted: bool = False
+    followed: bool = False
+    owner: Tensor
+    """`(n,)`: whose line it is."""
+    at: Tensor
+    """`(n, d)`: where it enters C."""
+    t: Tensor
+    """`(n,)`: the same along the line."""
+    log_p: Tensor
+    """`(n,)`: log of its share of P, times its weight."""
+    drift: Tensor
+    """0-d: 0, with the gradient of log P."""
+
+
+def only(state: Lines, kept: Tensor) -> Lines:
+    """The state of these summits alone."""
+    names = ("theta", "clause", "piece", "log_weight", "spread", "index", "slope")
+    return replace(state, **{name: getattr(state, name)[kept] for name in names})
+
+
+def mates(state: Lines, k: int) -> tuple[Tensor, Tensor, int, int]:
+    """Units and indices of the summits of k's piece, k's place among them, the piece."""
+    mates = torch.nonzero(state.piece == state.piece[k]).squeeze(1)
+    units = state.theta[mates] / state.theta[mates].norm(dim=1, keepdim=True)
+    return units, state.index[mates], int((mates < k).sum()), int(state.piece[k])
+
+
+def log_means(state: Lines) -> Tensor:
+    """log of the mean share of P of the lines of every summit, `(k,)`."""
+    means = [state.log_p[state.owner == k] for k in range(len(state.theta))]
+    if not means:
+        return state.index
+    return torch.stack([log_sum(m) - math.log(max(1, len(m))) if len(m) else
+                        m.new_tensor(-math.inf) for m in means])  # fmt: skip
+
+
+def relative_variance(state: Lines) -> Tensor:
+    """Variance of one line of every summit, over P^2, `(k,)`."""
+    log_w = state.log_weight.detach()
+    each = log_w + log_means(state)
+    total = log_sum(each) if len(each) else each.new_tensor(-math.inf)
+    if not bool(torch.isfinite(total)):
+        return torch.zeros_like(each)
+    own = [torch.exp(state.log_p[state.owner == k] + log_w[k] - total) for k in range(len(each))]
+    return torch.stack([x.var(unbiased=False) if len(x) else x.new_zeros(()) for x in own])
+
+
+def variance_of_mean(state: Lines) -> Tensor:
+    """Var(P-hat) / P^2 by the lines' own spread, 0-d."""
+    if not len(state.theta):
+        return state.index.new_zeros(())
+    used = torch.stack([(state.owner == k).sum() for k in range(len(state.theta))])
+    return (relative_variance(state) / used.clamp(min=1)).sum()
