@@ -11,6 +11,8 @@ import torch
 import workbench as wb
 from workbench import bench, estimators, propagation
 from workbench import graph as graphs
+from workbench.bench import bounds as sound
+from workbench.bench import coherence as coherent
 from workbench.bench import latency, peers, repeats, throughput
 from workbench.bench import propagation as nets
 from workbench.bench import truth as against
@@ -253,3 +255,35 @@ def test_latency_measures_the_served_app(monkeypatch):
     rows = list(latency.run(True, silent))
     assert [r["action"] for r in rows] == ["arrow keys", "dragging"]
     assert all(r["moves"] == 2 and 0 < r["median_ms"] <= r["worst_ms"] for r in rows)
+
+
+def test_bounds_bench_encloses_every_truth(monkeypatch):
+    monkeypatch.setattr(
+        sound, "QUICK", sound.Scale(("A_d10_1e-3", "D_mintree_1e-7"), 30_000, 5_000)
+    )
+    rows = list(sound.BOUNDS.run(True, lambda *_: None))
+    assert [r["problem"] for r in rows] == ["A_d10_1e-3", "D_mintree_1e-7"]
+    for row in rows:
+        assert max(row["lower"], row["shifted"]) - 1e-9 <= row["truth"] <= row["upper"] + 1e-9
+    assert list(sound.BOUNDS.conclude(rows))[-1] == "Truth outside its bounds: never."
+    rows[0]["upper"] = -9.0
+    assert "A_d10_1e-3" in list(sound.BOUNDS.conclude(rows))[-1]
+
+
+def test_coherence_bench_has_a_row_for_each_deterministic_presumption(monkeypatch):
+    monkeypatch.setattr(coherent, "QUICK", ("A_d10_1e-3", "B_w32_h2_1e-3"))
+    chosen = [wb.Moments(), wb.Moments(propagator="mean")]
+    assert {m.name for m in coherent.methods()} >= {"moments"}
+    monkeypatch.setattr(coherent, "methods", lambda: chosen)
+    rows = list(coherent.COHERENCE.run(True, lambda *_: None))
+    assert [r["estimator"] for r in rows] == ["moments", "moments, mean"] * 2
+    assert abs(rows[0]["error"]) < 1e-9 and rows[0]["digits"] < 1e-3
+    assert abs(rows[2]["left"]) < abs(rows[2]["error"])
+
+
+def test_heat_bench_finds_the_error_along_the_defect(monkeypatch):
+    monkeypatch.setattr(coherent, "FEW", coherent.Nets(((24, 2),), 3, 1 << 15))
+    rows = list(coherent.HEAT.run(True, lambda *_: None))
+    assert [r["propagator"] for r in rows] == ["mean", "covariance"]
+    for row in rows:
+        assert row["correlation"] < -0.8 and 0 < row["c"] < 1 and row["left"] < 0.5

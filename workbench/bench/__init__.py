@@ -1,13 +1,15 @@
 """Measurements of the workbench itself, run as `workbench bench NAME`."""
 
 from workbench.bench.base import Bench, Column
+from workbench.bench.bounds import BOUNDS
+from workbench.bench.coherence import COHERENCE, HEAT
 from workbench.bench.latency import LATENCY
 from workbench.bench.propagation import PROPAGATION
 from workbench.bench.throughput import THROUGHPUT
 from workbench.bench.truth import TRUTH
 from workbench.errors import BadInput
 
-ALL: tuple[Bench, ...] = (TRUTH, PROPAGATION, THROUGHPUT, LATENCY)
+ALL: tuple[Bench, ...] = (TRUTH, PROPAGATION, THROUGHPUT, LATENCY, BOUNDS, COHERENCE, HEAT)
 """Every bench, as `workbench bench` offers them."""
 
 

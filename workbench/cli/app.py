@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from workbench.cli.bench import bench
+from workbench.cli.coherence import coherence
 from workbench.cli.compare import compare
 from workbench.cli.estimate import estimate
 from workbench.cli.frame import Commands
@@ -44,6 +45,7 @@ def _start(
 app.command("list")(listing)
 app.command()(estimate)
 app.command()(compare)
+app.command()(coherence)
 app.command()(truth)
 app.command()(bench)
 app.command()(serve)

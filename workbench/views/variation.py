@@ -1,47 +1,14 @@
-"""The same problem with D stretched or moved: what the sliders do to a distribution."""
-
-from dataclasses import replace
+"""Where the sliders move a distribution to: directions, and how wide D is along them."""
 
 import torch
 from torch import Tensor
 
-from workbench.distributions import Box, Distribution, Gaussian, Mixture
+from workbench.distributions import Distribution, varied
 from workbench.distributions import Moments as HasMoments
 from workbench.errors import Unsupported
 from workbench.estimators import Moments
 from workbench.problem import Problem
 from workbench.rng import Rng
-
-
-def varied(distribution: Distribution, factor: float, offset: Tensor) -> Distribution:
-    """D with its scale multiplied by `factor` and moved by `offset` `(dim,)`.
-
-    Each component of a mixture is stretched about its own mean, a box about its centre.
-
-    Raises:
-        Unsupported: for a distribution without a known scale and mean.
-
-    >>> d = Gaussian(torch.zeros(2), torch.ones(2))
-    >>> varied(d, 2.0, torch.tensor([1.0, 0.0]))
-    Gaussian(mean=tensor([1., 0.]), scale=tensor([2., 2.]))
-    """
-    match distribution:
-        case Gaussian():
-            return Gaussian(distribution.mean + offset, distribution.scale * factor)
-        case Mixture():
-            parts = tuple(
-                Gaussian(c.mean + offset, c.scale * factor) for c in distribution.components
-            )
-            return replace(distribution, components=parts)
-        case Box():
-            centre = 0.5 * (distribution.low + distribution.high) + offset
-            half = 0.5 * factor * (distribution.high - distribution.low)
-            return Box(centre - half, centre + half)
-        case _:
-            raise Unsupported(
-                f"moving the distribution {distribution.name!r}",
-                "a gaussian, a mixture or a box can be stretched and moved",
-            )
 
 
 def std_along(distribution: Distribution, direction: Tensor) -> float:

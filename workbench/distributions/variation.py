@@ -1,0 +1,42 @@
+"""The same distribution stretched or moved."""
+
+from dataclasses import replace
+
+from torch import Tensor
+
+from workbench.distributions.base import Distribution
+from workbench.distributions.box import Box
+from workbench.distributions.gaussian import Gaussian
+from workbench.distributions.mixture import Mixture
+from workbench.errors import Unsupported
+
+
+def varied(distribution: Distribution, factor: float, offset: Tensor) -> Distribution:
+    """D with its scale multiplied by `factor` and moved by `offset` `(dim,)`.
+
+    Each component of a mixture is stretched about its own mean, a box about its centre.
+
+    Raises:
+        Unsupported: for a distribution without a known scale and mean.
+
+    >>> d = Gaussian(torch.zeros(2), torch.ones(2))
+    >>> varied(d, 2.0, torch.tensor([1.0, 0.0]))
+    Gaussian(mean=tensor([1., 0.]), scale=tensor([2., 2.]))
+    """
+    match distribution:
+        case Gaussian():
+            return Gaussian(distribution.mean + offset, distribution.scale * factor)
+        case Mixture():
+            parts = tuple(
+                Gaussian(c.mean + offset, c.scale * factor) for c in distribution.components
+            )
+            return replace(distribution, components=parts)
+        case Box():
+            centre = 0.5 * (distribution.low + distribution.high) + offset
+            half = 0.5 * factor * (distribution.high - distribution.low)
+            return Box(centre - half, centre + half)
+        case _:
+            raise Unsupported(
+                f"moving the distribution {distribution.name!r}",
+                "a gaussian, a mixture or a box can be stretched and moved",
+            )
