@@ -25,6 +25,11 @@ def gaussian(dtype=torch.float64, full=False):
     return wb.Gaussian(rand(4, 3, dtype=dtype), scale if full else scale.diagonal().clone() * 0.3)
 
 
+def discrete():
+    """Rows of two and of three values."""
+    return wb.Discrete(rand(10, 3, 3), torch.tensor([[0.2, 0.8, 0.0]] + [[0.5, 0.25, 0.25]] * 2))
+
+
 def problems():
     """One of everything that a card describes."""
     half = wb.Halfspace(rand(6, 2), 0.1)
@@ -38,6 +43,7 @@ def problems():
         "full": wb.Problem(gaussian(full=True), relu, wb.Argmax(0), "full"),
         "mixture": wb.Problem(mixture, relu, spec, "mixture/é .json"),
         "box": wb.Problem(wb.Box(rand(4, 3), rand(4, 3) + 1.0), relu, ~spec, ".box"),
+        "discrete": wb.Problem(discrete(), relu, half, "finite"),
         "float32": wb.Problem(
             gaussian(single), residual(single), wb.Halfspace(rand(6, 2, dtype=single), 1 / 3), "f32"
         ),

@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from scipy.stats import binom
 
 import workbench as wb
+from workbench.distributions import Enumerable
 from workbench.estimators import ALL
 from workbench.estimators.TEMPLATE import Stratified
 
@@ -107,6 +109,30 @@ ROWS = (
         sampled=False,  # M is linear: every draw beyond its half-space fails, whatever the seed
     ),
     Row(
+        "enumeration",
+        "E_product_1e-6",
+        budget=65_536,
+        settings=({}, {"batch": 1000}),
+        within=1e-9,  # rounding alone
+        sampled=False,
+    ),
+    Row(
+        "cubature",
+        "E_plane_1e-8",
+        budget=300_000,
+        settings=({}, {"panels": 17, "tolerance": 1e-6}),
+        within=1e-6,
+        sampled=False,
+    ),
+    Row(
+        "orthant",
+        "A_d100_1e-12",
+        budget=1,
+        settings=({}, {"points": 64, "replicates": 3}),
+        within=1e-9,  # one half-space: rounding alone
+        sampled=False,
+    ),
+    Row(
         "stratified",
         "A_d10_1e-3",
         budget=20_000,
@@ -116,6 +142,17 @@ ROWS = (
 )
 
 ESTIMATORS = {cls.name: cls for cls in (*ALL, Stratified)}
+
+
+def law(estimator: wb.Estimator, d: int, dtype: torch.dtype = torch.float64) -> Any:
+    """N(0, I) in `d` dimensions, or what comes nearest to it and serves the estimator."""
+    needs = estimator.needs
+    if Enumerable in needs.distribution:  # as many equally likely quantiles
+        share = (torch.arange(1000, dtype=torch.float64) + 0.5) / 1000
+        values = torch.special.ndtri(share).to(dtype)[None]
+        return wb.Discrete(values, torch.ones_like(values))
+    d = d if needs.most_dim is None else min(d, needs.most_dim)
+    return wb.Gaussian(torch.zeros(d, dtype=dtype), torch.ones(d, dtype=dtype))
 
 
 def variants() -> list[tuple[str, Row, wb.Estimator]]:

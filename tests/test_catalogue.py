@@ -12,7 +12,7 @@ from workbench.catalogue import data_folder, names
 
 NAMES = names()
 FAMILY_A = [name for name in NAMES if name.startswith("A_")]
-FAMILIES = {"A": 7, "B": 15, "C": 3, "D": 3}
+FAMILIES = {"A": 7, "B": 15, "C": 3, "D": 3, "E": 2}
 each_problem = pytest.mark.parametrize("name", NAMES)
 
 

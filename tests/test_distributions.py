@@ -157,7 +157,7 @@ def test_box_stays_inside_even_at_extreme_noise():
 
 def test_every_distribution_says_what_it_is():
     names = [cls.name for cls in ALL]
-    assert names == ["gaussian", "mixture", "box"]
+    assert names == ["gaussian", "mixture", "box", "discrete"]
     assert all(issubclass(cls, Moments) for cls in ALL)
 
 

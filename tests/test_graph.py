@@ -118,7 +118,7 @@ def test_refusal_names_the_operation_the_place_and_the_alternatives(module, said
     asked = problem(module)
     with pytest.raises(wb.Unsupported, match=said) as caught:
         wb.Moments()(asked)
-    assert caught.value.try_instead == tuple(e.name for e in ALL if not e.needs.readable)
+    assert set(caught.value.try_instead) < {e.name for e in ALL if not e.needs.readable}
     assert {"monte_carlo", "subset"} <= set(caught.value.try_instead)
     assert not math.isnan(wb.MonteCarlo()(asked, 100).log10_p)
 

@@ -150,6 +150,31 @@ def test_an_exact_truth_is_not_overwritten():
     assert "is exact" in refuse("truth", "A_d10_1e-6", "--store")
 
 
+@pytest.mark.parametrize(
+    "name, method",
+    [
+        ("A_d100_1e-12", "orthant"),
+        ("E_product_1e-6", "enumeration"),
+        ("E_plane_1e-8", "cubature"),
+    ],
+)
+def test_an_exact_method_answers_alone(name, method):
+    problem = wb.load(name)
+    truth = wb.best_truth(problem)
+    assert truth.method == f"exact: {method}" and len(truth.provenance["estimates"]) == 1
+    assert abs(truth.log10_p - problem.truth.log10_p) < 1e-8 and truth.se_log10 < 1e-8
+
+
+def test_an_event_that_never_happens_has_the_truth_zero():
+    coins = wb.Discrete(torch.tensor([[0.0, 1.0]] * 4), torch.ones(4, 2))
+    problem = wb.Problem(coins, torch.nn.Identity(), wb.Halfspace(torch.ones(4), -4.5))
+    assert wb.best_truth(problem).log10_p == -math.inf
+
+
+def test_the_bimodal_answer_by_the_oracle_too():
+    assert gap(wb.best_truth(bimodal()), exact_bimodal(), 1e-9) < SIGMAS
+
+
 # A subset of the catalogue: one of every family that no exact method serves.
 STORED = ("B_w32_h2_1e-5", "B_w64_h4_1e-3", "C_digits_p1_s10", "C_digits_p22_s20", "D_mintree_1e-7")
 

@@ -7,21 +7,24 @@
 """
 
 from workbench.catalogue import load
-from workbench.distributions import Box, Gaussian, Mixture
+from workbench.distributions import Box, Discrete, Gaussian, Mixture
 from workbench.errors import BadInput, NotConverged, StaleRun, Unsupported, WorkbenchError
 from workbench.estimators import (
     GLD,
     ChangeOfMeasure,
     Conditioned,
+    Cubature,
+    Enumeration,
     Estimate,
     Estimator,
     Importance,
     Lower,
     Moments,
     MonteCarlo,
+    Orthant,
     Subset,
     Upper,
-)
+)  # fmt: skip
 from workbench.experiments import best_truth
 from workbench.iteration import Budget
 from workbench.objective import log_p_and_grad
@@ -34,8 +37,8 @@ __version__ = "0.1.0"
 
 __all__ = [
     "GLD", "And", "Argmax", "BadInput", "Box", "Budget", "ChangeOfMeasure", "Conditioned",
-    "Estimate", "Estimator", "Gaussian", "Grad", "Halfspace", "Importance", "Kind", "Lower",
-    "Mixture", "Moments", "MonteCarlo", "NotConverged", "Or", "Polytope", "Problem", "Rng",
-    "Spec", "StaleRun", "Subset", "Truth", "Unsupported", "Upper", "WorkbenchError", "best_truth",
-    "load", "log_p_and_grad",
+    "Cubature", "Discrete", "Enumeration", "Estimate", "Estimator", "Gaussian", "Grad",
+    "Halfspace", "Importance", "Kind", "Lower", "Mixture", "Moments", "MonteCarlo",
+    "NotConverged", "Or", "Orthant", "Polytope", "Problem", "Rng", "Spec", "StaleRun", "Subset",
+    "Truth", "Unsupported", "Upper", "WorkbenchError", "best_truth", "load", "log_p_and_grad",
 ]  # fmt: skip

@@ -62,6 +62,8 @@ def truth(
         refusal = error
     path = None
     if store and found is not None:
+        if found.log10_p == float("-inf"):
+            raise BadInput(f"{triple.name} has P = 0, and a card holds a finite log10 P")
         path = replace(triple, truth=found).save(_folder(problem))
     if as_json:
         print_json(_record(triple, evidence, found, refusal, path))

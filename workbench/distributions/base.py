@@ -146,3 +146,20 @@ class Factored(ABC):
     @abstractmethod
     def factors(self) -> tuple[Factor, ...]:
         """The images and their weights."""
+
+
+class Enumerable(ABC):
+    """Finitely many outcomes, each with its probability."""
+
+    @property
+    @abstractmethod
+    def outcomes(self) -> int:
+        """How many outcomes of positive probability there are."""
+
+    @abstractmethod
+    def outcome(self, start: int, n: int) -> tuple[Tensor, Tensor]:
+        """Outcomes number start, ..., start + n - 1, as far as there are any.
+
+        Returns:
+            x `(m, dim)` and its log probability `(m,)` in float64.
+        """

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from workbench.distributions.base import Distribution
 from workbench.distributions.box import Box
+from workbench.distributions.discrete import Discrete
 from workbench.distributions.gaussian import Gaussian
 from workbench.distributions.mixture import Mixture
 from workbench.errors import Unsupported
@@ -14,7 +15,8 @@ from workbench.errors import Unsupported
 def varied(distribution: Distribution, factor: float, offset: Tensor) -> Distribution:
     """D with its scale multiplied by `factor` and moved by `offset` `(dim,)`.
 
-    Each component of a mixture is stretched about its own mean, a box about its centre.
+    Each component of a mixture is stretched about its own mean, a box about its centre, the values
+    of a discrete law about their means.
 
     Raises:
         Unsupported: for a distribution without a known scale and mean.
@@ -35,8 +37,12 @@ def varied(distribution: Distribution, factor: float, offset: Tensor) -> Distrib
             centre = 0.5 * (distribution.low + distribution.high) + offset
             half = 0.5 * factor * (distribution.high - distribution.low)
             return Box(centre - half, centre + half)
+        case Discrete():
+            centre = distribution.pieces()[0].mean
+            about = distribution.values - centre[:, None]
+            return replace(distribution, values=(centre + offset)[:, None] + factor * about)
         case _:
             raise Unsupported(
                 f"moving the distribution {distribution.name!r}",
-                "a gaussian, a mixture or a box can be stretched and moved",
+                "a gaussian, a mixture, a box or a discrete law can be stretched and moved",
             )

@@ -4,26 +4,23 @@ from workbench.estimators.base import Estimate, Estimator, Needs
 from workbench.estimators.bounds import Lower, Upper
 from workbench.estimators.change_of_measure import ChangeOfMeasure
 from workbench.estimators.conditioned import Conditioned
+from workbench.estimators.cubature import Cubature
+from workbench.estimators.enumeration import Enumeration
 from workbench.estimators.gld import GLD
 from workbench.estimators.importance import Importance
 from workbench.estimators.moments import Moments
 from workbench.estimators.monte_carlo import MonteCarlo
+from workbench.estimators.orthant import Orthant
 from workbench.estimators.subset import Subset
 
 ALL: tuple[type[Estimator], ...] = (
-    Moments,
-    Conditioned,
-    MonteCarlo,
-    Importance,
-    Subset,
-    GLD,
-    Lower,
-    Upper,
-    ChangeOfMeasure,
-)
+    Moments, Conditioned, MonteCarlo, Importance, Subset, GLD, Lower, Upper, ChangeOfMeasure,
+    Enumeration, Cubature, Orthant,
+)  # fmt: skip
 """Every estimator: the tests, the command line, the comparison and the screens go by this tuple."""
 
 __all__ = [
-    "ALL", "GLD", "ChangeOfMeasure", "Conditioned", "Estimate", "Estimator", "Importance", "Lower",
-    "Moments", "MonteCarlo", "Needs", "Subset", "Upper",
+    "ALL", "GLD", "ChangeOfMeasure", "Conditioned", "Cubature", "Enumeration", "Estimate",
+    "Estimator", "Importance", "Lower", "Moments", "MonteCarlo", "Needs", "Orthant", "Subset",
+    "Upper",
 ]  # fmt: skip

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from workbench.errors import BadInput, NotConverged, Unsupported
 from workbench.estimators.proofs import COST, proof
+from workbench.graph.rules import Affine
 from workbench.iteration import Budget, Progress, State, run
 from workbench.math.cost import Cost, forward_equivalents
 from workbench.math.logspace import LN10, to_log10
@@ -76,11 +77,15 @@ class Needs:
         distribution: capabilities of D (all of them).
         spec: capabilities of C (all of them).
         readable: whether M must be readable as a graph of known operations.
+        most_dim: the most dimensions that D may have, or None.
+        affine: whether M must be affine: made of operations that are.
     """
 
     distribution: tuple[type, ...] = ()
     spec: tuple[type, ...] = ()
     readable: bool = False
+    most_dim: int | None = None
+    affine: bool = False
 
     def check(self, problem: Problem) -> None:
         """Raises `Unsupported` for the first thing that is missing."""
@@ -93,8 +98,16 @@ class Needs:
                     raise Unsupported(
                         f"the {what} {thing.name!r}", f"a {capability.__name__} {what} is needed"
                     )
-        if self.readable:
-            _ = problem.graph
+        dim = problem.distribution.dim
+        if self.most_dim is not None and dim > self.most_dim:
+            raise Unsupported(
+                f"a distribution in {dim} dimensions", f"at most {self.most_dim} are needed"
+            )
+        if self.readable or self.affine:
+            graph = problem.graph
+            for node, rule in zip(graph.nodes[1:], graph.rules(dim), strict=True):
+                if self.affine and not isinstance(rule, Affine):
+                    raise Unsupported(f"operation {node.name!r}", "an affine model is needed")
 
 
 class Estimator(ABC):

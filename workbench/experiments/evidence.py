@@ -125,10 +125,10 @@ class Evidence:
             NotConverged: where fewer than two methods have an answer, none of them exact, or where
                 two that do differ by more than 4 standard errors; the sentence names modes missed.
         """
-        counted = self.counted
         if self.exact:
-            (only,) = counted
+            only = self.answers[0]
             return Combined(only.log_p, only.log_err, 0.0, 0, 1.0)
+        counted = self.counted
         if len(counted) < 2:
             raise NotConverged(self._too_few())
         self._check_agreement()

@@ -11,7 +11,15 @@ from typing import Any
 import torch
 
 from workbench.errors import BadInput, NotConverged, Unsupported
-from workbench.estimators import Estimator, Importance, MonteCarlo, Subset
+from workbench.estimators import (
+    Cubature,
+    Enumeration,
+    Estimator,
+    Importance,
+    MonteCarlo,
+    Orthant,
+    Subset,
+)  # fmt: skip
 from workbench.estimators.witness import Failures, Witness
 from workbench.experiments import modes
 from workbench.experiments.attempt import Attempt
@@ -26,13 +34,14 @@ RUNS = 4
 
 DEFAULT_BUDGET = 1_000_000
 
-ORACLES: tuple[Estimator, ...] = ()
+ORACLES: tuple[Estimator, ...] = (Enumeration(), Orthant(), Cubature())
 """Exact methods, tried first and in this order."""
 
 SAMPLERS: tuple[Estimator, ...] = (Importance(), Subset(), Subset(keep=0.25, acceptance=0.3))
 """What is combined where nothing exact applies; plain Monte Carlo joins where P is large."""
 
 _PILOT_SHARE, _LARGE = 0.05, 20
+_EXACT = 1e-3  # relative error from which sampling would do as well
 _MANY = 100  # hits from which counting is an answer with an error
 
 Report = Callable[[float, str], None]
@@ -163,7 +172,7 @@ def _exact(problem: Problem, oracle: Estimator, budget: int, seed: int, told: Re
     attempt = Attempt(problem, oracle, Budget(budget), seed)
     attempt.run(lambda share: told(share, oracle.name))
     answer = _answer(oracle, [attempt])
-    if not answer.counts:
+    if answer.doubt or answer.log_err > _EXACT:
         raise NotConverged(f"{oracle.name} has no answer within {budget:,} forwards")
     return Evidence(problem.name, (answer,), exact=True)
 
@@ -208,7 +217,7 @@ def _answer(method: Estimator, attempts: Sequence[Attempt], doubt: str = "") -> 
     warnings = [e.warning for e in estimates if e.warning]
     errors = [math.inf if e.log_err is None else e.log_err for e in estimates]
     top = max(logs)
-    log_p, log_err = -math.inf, math.inf
+    log_p, log_err = -math.inf, max(errors)  # an error of P = 0 is finite where that is exact
     if top > -math.inf:
         values = [math.exp(x - top) for x in logs]
         mean = math.fsum(values) / len(values)

@@ -31,3 +31,36 @@ def normal_trapezoid(n: int, dtype: torch.dtype, device: torch.device) -> tuple[
         torch.as_tensor(x, dtype=dtype, device=device),
         torch.as_tensor(w, dtype=dtype, device=device),
     )
+
+
+@lru_cache(maxsize=16)
+def kronrod(dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    """Gauss-Kronrod on [-1, 1]: 15 nodes, weights of the 7-point Gauss rule (0 at the nodes that it
+    lacks) and weights of the 15-point rule (Kronrod 1965), each `(15,)`.
+
+    The added nodes are the roots of the Stieltjes polynomial E with E P_7 orthogonal to all lower
+    powers; both follow here from exact moments.
+    """
+    few, w7 = np.polynomial.legendre.leggauss(7)
+    x = np.sort(np.concatenate([few, _stieltjes_roots(7)]))
+    # The weights that integrate all polynomials of degree 14 by interpolation.
+    k = np.arange(15)
+    vandermonde = np.polynomial.legendre.legvander(x, 14)
+    fine = np.linalg.solve(vandermonde.T, np.where(k == 0, 2.0, 0.0))
+    coarse = np.zeros(15)
+    coarse[1::2] = w7
+    return (
+        torch.as_tensor(x, dtype=dtype, device=device),
+        torch.as_tensor(coarse, dtype=dtype, device=device),
+        torch.as_tensor(fine, dtype=dtype, device=device),
+    )
+
+
+def _stieltjes_roots(n: int) -> np.ndarray:
+    """Roots of E of degree n + 1 with int E P_n P_k = 0 for k <= n, E = P_{n+1} + sum c_j P_j."""
+    x, w = np.polynomial.legendre.leggauss(2 * n + 3)
+    p = np.polynomial.legendre.legvander(x, n + 1)
+    inner = (p * (w * p[:, n])[:, None]).T @ p  # int P_j P_k P_n
+    # int P_j P_k P_n vanishes unless j + k + n is even: only rows of that parity bind.
+    c = np.linalg.lstsq(inner[: n + 1, : n + 1], -inner[: n + 1, n + 1], rcond=1e-10)[0]
+    return np.real(np.polynomial.legendre.legroots(np.concatenate([c, [1.0]])))

@@ -41,7 +41,17 @@ class BoxCard(_Strict):
     high: Key
 
 
-DistributionCard = Annotated[GaussianCard | MixtureCard | BoxCard, Field(discriminator="type")]
+class DiscreteCard(_Strict):
+    """Independent coordinates with finitely many values each."""
+
+    type: Literal["discrete"] = "discrete"
+    values: Key = Field(description="(d, s)")
+    probs: Key = Field(description="(d, s), 0 for values that fill up a row")
+
+
+DistributionCard = Annotated[
+    GaussianCard | MixtureCard | BoxCard | DiscreteCard, Field(discriminator="type")
+]
 
 
 class LinearCard(_Strict):

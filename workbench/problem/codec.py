@@ -16,7 +16,7 @@ from safetensors.torch import save as safetensors_save
 from torch import Tensor, nn
 
 from workbench import graph as graphs
-from workbench.distributions import Box, Distribution, Gaussian, Mixture
+from workbench.distributions import Box, Discrete, Distribution, Gaussian, Mixture
 from workbench.errors import BadInput, Unsupported
 from workbench.math.checks import check_finite
 from workbench.models import Network, Shift, Sum, dense
@@ -58,6 +58,11 @@ class _Writer:
             case Box():
                 return cards.BoxCard(
                     low=self.put(f"{at}.low", d.low), high=self.put(f"{at}.high", d.high)
+                )
+            case Discrete():
+                return cards.DiscreteCard(
+                    values=self.put(f"{at}.values", d.values),
+                    probs=self.put(f"{at}.probs", d.probs),
                 )
         raise Unsupported(f"a distribution of type {d.name!r}", "no card describes it")
 
@@ -267,6 +272,8 @@ class _Reader:
             case cards.MixtureCard():
                 parts = tuple(Gaussian(self.get(p.mean), self.get(p.scale)) for p in c.components)
                 return Mixture(self.get(c.weights), parts)
+            case cards.DiscreteCard():
+                return Discrete(self.get(c.values), self.get(c.probs))
             case _:
                 return Box(self.get(c.low), self.get(c.high))
 
