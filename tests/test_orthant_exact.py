@@ -162,7 +162,9 @@ def test_what_is_not_affine_or_not_normal_is_refused():
         Orthant()(wb.load("B_w32_h2_1e-3"))
     box = wb.Box(torch.zeros(3), torch.ones(3))
     with pytest.raises(wb.Unsupported, match="a normal law"):
-        Orthant()(wb.Problem(box, dense(torch.eye(3)), wb.Polytope(torch.eye(3), torch.ones(3))))
+        Orthant()(
+            wb.Problem(box, dense(torch.eye(3)), wb.Polytope(torch.eye(3), -0.5 * torch.ones(3)))
+        )
 
 
 def test_separated_constraints_are_the_same_constraints():
