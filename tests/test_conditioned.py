@@ -8,6 +8,7 @@ from torch import nn
 
 import workbench as wb
 from workbench import catalogue
+from workbench.bench import held_out
 from workbench.estimators import lines, summits
 from workbench.math.gaussian import log_cdf
 from workbench.math.nodes import normal_nodes
@@ -173,6 +174,16 @@ def test_what_nothing_leads_to_is_said():
     assert answer.log10_p == -math.inf and "no direction leads to C" in answer.warning
 
 
+def test_where_propagation_misleads_the_margin_leads():
+    """A narrow deep network, on which no line along the propagated summit enters C."""
+    problem = held_out.random_net(24, 5, 0.1, 4.5)
+    answer = quick(problem)
+    assert answer.info["search"] == "the margin's gradient"
+    with torch.no_grad():
+        sampled = wb.Subset(1000)(problem, 400_000, 2)
+    assert abs(answer.log10_p - sampled.log10_p) < 0.5 + 5 * sampled.log10_err
+
+
 def test_renaming_neurons_changes_nothing():
     problem = wb.load("B_w32_h2_1e-5")
     first, middle = (m for m in problem.model.modules() if isinstance(m, nn.Linear)), None
@@ -300,3 +311,16 @@ def test_summit_on_a_linear_model():
     cosine = found.theta[0] @ normal / (found.theta[0].norm() * normal.norm())
     assert len(found.theta) == 1 and float(cosine) > 1 - 1e-9
     assert found.propagated
+
+
+def test_a_step_along_the_gradient_in_the_weights_lowers_log_p_as_promised():
+    """To first order: a step that promises 0.3 nats keeps it within a tenth."""
+    problem = wb.load("digits")
+    weights = [w.requires_grad_() for w in problem.model.parameters()]
+    before, slope = wb.log_p_and_grad(problem, wb.Conditioned(tolerance=0.02), weights)
+    square = sum(float(g.square().sum()) for g in slope)
+    with torch.no_grad():
+        for w, g in zip(weights, slope, strict=True):
+            w -= 0.3 / square * g
+        after = wb.Conditioned(tolerance=0.02)(problem)
+    assert float(before.log_p.detach() - after.log_p) == pytest.approx(0.3, abs=0.03)

@@ -117,7 +117,8 @@ class Conditioned(Estimator):
     def _search(self, piece: tuple[Tensor, Problem], state: Lines) -> Lines:
         """The summits of one piece of D; none where the budget does not hold the search."""
         log_weight, problem = piece
-        found = summits.find(problem, self.summits, state.left)
+        search = summits.find if state.propagated else summits.by_margin
+        found = search(problem, self.summits, state.left)
         one = found.height.new_ones(len(found.theta))
         return replace(
             state,
@@ -142,11 +143,15 @@ class Conditioned(Estimator):
         if not cuts:
             return replace(drawn.only(state, state.piece[:0]), piloted=True)
         mean = torch.stack([log_sum(log_cdf_value(-cut.hit.t)) - math.log(n) for cut in cuts])
+        state = replace(state, forwards=state.forwards + sum(cut.hit.evaluations for cut in cuts))
+        if state.propagated and not bool(torch.isfinite(mean).any()):
+            # Propagation was misled: once more, by the margin's own gradient.
+            none = drawn.only(state, state.piece[:0])
+            return replace(none, searched=0, propagated=False)
         state = replace(
             state,
             index=-log_cdf_inverse(mean),
             slope=state.slope.new_tensor([cut.hit.slope for cut in cuts]),
-            forwards=state.forwards + sum(cut.hit.evaluations for cut in cuts),
             piloted=True,
         )
         part = state.log_weight.detach() + mean
@@ -247,7 +252,12 @@ class Conditioned(Estimator):
         """What there is where no line was drawn."""
         info: dict[str, Any] = {"summits": [], "search": "none"}
         if state.known:
-            info["warning"] = "the budget held no search for summits: this is propagation alone"
+            info["warning"] = (
+                "the budget held no search for summits: this is propagation alone"
+                if state.propagated
+                else "no line enters C in any direction that was found: this is propagation alone, "
+                "and probably far too high"
+            )
             return Estimate(state.plain, None, self.kind, cost, info=info)
         info["warning"] = (
             "no direction leads to C, or the budget held no search for one: nothing is known of P"

@@ -179,7 +179,7 @@ def find(problem: Problem, most: int, allowed: float = math.inf) -> Summits:
     forward-equivalents are too few for a search.
     """
     if not propagates(problem):
-        return _by_margin(problem, most, allowed)
+        return by_margin(problem, most, allowed)
     land = Landscape(problem, _SEARCH * allowed)
     zero = land.distribution.mean.new_zeros(land.distribution.dim)
     least = _PASSES * land.propagation(zero) + _EVALUATIONS * len(land.event.clauses)
@@ -283,7 +283,8 @@ def _some_direction(land: Landscape, theta: Tensor, clause: Tensor) -> Tensor:
     return torch.where(near[:, None], 1e-3 * up, theta)
 
 
-def _by_margin(problem: Problem, most: int, allowed: float) -> Summits:
+def by_margin(problem: Problem, most: int, allowed: float = math.inf) -> Summits:
+    """Design points, by the gradient of the margin alone; none where `allowed` is too little."""
     points = design_points.start(problem, Rng(0))
     forwards = 2 * len(points.at) * design_points.STEPS
     if forwards > allowed:

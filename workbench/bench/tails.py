@@ -1,0 +1,147 @@
+"""Deterministic estimates of log P against the truth: error, cost, gradient."""
+
+import math
+import statistics
+import time
+from collections.abc import Iterator
+
+import torch
+
+from workbench import catalogue, estimators
+from workbench.bench import held_out
+from workbench.bench.base import Bench, Column, Report, Row
+from workbench.distributions import Gaussian
+from workbench.errors import NotConverged, Unsupported
+from workbench.estimators import Estimator
+from workbench.iteration import Budget
+from workbench.objective import log_p_and_grad
+from workbench.problem import Problem
+from workbench.types import Grad, Kind
+
+QUICK = ("A_d10_1e-12", "B_w32_h3_1e-5", "C_digits_p22_s20", "D_needle_1e-6")
+BUDGET = Budget(100_000)
+_TIMES = 3
+_FAMILIES = {"A": "linear", "B": "random", "C": "digits", "D": "triggers", "d": "digits"}
+
+
+def run(quick: bool, report: Report) -> Iterator[Row]:
+    """One row a problem and estimator: the reference problems, then held-out ones."""
+    names = QUICK if quick else tuple(catalogue.names())
+    methods = [
+        cls() for cls in estimators.ALL if cls.kind is Kind.HEURISTIC and cls.grad is not Grad.NONE
+    ]
+    others = 2 + 2 * (1 if quick else len(held_out.NETS) + len(held_out.IMAGES))
+    for i, name in enumerate(names):
+        report(i / (len(names) + others), name)
+        problem = catalogue.load(name)
+        if problem.truth is not None:
+            family = _FAMILIES.get(name[0], "other")
+            yield from (row(family, problem, method) for method in methods)
+    for i, problem in enumerate(held_out.problems(quick)):
+        report((len(names) + i) / (len(names) + others), problem.name)
+        yield from (row("held out", problem, method) for method in methods)
+
+
+def row(family: str, problem: Problem, method: Estimator) -> Row:
+    """The estimate beside the truth, and its gradient where a reference is known."""
+    truth = problem.truth
+    assert truth is not None
+    found: Row = {
+        "family": family,
+        "problem": problem.name,
+        "truth": truth.log10_p,
+        "truth_se": truth.se_log10,
+        "estimator": method.name,
+    }
+    try:
+        with torch.no_grad():
+            estimate = method(problem, BUDGET)
+        found |= {
+            "log10_p": estimate.log10_p,
+            "error": estimate.log10_p - truth.log10_p,
+            "forwards": estimate.cost.forwards,
+            "seconds": estimate.cost.seconds,
+            "warning": estimate.warning,
+        }
+        found |= _gradient(problem, method)
+    except (Unsupported, NotConverged) as error:
+        found["reason"] = str(error)
+    return found
+
+
+def _gradient(problem: Problem, method: Estimator) -> Row:
+    """Relative L2 error of d log P / d mean of the noise; time of both over that of the value."""
+    truth, d = problem.truth, problem.distribution
+    if truth is None or "noise_mean" not in truth.gradients or not isinstance(d, Gaussian):
+        return {}
+    if not d.diagonal:
+        return {}
+    exact = truth.gradients["noise_mean"]
+    mean = d.mean.clone().requires_grad_()
+    varied = problem.vary(distribution=Gaussian(mean, d.scale))
+    both, alone = [], []
+    gradient = torch.zeros_like(mean)
+    for _ in range(_TIMES):
+        start = time.perf_counter()
+        _, (gradient,) = log_p_and_grad(varied, method, [mean], BUDGET)
+        both.append(time.perf_counter() - start)
+        start = time.perf_counter()
+        with torch.no_grad():
+            method(varied, BUDGET)
+        alone.append(time.perf_counter() - start)
+    error = (gradient * d.scale - exact).norm() / exact.norm()
+    return {
+        "gradient_error": float(error),
+        "gradient_cost": statistics.median(both) / statistics.median(alone),
+    }
+
+
+def conclude(rows: list[Row]) -> Iterator[str]:
+    """Median and worst error by estimator and family."""
+    for name in dict.fromkeys(r["estimator"] for r in rows):
+        for family in dict.fromkeys(r["family"] for r in rows):
+            mine = [r for r in rows if (r["estimator"], r["family"]) == (name, family)]
+            known = [r for r in mine if "error" in r]
+            if not known:
+                continue
+            errors = [abs(r["error"]) for r in known]
+            text = (
+                f"{name}, {family}: {len(known)} problems, |error| median "
+                f"{statistics.median(errors):.2g} digits, worst {max(errors):.2g}, at "
+                f"{statistics.median(r['forwards'] for r in known):,.0f} forwards (most "
+                f"{max(r['forwards'] for r in known):,})"
+            )
+            slopes = [r["gradient_error"] for r in known if "gradient_error" in r]
+            if slopes:
+                costs = [r["gradient_cost"] for r in known if "gradient_cost" in r]
+                text += (
+                    f"; gradient off by {statistics.median(slopes):.1%} (worst {max(slopes):.1%}), "
+                    f"value and gradient {statistics.median(costs):.1f} times the value"
+                )
+            if any(math.isinf(e) for e in errors):
+                text += f"; P = 0 on {sum(map(math.isinf, errors))}"
+            yield text + "."
+    yield (
+        "Forwards: forward passes, or operations in forward-equivalents. Truths of held-out "
+        "problems are sampled in the same run, to the error stated."
+    )
+
+
+TAILS = Bench(
+    name="tails",
+    about="log P without a random draw on all reference and on held-out problems: error, cost",
+    columns=(
+        Column("family", "family"),
+        Column("problem", "problem"),
+        Column("truth", "truth", "power", "truth_se"),
+        Column("estimator", "estimator"),
+        Column("error", "error", "error"),
+        Column("forwards", "forwards", "count"),
+        Column("seconds", "seconds", "seconds"),
+        Column("gradient_error", "gradient off", "small"),
+        Column("gradient_cost", "both / value", "small"),
+    ),
+    run=run,
+    conclude=conclude,
+    sections=("family", "problem"),
+)
