@@ -52,9 +52,10 @@ def test_readme_has_the_promised_blocks():
 def test_python_blocks_run_and_print_what_their_comments_say(shown):
     folder, printed = shown
     assert (folder / "cards" / "mine.json").exists()
-    truth, moments, weighed, climbed, counted, *_ = printed.splitlines()
+    truth, moments, conditioned, weighed, climbed, counted, *_ = printed.splitlines()
     assert truth.startswith("-7.01")
     assert moments.startswith("Estimate(log10 P = -7.39") or "= -7.4" in moments
+    assert conditioned.startswith("Estimate(log10 P = -7.00")
     for sampled in (weighed, climbed):
         found = re.search(r"= (-?[\d.]+) \+- ([\d.]+)", sampled)
         assert found is not None
