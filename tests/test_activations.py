@@ -67,6 +67,23 @@ def test_row_equals_numerical_integration(row, mu, sigma):
 
 
 @each_row
+@pytest.mark.parametrize("mu, sigma", CASES)
+@pytest.mark.parametrize("centre", [0.0, 0.7])
+def test_powers_equal_numerical_integration(row, mu, sigma, centre):
+    f = FUNCTIONS[row.name]
+    got = row.powers(*(torch.tensor([v]) for v in (mu, sigma, centre)), 4, 4)[..., 0]
+    loose = 1e-6 if row.name == "tanh" and sigma > 2 else 1e-10
+    for p in range(5):
+        for k in range(5):
+            truth = expectation(
+                lambda z, p=p, k=k: (f(mu + sigma * z) - centre) ** p * eval_hermitenorm(k, z),
+                mu, sigma,
+            ) / math.sqrt(math.factorial(k))  # fmt: skip
+            size = (abs(mu) + abs(sigma) + abs(centre) + 1.0) ** p
+            assert got[p, k].item() == pytest.approx(truth, abs=loose * size), (p, k)
+
+
+@each_row
 def test_one_term_may_be_asked_for(row):
     m, s = torch.tensor([0.3, -1.0]), torch.tensor([0.7, 2.0])
     full = row.coefficients(m, s, ORDER)
@@ -81,6 +98,8 @@ def test_gradients(row):
     sigma = torch.tensor([0.9, 0.6, 1.4, 1.1], requires_grad=True)
     assert torch.autograd.gradcheck(row.moments, (mu, sigma))
     assert torch.autograd.gradcheck(lambda m, s: row.coefficients(m, s, 6), (mu, sigma))
+    centre = torch.tensor([0.1, 0.0, 1.5, -0.3], requires_grad=True)
+    assert torch.autograd.gradcheck(lambda *x: row.powers(*x, 4, 4), (mu, sigma, centre))
 
 
 @each_row

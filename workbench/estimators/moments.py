@@ -52,9 +52,9 @@ class Moments(Estimator):
     Gaussian with at most two rivals. On ReLU networks it can be digits off in the tail.
 
     Args:
-        propagator: "covariance" or "mean".
+        propagator: "covariance", "mean", or "cumulant" (third cumulants too).
         tail: "gaussian".
-        order: terms of the Hermite series of "covariance".
+        order: terms of the Hermite series of a covariance.
 
     >>> import torch, workbench as wb
     >>> D = wb.Gaussian(torch.zeros(2).double(), torch.ones(2).double())
@@ -82,7 +82,8 @@ class Moments(Estimator):
         for what, known in self.choices.items():
             if (value := getattr(self, what)) not in known:
                 raise BadInput(f"unknown {what} {value!r}: use one of {', '.join(known)}")
-        propagation.Covariance(self.order)
+        if self.propagator != "mean":
+            PROPAGATORS[self.propagator](order=self.order)  # type: ignore[call-arg]
 
     def init(self, problem: Problem, rng: Rng) -> MomentsState:
         zero = torch.zeros((), dtype=problem.distribution.dtype)
@@ -94,7 +95,7 @@ class Moments(Estimator):
         assert isinstance(d, HasMoments) and isinstance(c, Polyhedral)
         pieces = d.pieces()
         event = c.halfspaces(problem.outputs, pieces[0].mean)
-        settings = {"order": self.order} if self.propagator == "covariance" else {}
+        settings = {} if self.propagator == "mean" else {"order": self.order}
         propagator, tail = PROPAGATORS[self.propagator](**settings), TAILS[self.tail]()
         terms, laws, flops = [], [], 0.0
         for piece in pieces:

@@ -29,9 +29,15 @@ class LinearMap(ABC):
         """A diag(v) for v `(*B, n)`, `(*B, m, n)`."""
         return self(torch.diag_embed(diagonal)).mT
 
+    def powered(self, rows: Tensor, p: int) -> Tensor:
+        """X B^T for X `(*B, c, n)`, B with the entries of A to the power p."""
+        n = rows.shape[-1]
+        matrix = self(torch.eye(n, dtype=rows.dtype, device=rows.device))
+        return rows @ matrix.pow(p)
+
     def variances(self, var: Tensor) -> Tensor:
         """The diagonal of A diag(v) A^T for v `(*B, n)`, `(*B, m)`."""
-        return (self.scale_columns(torch.ones_like(var)).square() @ var[..., None]).squeeze(-1)
+        return self.powered(var[..., None, :], 2).squeeze(-2)
 
     @abstractmethod
     def flops(self, vectors: int) -> float:
@@ -53,8 +59,8 @@ class Dense(LinearMap):
     def scale_columns(self, diagonal: Tensor) -> Tensor:
         return self.matrix * diagonal[..., None, :]
 
-    def variances(self, var: Tensor) -> Tensor:
-        return F.linear(var, self.matrix.square())
+    def powered(self, rows: Tensor, p: int) -> Tensor:
+        return F.linear(rows, self.matrix.pow(p))
 
     def flops(self, vectors: int) -> float:
         return cost.matmul(self.matrix.shape[0], self.matrix.shape[1], vectors)
@@ -73,8 +79,8 @@ class Identity(LinearMap):
     def scale_columns(self, diagonal: Tensor) -> Tensor:
         return torch.diag_embed(diagonal)
 
-    def variances(self, var: Tensor) -> Tensor:
-        return var
+    def powered(self, rows: Tensor, p: int) -> Tensor:
+        return rows
 
     def flops(self, vectors: int) -> float:
         return 0.0
@@ -86,21 +92,21 @@ class Applied(LinearMap):
 
     Args:
         function: `(batch, *shape)` to `(batch, ...)`, linear.
-        squared: the same with every entry of the matrix squared.
+        entries: the same with every entry of the matrix to the power p, its second argument.
         shape: of one input.
         work: operations on one input.
     """
 
     function: Callable[[Tensor], Tensor]
-    squared: Callable[[Tensor], Tensor]
+    entries: Callable[[Tensor, int], Tensor]
     shape: tuple[int, ...]
     work: float
 
     def __call__(self, rows: Tensor) -> Tensor:
         return self._on(self.function, rows)
 
-    def variances(self, var: Tensor) -> Tensor:
-        return self._on(self.squared, var)
+    def powered(self, rows: Tensor, p: int) -> Tensor:
+        return self._on(lambda x: self.entries(x, p), rows)
 
     def _on(self, function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
         lead = x.shape[:-1]

@@ -8,15 +8,19 @@ from torch import Tensor
 
 @dataclass(frozen=True, eq=False)
 class Law:
-    """First two moments of the half-space margins s_i = a_i . y + b_i.
+    """Cumulants of the half-space margins s_i = a_i . y + b_i.
 
     Args:
         mean: `(*B, r)`, with the leading axes of the piece that was propagated.
         cov: `(*B, r, r)`.
+        third: kappa_3 of each margin, `(*B, r)`; None where the propagator carries none.
+        fourth: kappa_4 of each margin, likewise.
     """
 
     mean: Tensor
     cov: Tensor
+    third: Tensor | None = None
+    fourth: Tensor | None = None
 
     @property
     def std(self) -> Tensor:

@@ -2,9 +2,10 @@
 
 from workbench.propagation.base import Carrier, Propagator
 from workbench.propagation.covariance import Covariance
+from workbench.propagation.cumulant import Cumulant
 from workbench.propagation.mean import Mean
 
-ALL: tuple[type[Propagator], ...] = (Mean, Covariance)
+ALL: tuple[type[Propagator], ...] = (Mean, Covariance, Cumulant)
 """Every propagator, as `workbench list propagators` shows them."""
 
-__all__ = ["ALL", "Carrier", "Covariance", "Mean", "Propagator"]
+__all__ = ["ALL", "Carrier", "Covariance", "Cumulant", "Mean", "Propagator"]

@@ -44,6 +44,10 @@ class Carrier(ABC):
     def joint(self, i: int) -> tuple[Tensor, Tensor]:
         """Mean `(*B, n)` and covariance `(*B, n, n)` of value i, or `(n, n)` where shared."""
 
+    def higher(self, i: int) -> tuple[Tensor | None, Tensor | None]:
+        """Third and fourth cumulants of value i's coordinates, each `(*B, n)`, where carried."""
+        return None, None
+
 
 @dataclass(frozen=True)
 class _Move:
@@ -94,7 +98,8 @@ class Propagator(ABC):
         for i in _run(carrier, [*moves, head]):
             scales[i] = safe_std(carrier.marginal(i)[1])
         mean, cov = carrier.joint(len(moves) + 1)
-        law = Law(mean, cov.expand(*mean.shape, mean.shape[-1]))
+        third, fourth = carrier.higher(len(moves) + 1)
+        law = Law(mean, cov.expand(*mean.shape, mean.shape[-1]), third, fourth)
         return law, scales, carrier.flops
 
     @final

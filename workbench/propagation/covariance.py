@@ -8,30 +8,11 @@ from torch import Tensor
 
 from workbench.distributions import Piece
 from workbench.errors import BadInput
-from workbench.graph.rules import Affine, Identity, LinearMap, Pointwise
+from workbench.graph.rules import Affine, Pointwise
 from workbench.math import cost
 from workbench.propagation.base import Carrier, Propagator
+from workbench.propagation.blocks import Block, outer, sum_of, total
 from workbench.propagation.scale import safe_std
-
-
-@dataclass(frozen=True, eq=False)
-class _Block:
-    """Cov(value i, value j): a matrix `(*B, n_i, n_j)`, or a diagonal `(*B, n)`."""
-
-    values: Tensor
-    diagonal: bool = False
-
-    @property
-    def T(self) -> "_Block":
-        return self if self.diagonal else _Block(self.values.mT)
-
-    @property
-    def dense(self) -> Tensor:
-        return torch.diag_embed(self.values) if self.diagonal else self.values
-
-    @property
-    def variances(self) -> Tensor:
-        return self.values if self.diagonal else torch.diagonal(self.values, dim1=-2, dim2=-1)
 
 
 class _Covariances(Carrier):
@@ -41,29 +22,21 @@ class _Covariances(Carrier):
         self.order = order
         self.tolerance = tolerance
         self.means = {0: piece.mean}
-        self.blocks = {(0, 0): _Block(piece.cov, bool(piece.uncorrelated))}
+        self.blocks = {(0, 0): Block(piece.cov, bool(piece.uncorrelated))}
 
-    def _block(self, i: int, j: int) -> _Block:
+    def _block(self, i: int, j: int) -> Block:
         return self.blocks[i, j] if j <= i else self.blocks[j, i].T
 
     def affine(self, i: int, inputs: tuple[int, ...], what: Affine, live: set[int]) -> None:
         pairs = list(zip(what.maps, inputs, strict=True))
-        mean = _total([a.vector(self.means[j]) for a, j in pairs])
+        mean = total(a.vector(self.means[j]) for a, j in pairs)
         self.means[i] = mean if what.offset is None else mean + what.offset
         for k in sorted(live | set(inputs)):
-            self.blocks[i, k] = _sum([self._times(a, self._block(j, k)) for a, j in pairs])
+            self.blocks[i, k] = sum_of(self._block(j, k).times(a) for a, j in pairs)
+            self.flops += sum(self._block(j, k).flops(a) for a, j in pairs)
         # Cov(y, y) = sum_j Cov(y, x_j) A_j^T.
-        self.blocks[i, i] = _sum([self._times(a, self.blocks[i, j].T) for a, j in pairs]).T
-
-    def _times(self, a: LinearMap, block: _Block) -> _Block:
-        """A times a block."""
-        if isinstance(a, Identity):
-            return block
-        if block.diagonal:
-            return _Block(a.scale_columns(block.values))
-        rows = block.values.mT
-        self.flops += a.flops(rows.numel() // rows.shape[-1])
-        return _Block(a(rows).mT)
+        self.blocks[i, i] = sum_of(self.blocks[i, j].T.times(a) for a, j in pairs).T
+        self.flops += sum(self.blocks[i, j].T.flops(a) for a, j in pairs)
 
     def pointwise(self, i: int, source: int, what: Pointwise, live: set[int]) -> None:
         mean, block = self.means[source], self._block(source, source)
@@ -78,12 +51,12 @@ class _Covariances(Carrier):
         for k in sorted(live - {i}):
             cross = self._block(source, k)
             factor = slope if cross.diagonal else slope[..., None]
-            self.blocks[i, k] = _Block(factor * cross.values, cross.diagonal)
+            self.blocks[i, k] = Block(factor * cross.values, cross.diagonal)
         if block.diagonal:
-            self.blocks[i, i] = _Block(own, True)
+            self.blocks[i, i] = Block(own, True)
             self.flops += 20.0 * mean.numel()
         else:
-            self.blocks[i, i] = _Block(self._series(block.values, sd, b, own))
+            self.blocks[i, i] = Block(self._series(block.values, sd, b, own))
 
     def _series(self, block: Tensor, sd: Tensor, b: Tensor, own: Tensor) -> Tensor:
         """sum_k b_k b_k^T R^k off the diagonal, by Horner's rule; the exact variance on it."""
@@ -92,9 +65,9 @@ class _Covariances(Carrier):
         self.flops += cost.hermite_series(sd.shape[-1], len(b)) * (
             corr.numel() // sd.shape[-1] ** 2
         )
-        total = _outer(b[-1])
+        total = outer(b[-1])
         for row in b.flip(0)[1:]:
-            total = torch.addcmul(_outer(row), total, corr)
+            total = torch.addcmul(outer(row), total, corr)
         total = total * corr
         gap = torch.diagonal(total, dim1=-2, dim2=-1) - own
         return total - torch.diag_embed(gap)
@@ -110,10 +83,6 @@ class _Covariances(Carrier):
         return self.means[i], self.blocks[i, i].dense
 
 
-def _outer(x: Tensor) -> Tensor:
-    return x[..., :, None] * x[..., None, :]
-
-
 def _enough(corr: Tensor, b: Tensor, var: Tensor, tolerance: float) -> int:
     """How many terms leave a remainder of at most `tolerance` of the standard deviations.
 
@@ -126,19 +95,6 @@ def _enough(corr: Tensor, b: Tensor, var: Tensor, tolerance: float) -> int:
     powers = rho ** torch.arange(2, len(b) + 2, dtype=rho.dtype, device=rho.device)
     found = (powers * worst <= tolerance).nonzero()
     return int(found[0]) + 1 if len(found) else len(b)
-
-
-def _sum(parts: list[_Block]) -> _Block:
-    """The sum of blocks, of which some may be diagonal."""
-    diagonal = all(p.diagonal for p in parts)
-    return _Block(_total([p.values if diagonal else p.dense for p in parts]), diagonal)
-
-
-def _total(parts: list[Tensor]) -> Tensor:
-    total = parts[0]
-    for p in parts[1:]:
-        total = total + p
-    return total
 
 
 @dataclass(frozen=True)

@@ -92,7 +92,7 @@ class Convolution(Op):
         weight = self.weight
         a = Applied(
             lambda x: self._convolve(x, weight, None),
-            lambda x: self._convolve(x, weight.square(), None),
+            lambda x, p: self._convolve(x, weight.pow(p), None),
             inputs[0],
             self.flops(*inputs),
         )

@@ -30,8 +30,9 @@ class _Averaging(Op):
 
     def rule(self, *inputs: Shape) -> Rule:
         (got,) = inputs
-        count = self.count(got)  # the weights are 1 / count, and so are their squares' ratios
-        return Affine((Applied(self, lambda x: self(x) / count, got, self.flops(got)),))
+        count = self.count(got)  # every weight is 1 / count
+        a = Applied(self, lambda x, p: self(x) * count ** (1 - p), got, self.flops(got))
+        return Affine((a,))
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from workbench.math.activations.base import FLAT, Activation, hermite_normalised
+from workbench.math.activations.base import FLAT, Activation, halves_powers, hermite_normalised
 from workbench.math.gaussian import cdf, excess, pdf
 
 
@@ -44,3 +44,6 @@ class ReLU(Activation):
             for k, h in enumerate(hermite_normalised(a, order - 2), start=2):
                 rows.append(weight * h * ((-1.0) ** k / math.sqrt(k * (k - 1))))
         return torch.stack(rows[:order])
+
+    def powers(self, mu: Tensor, sigma: Tensor, centre: Tensor, degree: int, order: int) -> Tensor:
+        return halves_powers(mu, sigma, centre, (0.0, 0.0), (0.0, 1.0), degree, order)

@@ -7,7 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from workbench.math.activations.base import FLAT, Activation, hermite_normalised
+from workbench.math.activations.base import FLAT, Activation, halves_powers, hermite_normalised
 from workbench.math.gaussian import cdf, pdf
 
 
@@ -34,6 +34,9 @@ class Heaviside(Activation):
         ]
         return torch.stack(rows)
 
+    def powers(self, mu: Tensor, sigma: Tensor, centre: Tensor, degree: int, order: int) -> Tensor:
+        return halves_powers(mu, sigma, centre, (0.0, 0.0), (1.0, 0.0), degree, order)
+
 
 @dataclass(frozen=True)
 class Sign(Activation):
@@ -50,3 +53,6 @@ class Sign(Activation):
 
     def coefficients(self, mu: Tensor, sigma: Tensor, order: int) -> Tensor:
         return 2.0 * Heaviside().coefficients(mu, sigma, order)
+
+    def powers(self, mu: Tensor, sigma: Tensor, centre: Tensor, degree: int, order: int) -> Tensor:
+        return halves_powers(mu, sigma, centre, (-1.0, 0.0), (1.0, 0.0), degree, order)
