@@ -1,6 +1,7 @@
 """Reading modules: every known operation, and a clear refusal of every other."""
 
 import math
+import threading
 
 import pytest
 import torch
@@ -225,3 +226,26 @@ def test_mlp_is_he_initialised():
     assert weight.square().mean().item() == pytest.approx(2.0 / 200, rel=0.036)
     assert not model.parts[0].bias.any()
     assert isinstance(chain([nn.ReLU()]), Network)
+
+
+def test_reading_in_one_thread_leaves_forward_passes_in_another_alone():
+    """fx patches `nn.Module` while it traces; screens trace and sample in threads of their own."""
+    model = chain([dense(torch.eye(6)), nn.ReLU(), dense(torch.ones(1, 6))]).requires_grad_(False)
+    x, wrong, done = torch.ones(4, 6), [], threading.Event()
+
+    def forward():
+        while not done.is_set():
+            try:
+                if not torch.equal(model(x), torch.full((4, 1), 6.0)):
+                    wrong.append("another value")
+            except Exception as error:
+                wrong.append(repr(error))
+
+    threads = [threading.Thread(target=forward) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    reads = [read(model) for _ in range(60)]
+    done.set()
+    for thread in threads:
+        thread.join()
+    assert not wrong and all(len(g.nodes) == 4 for g in reads)

@@ -4,6 +4,8 @@
 looked up live, so that a graph read once stays right while its module is trained.
 """
 
+import threading
+from collections.abc import Callable
 from typing import Any
 
 import torch.fx
@@ -36,7 +38,8 @@ def read(module: nn.Module) -> Graph:
     if not isinstance(module, nn.Module):
         raise Unsupported(f"a model of type {type(module).__name__}", "a torch.nn.Module is needed")
     try:
-        traced = torch.fx.Tracer().trace(module)
+        with _TRACING:
+            traced = _Tracer().trace(module)
     except Exception as error:  # fx raises many types on data-dependent Python
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise Unsupported(
@@ -44,6 +47,33 @@ def read(module: nn.Module) -> Graph:
             "its forward must not branch on the values of its input",
         ) from None
     return _Reader(module).read(traced)
+
+
+_TRACING = threading.Lock()
+
+
+class _Tracer(torch.fx.Tracer):
+    """Leaves other threads alone: fx patches `nn.Module` itself while it traces."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.thread = threading.get_ident()
+
+    def call_module(
+        self,
+        m: nn.Module,
+        forward: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Any:
+        if threading.get_ident() != self.thread:
+            return forward(*args, **kwargs)
+        return super().call_module(m, forward, args, kwargs)
+
+    def getattr(self, attr: str, attr_val: Any, parameter_proxy_cache: dict[str, Any]) -> Any:
+        if threading.get_ident() != self.thread:
+            return attr_val
+        return super().getattr(attr, attr_val, parameter_proxy_cache)
 
 
 class _Reader:
