@@ -39,6 +39,8 @@ def test_columns_name_keys_once(one):
 
 def test_truth_has_a_row_for_every_problem_and_estimator(monkeypatch):
     """Without the extra: our own samplers, and one sentence on what is left out."""
+    some = (wb.Moments, wb.MonteCarlo, wb.Importance, wb.Subset, wb.Orthant)
+    monkeypatch.setattr(estimators, "ALL", some)  # the others are as many seconds
     monkeypatch.setattr(peers, "PACKAGES", {"no_such_package": "NoSuch"})
     monkeypatch.setattr(peers, "installed", list)
     rows = list(against.run(True, silent))
@@ -46,7 +48,8 @@ def test_truth_has_a_row_for_every_problem_and_estimator(monkeypatch):
     exact = next(r for r in rows if r["problem"][0] == "A" and r["estimator"] == "moments")
     assert exact["median_error"] < 1e-9 and exact["note"] is None
     assert exact["truth"] == pytest.approx(-12.0, abs=1e-4)
-    assert all(r["repeats"] == 2 or "reason" in r for r in rows)
+    sampled = [r for r in rows if r["estimator"] in ("monte_carlo", "importance", "subset")]
+    assert all(r["repeats"] == 2 for r in sampled)
     *said, columns, left_out = against.conclude(rows)
     names = [cls.name for cls in estimators.ALL]
     assert [s.split(":")[0] for s in said[: len(names)]] == names
@@ -287,3 +290,20 @@ def test_heat_bench_finds_the_error_along_the_defect(monkeypatch):
     assert [r["propagator"] for r in rows] == ["mean", "covariance"]
     for row in rows:
         assert row["correlation"] < -0.8 and 0 < row["c"] < 1 and row["left"] < 0.5
+
+
+def test_truth_runs_in_parts():
+    """Two methods on one problem; deterministic ones once, sampled ones as often as asked."""
+    choice = bench.Choice(("A_d10_1e-3",), ("moments", "subset"), 2000, 3)
+    one, two = against.choose(choice, True, silent)
+    assert (one["estimator"], one["repeats"]) == ("moments", 1)
+    assert (two["estimator"], two["repeats"], two["budget"]) == ("subset", 3, 2000)
+    assert two["forwards"] <= 2000
+    with pytest.raises(BadInput, match="no method is called 'nobody'"):
+        next(against.choose(bench.Choice(methods=("nobody",)), True, silent))
+
+
+def test_a_public_method_that_is_not_there_says_how_to_get_it(monkeypatch):
+    monkeypatch.setattr(peers, "installed", list)
+    with pytest.raises(Unsupported, match="'ot_nais'"):
+        next(against.choose(bench.Choice(methods=("ot_nais",)), True, silent))

@@ -232,6 +232,7 @@ def test_without_the_views_a_plot_says_what_to_install(monkeypatch, tmp_path):
 
 def test_bench_lists_runs_and_prints(monkeypatch):
     monkeypatch.setattr(bench.peers, "installed", list)  # the extra is another test's subject
+    monkeypatch.setattr(estimators, "ALL", (wb.Moments, wb.MonteCarlo, wb.GLD))
     assert [b["name"] for b in ask("bench")["benches"]] == [b.name for b in bench.ALL]
     found = ask("bench", "truth", "--quick")
     assert found["bench"] == "truth" and found["quick"] is True
@@ -239,6 +240,16 @@ def test_bench_lists_runs_and_prints(monkeypatch):
     shown = workbench("bench", "truth", "--quick").stdout
     assert "A_d10_1e-12" in shown and "moments: 4 problems" in shown
     assert all(len(line) <= 100 for line in shown.splitlines())
+
+
+def test_bench_runs_in_parts_and_keeps_every_row(tmp_path):
+    out = tmp_path / "rows.jsonl"
+    part = ["--problems", "A_d10_1e-3", "--methods", "moments,gld", "--seeds", 2, "--budget", 500]
+    rows = ask("bench", "truth", *part, "--out", out)["rows"]
+    assert [json.loads(line) for line in out.read_text().splitlines()] == rows
+    assert [row["estimator"] for row in rows] == ["moments", "gld"]
+    assert "no parts to choose" in refuse("bench", "throughput", "--seeds", 2)
+    assert "at least 1" in refuse("bench", "truth", "--seeds", 0)
 
 
 def test_schema_is_the_card_s():

@@ -1,6 +1,6 @@
 """Measurements of the workbench itself, run as `workbench bench NAME`."""
 
-from workbench.bench.base import Bench, Column
+from workbench.bench.base import Bench, Choice, Column
 from workbench.bench.bounds import BOUNDS
 from workbench.bench.coherence import COHERENCE, HEAT
 from workbench.bench.latency import LATENCY
@@ -23,4 +23,4 @@ def find(name: str) -> Bench:
     raise BadInput(f"no bench is called {name!r}: use one of {known}")
 
 
-__all__ = ["ALL", "Bench", "Column", "find"]
+__all__ = ["ALL", "Bench", "Choice", "Column", "find"]

@@ -33,6 +33,23 @@ class Column:
 
 
 @dataclass(frozen=True)
+class Choice:
+    """What of a bench is run; None leaves it as the bench has it.
+
+    Args:
+        problems: names of catalogue problems, or paths of cards.
+        methods: names of estimators, public ones included.
+        budget: forward passes a run.
+        seeds: how many.
+    """
+
+    problems: tuple[str, ...] | None = None
+    methods: tuple[str, ...] | None = None
+    budget: int | None = None
+    seeds: int | None = None
+
+
+@dataclass(frozen=True)
 class Bench:
     """A measurement that can be run by name.
 
@@ -43,6 +60,7 @@ class Bench:
         run: `run(quick, report)` yields rows as they are measured.
         conclude: sentences to read under the table.
         sections: keys whose change starts a new section of the table.
+        choose: `choose(choice, quick, report)` yields the rows of a part, where there are parts.
     """
 
     name: str
@@ -51,3 +69,4 @@ class Bench:
     run: Callable[[bool, Report], Iterator[Row]]
     conclude: Callable[[list[Row]], Iterable[str]]
     sections: tuple[str, ...] = ()
+    choose: Callable[[Choice, bool, Report], Iterator[Row]] | None = None

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 from workbench import catalogue, estimators
 from workbench.bench import peers
-from workbench.bench.base import Bench, Column, Report, Row
+from workbench.bench.base import Bench, Choice, Column, Report, Row
 from workbench.bench.repeats import summary
-from workbench.errors import NotConverged, Unsupported
+from workbench.errors import BadInput, NotConverged, Unsupported
 from workbench.estimators import Estimator
 from workbench.experiments import Attempt
 from workbench.iteration import Budget
 from workbench.problem import Problem
+from workbench.types import Pace
 
 
 @dataclass(frozen=True)
@@ -33,25 +34,47 @@ QUICK = Scale(
 
 def run(quick: bool, report: Report) -> Iterator[Row]:
     """One row a problem and method: its errors against the truth, its claims, its cost."""
+    yield from choose(Choice(), quick, report)
+
+
+def choose(choice: Choice, quick: bool, report: Report) -> Iterator[Row]:
+    """The rows of a part. Raises `BadInput` on an unknown name."""
     scale = QUICK if quick else FULL
-    names = scale.problems or catalogue.names()
-    methods: list[Estimator] = [*(cls() for cls in estimators.ALL), *peers.installed()]
-    for i, name in enumerate(names):
-        problem = catalogue.load(name)
+    names = choice.problems or scale.problems or catalogue.names()
+    budget = scale.budget if choice.budget is None else Budget(choice.budget)
+    seeds = scale.seeds if choice.seeds is None else choice.seeds
+    problems, methods = [catalogue.load(name) for name in names], _methods(choice.methods)
+    for i, problem in enumerate(problems):
         for j, method in enumerate(methods):
             rows = []
-            for seed in range(scale.seeds):
-                share = (i + (j + seed / scale.seeds) / len(methods)) / len(names)
-                report(share, f"{name}: {method.name}, seed {seed}")
-                rows.append(attempt(problem, method, scale.budget, seed))
-                if rows[-1].get("hopeless"):
-                    break
+            for seed in range(seeds):
+                share = (i + (j + seed / seeds) / len(methods)) / len(problems)
+                report(share, f"{problem.name}: {method.name}, seed {seed}")
+                rows.append(attempt(problem, method, budget, seed))
+                if rows[-1].get("hopeless") or method.pace is not Pace.ASKED:
+                    break  # no seed would have an answer, or another one
             yield {
-                "problem": name,
+                "problem": problem.name,
                 "truth": None if problem.truth is None else problem.truth.log10_p,
                 "estimator": method.name,
+                "budget": budget.forwards,
                 **summary(rows, problem.truth),
             }
+
+
+def _methods(names: tuple[str, ...] | None) -> list[Estimator]:
+    """The estimators of those names; all of ours and the installed public ones by default."""
+    known: dict[str, type[Estimator]] = {c.name: c for c in (*estimators.ALL, *peers.ALL)}
+    if names is None:
+        return [*(cls() for cls in estimators.ALL), *peers.installed()]
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise BadInput(f"no method is called {unknown[0]!r}: use one of {', '.join(known)}")
+    there = {peer.name for peer in peers.installed()}
+    for name in names:
+        if issubclass(known[name], peers.Peer) and name not in there:
+            raise Unsupported(f"{name!r}", peers.missing() or "its package is needed")
+    return [known[name]() for name in names]
 
 
 def attempt(problem: Problem, method: Estimator, budget: Budget, seed: int) -> Row:
@@ -125,4 +148,5 @@ TRUTH = Bench(
     run=run,
     conclude=conclude,
     sections=("problem",),
+    choose=choose,
 )
