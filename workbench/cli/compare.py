@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from workbench.cli import numbers, settings
-from workbench.cli.estimate import Forwards, ProblemName, Seconds, truth_text
-from workbench.cli.extras import need_views
+from workbench.cli.estimate import Forwards, Seconds, truth_text
+from workbench.cli.extras import need, need_views
 from workbench.cli.frame import INTERRUPTED, AsJson, Debug, warn
 from workbench.cli.plain import print_json
 from workbench.cli.progress import Bar
@@ -18,9 +18,14 @@ from workbench.errors import BadInput
 if TYPE_CHECKING:
     from workbench.bench import Column
 
+_FORMATS = (".csv", ".parquet", ".py")
+
 
 def compare(
-    problem: ProblemName,
+    problems: Annotated[
+        list[str],
+        typer.Argument(metavar="PROBLEM...", help="Catalogue names, or paths of cards."),
+    ],
     names: Annotated[
         str | None,
         typer.Option("--estimators", metavar="A,B,C", help="Which ones; all by default."),
@@ -33,16 +38,25 @@ def compare(
             "--seeds", metavar="K", parser=settings.whole, help="Repeats, of seeds 0 to K - 1."
         ),
     ] = 1,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="FILE",
+            help="Write all runs as .csv or .parquet, or as .py the cells that make them again.",
+        ),
+    ] = None,
     plot: Annotated[
         Path | None,
-        typer.Option("--plot", metavar="OUT.HTML", help="Write a figure that needs no network."),
+        typer.Option("--plot", metavar="OUT.HTML", help="Write a page that needs no network."),
     ] = None,
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
-    """Set estimators side by side on one problem: truth, error in digits, cost.
+    """Set estimators side by side on one problem or several: truth, error in digits, cost.
 
-    With several seeds: medians, spread, and how often the 95% intervals hold the truth.
+    With several seeds: medians, spread, how often the 95% intervals hold the truth, and W10, the
+    forwards that an error of 10% would cost.
     """
     from workbench import catalogue, estimators, experiments
 
@@ -50,28 +64,30 @@ def compare(
         raise BadInput(f"--seeds must be at least 1, got {seeds}")
     if plot is not None:
         need_views("a plot")
-        if not plot.resolve().parent.is_dir():
-            raise BadInput(f"the folder of {str(plot)!r} does not exist: make it first")
+    _check_files(out, plot)
     known = [cls.name for cls in estimators.ALL]
     methods = [settings.build(name.strip(), []) for name in (names or ",".join(known)).split(",")]
-    triple = catalogue.load(problem)
+    sources = list(dict.fromkeys(problems))
+    triples = [catalogue.load(source) for source in sources]
     limit = settings.budget_of(budget, seconds)
     rows: list[dict[str, Any]] = []
     interrupted = False
-    with Bar(triple.name) as bar:
+    with Bar(triples[0].name) as bar:
         try:
-            for row in experiments.compare(triple, methods, limit, range(seeds), bar.update):
+            for row in experiments.compare(triples, methods, limit, range(seeds), bar.update):
                 rows.append(row)
         except KeyboardInterrupt:
             interrupted = True
-    truth, summary = experiments.truth_row(triple), experiments.summarise(rows)
+    truths = {triple.name: experiments.truth_row(triple) for triple in triples}
+    summary = experiments.summarise(rows)
     if plot is not None and rows:
-        _write(plot, rows, truth)
+        plot.write_text(importlib.import_module("workbench.views.compare_page").page(rows))
+    if out is not None:
+        _write(out, rows, experiments.recipes(sources, methods, limit, range(seeds)), limit)
     if as_json:
         print_json(
             {
-                "problem": triple.name,
-                "truth": truth,
+                "truths": truths,
                 "budget": {"forwards": limit.forwards, "seconds": limit.seconds},
                 "seeds": seeds,
                 "rows": rows,
@@ -80,10 +96,31 @@ def compare(
             }
         )
     else:
-        _show(triple.name, truth, summary, seeds)
+        for name, truth in truths.items():
+            _show(name, truth, [row for row in summary if row["problem"] == name], seeds)
     if interrupted:
         warn("stopped early; these are the estimates so far.")
         raise typer.Exit(INTERRUPTED)
+
+
+def _check_files(out: Path | None, plot: Path | None) -> None:
+    """What is asked for can be written, said before anything is estimated."""
+    for path in filter(None, (out, plot)):
+        if not path.resolve().parent.is_dir():
+            raise BadInput(f"the folder of {str(path)!r} does not exist: make it first")
+    if out is not None and out.suffix not in _FORMATS:
+        raise BadInput(f"--out writes {', '.join(_FORMATS)}; got {str(out)!r}")
+    if out is not None and out.suffix == ".parquet":
+        need("Parquet", ("pyarrow",), "views")
+
+
+def _write(path: Path, rows: list[dict[str, Any]], script: str, limit: Any) -> None:
+    from workbench.experiments import export
+
+    if path.suffix == ".parquet":
+        path.write_bytes(export.to_parquet(rows, limit))
+    else:
+        path.write_text(script if path.suffix == ".py" else export.to_csv(rows, limit))
 
 
 def _show(
@@ -93,7 +130,7 @@ def _show(
         say(f"{name}: no reference value")
     else:
         say(f"{name}: truth {truth_text(truth['log10_p'], truth['se_log10'])}, {truth['method']}")
-    answered = [_cells(row, truth) for row in summary if "log10_p" in row]
+    answered = [_cells(row) for row in summary if "log10_p" in row]
     if answered:
         say(table(_columns(seeds, truth is not None), answered))
     width = max((len(row["estimator"]) for row in summary), default=0)
@@ -102,15 +139,19 @@ def _show(
         say(grid(refused, width))
 
 
-def _cells(row: dict[str, Any], truth: dict[str, Any] | None) -> dict[str, Any]:
+def _cells(row: dict[str, Any]) -> dict[str, Any]:
     """The summary with the texts that stand for several of its numbers."""
     err = row["log10_err"]
     held = f"{row['covered']} of {row['intervals']}" if row["intervals"] else numbers.UNKNOWN
+    worth = None if row["w10"] is None else numbers.count(row["w10"])
+    if row["mean_of_truth"] is not None:
+        worth = f"mean {row['mean_of_truth']:.2g} P"
     return {
         **row,
         "spread": numbers.span(row["log10_low"], row["log10_high"]),
         "coverage": held,
         "digits_of": min(err, 1.0) if err else None,
+        "worth": worth,
     }
 
 
@@ -130,11 +171,5 @@ def _columns(seeds: int, known: bool) -> "list[Column]":
         *covered,
         Column("forwards", "forwards", "count"),
         Column("seconds", "seconds", "seconds"),
+        *([Column("worth", "W10")] if seeds > 1 else []),
     ]
-
-
-def _write(path: Path, rows: list[dict[str, Any]], truth: dict[str, Any] | None) -> None:
-    """A figure in a file of its own, plotly.js included."""
-    figure = importlib.import_module("workbench.views.plots").comparison(rows, truth)
-    write_html = importlib.import_module("plotly.io").write_html
-    write_html(figure, path, include_plotlyjs=True, full_html=True)

@@ -179,9 +179,14 @@ class Estimator(ABC):
         try:
             state, seconds = run(self, problem, state, budget, progress)
         except Unsupported as error:  # found out only on the way, such as a spec within a spec
-            others = [name for name in _that_serve(problem) if name != self.name]
-            raise error.with_alternatives(others) from None
+            raise self.refusal(problem, error) from None
         return self._checked(problem, state, seconds)
+
+    @final
+    def refusal(self, problem: Problem, error: Unsupported) -> Unsupported:
+        """What a step refused, naming the other estimators that may serve."""
+        others = [name for name in _that_serve(problem) if name != self.name]
+        return error.with_alternatives(others)
 
     @final
     def report(self, problem: Problem, state: State, seconds: float) -> Estimate:

@@ -6,10 +6,12 @@ from typing import Any, TypeAlias
 
 import torch
 
+from workbench.errors import Unsupported
 from workbench.estimators import Estimate, Estimator
 from workbench.iteration import Budget, State, steps
 from workbench.problem import Problem, Truth
 from workbench.rng import Rng
+from workbench.types import Pace
 
 Row: TypeAlias = dict[str, Any]
 """Plain numbers, strings and lists; log10 P may be -inf, what is not known is None."""
@@ -53,11 +55,17 @@ class Attempt:
         """Step to the end of the budget; the share of it after every step, 1.0 after the last.
 
         No graph is kept: an attempt answers in numbers.
+
+        Raises:
+            Unsupported: found out only on the way; it names what to use instead.
         """
         walk = steps(self.estimator, self.problem, self.state, self.budget)
         while True:
-            with torch.no_grad():  # not around a yield, where it would reach the consumer
-                taken = next(walk, None)
+            try:
+                with torch.no_grad():  # not around a yield, where it would reach the consumer
+                    taken = next(walk, None)
+            except Unsupported as error:
+                raise self.estimator.refusal(self.problem, error) from None
             if taken is None:
                 return
             self.state, look = taken
@@ -110,6 +118,11 @@ def runs(
         yield attempt, 0.0
         for share in attempt.walk():
             yield attempt, share
+
+
+def seeds_of(estimator: Estimator, seeds: Sequence[int]) -> Sequence[int]:
+    """The seeds worth running: the first alone where the answer does not depend on it."""
+    return seeds if estimator.pace is Pace.ASKED else seeds[:1]
 
 
 def head(problem: Problem, estimator: Estimator, seed: int) -> Row:

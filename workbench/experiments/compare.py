@@ -5,7 +5,7 @@ from typing import TypeAlias
 
 from workbench.errors import NotConverged, Unsupported
 from workbench.estimators import Estimator
-from workbench.experiments.attempt import Row, head, runs
+from workbench.experiments.attempt import Row, head, runs, seeds_of
 from workbench.iteration import Budget
 from workbench.problem import Problem
 
@@ -22,6 +22,7 @@ def compare(
 ) -> Iterator[Row]:
     """One row a problem, estimator and seed, in order, each yielded as soon as it is there.
 
+    An estimator that does not draw has one row, of the first seed.
     An estimator that cannot serve a problem has one row there, with the `reason`. An interrupt
     (Ctrl-C) yields the row of the estimate under way, marked `interrupted`, and then goes on up.
     """
@@ -29,8 +30,9 @@ def compare(
     cells = [(problem, estimator) for problem in triples for estimator in estimators]
     for i, (problem, estimator) in enumerate(cells):
         label = estimator.name if len(triples) == 1 else f"{problem.name}: {estimator.name}"
-        told = _part_of(report, i, len(cells), label, len(seeds))
-        yield from _cell(problem, estimator, budget, seeds, told)
+        mine = seeds_of(estimator, seeds)
+        told = _part_of(report, i, len(cells), label, len(mine))
+        yield from _cell(problem, estimator, budget, mine, told)
 
 
 def _cell(

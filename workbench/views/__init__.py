@@ -1,17 +1,22 @@
-"""Screens: `explore` in Panel, `explore_widgets` in ipywidgets, `app` to serve.
+"""Screens: `explore`, `compare` in Panel, `explore_widgets`, `compare_widgets` in ipywidgets.
+
+`app` serves them.
 
 Nothing is imported until one of them is called.
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from workbench.problem import Problem
 
 if TYPE_CHECKING:
+    from workbench.views.compare_screen import Compare
+    from workbench.views.compare_widgets import CompareWidgets
     from workbench.views.screen import Explore
     from workbench.views.widgets import ExploreWidgets
 
-__all__ = ["explore", "explore_widgets"]
+__all__ = ["compare", "compare_widgets", "explore", "explore_widgets"]
 
 
 def explore(problem: str | Problem | None = None, **state: Any) -> "Explore":
@@ -27,3 +32,20 @@ def explore_widgets(problem: str | Problem | None = None, **state: Any) -> "Expl
     from workbench.views.widgets import ExploreWidgets
 
     return ExploreWidgets(Session(problem, **state))
+
+
+def compare(problems: Sequence[str | Problem] | None = None, **state: Any) -> "Compare":
+    """The Compare screen for a notebook cell, in Panel; see `workbench.views.compare_screen`."""
+    from workbench.views.compare_screen import compare as make
+
+    return make(problems, **state)
+
+
+def compare_widgets(
+    problems: Sequence[str | Problem] | None = None, **state: Any
+) -> "CompareWidgets":
+    """The Compare screen for a notebook cell, in ipywidgets."""
+    from workbench.views.compare_session import CompareSession
+    from workbench.views.compare_widgets import CompareWidgets
+
+    return CompareWidgets(CompareSession(problems, **state))

@@ -1,4 +1,4 @@
-"""The served app: Explore under a header, its state in the link."""
+"""The served app: its rooms under a header, their state in the link."""
 
 import argparse
 import sys
@@ -9,8 +9,7 @@ import torch
 from bokeh.server.urls import per_app_patterns
 from panel.io.server import WSHandler
 
-from workbench.views.screen import Explore
-from workbench.views.state import IN_URL, Session
+from workbench.views.rooms import House
 
 PAGE_CSS = """
 #main { padding: 14px 26px 20px 26px; }
@@ -37,28 +36,28 @@ window.location.assign(link);
 
 
 def app() -> pn.template.BootstrapTemplate:
-    """One visitor's page. Monte Carlo starts when it has loaded."""
+    """One visitor's page. What its room does by itself starts when it has loaded."""
     dark = pn.state.session_args.get("theme", [b""])[0] == b"dark"
-    session = Session()
-    refused: list[str] = []
+    house = House(dark=dark)
     if pn.state.location is not None:
-        pn.state.location.sync(
-            session, IN_URL, on_error=lambda values: refused.append(session.take(values))
-        )
-    view = Explore(session, dark=dark)
-    view.say(" ".join(refused))
-    pn.state.onload(view.play)
-    pn.state.on_session_destroyed(lambda context, s=session: s.close())
-    copy = _header_button("Copy link", "The whole screen, seed included, is in the link.")
+        pn.state.location.sync(house, ["room"], on_error=lambda values: None)
+    house.open()  # before the page loads: a link that changes meanwhile would not be shown
+    pn.state.onload(house.begin)
+    pn.state.on_session_destroyed(lambda context, h=house: h.close())
+    rooms = pn.widgets.RadioButtonGroup.from_param(
+        house.param.room, label="", variant="outline", color="light", margin=4,
+        css_classes=["wb-rooms"],
+    )  # fmt: skip
+    copy = _header_button("Copy link", "The whole screen, seeds included, is in the link.")
     copy.js_on_click(args={"button": copy}, code=COPY)
     theme = _header_button("Light" if dark else "Dark", "Switch between light and dark.")
     theme.js_on_click(code=SWITCH % ("default" if dark else "dark"))
     return pn.template.BootstrapTemplate(
-        title="Catastrophe workbench: Explore",
-        header=[pn.Row(copy, theme, margin=0)],
+        title="Catastrophe workbench",
+        header=[pn.Row(rooms, pn.layout.HSpacer(), copy, theme, margin=0)],
         header_background="#1f2b3a",
         header_color="#ffffff",
-        main=[view.layout],
+        main=[house.place],
         theme=pn.template.DarkTheme if dark else pn.template.DefaultTheme,
         raw_css=[PAGE_CSS],
         busy_indicator=None,
@@ -110,7 +109,7 @@ def _send_at_once() -> None:
 
 def main() -> None:
     """`python -m workbench.views.app --port 5006 --no-browser`."""
-    parser = argparse.ArgumentParser(description="Serve the Explore screen.")
+    parser = argparse.ArgumentParser(description="Serve the app.")
     parser.add_argument("--port", type=int, default=5006)
     parser.add_argument("--no-browser", action="store_true")
     options = parser.parse_args()

@@ -3,14 +3,14 @@
 import math
 from collections.abc import Callable
 from html import escape
-from typing import Any
+from typing import Any, Protocol
 
 import panel as pn
+import param
 
 from workbench.errors import WorkbenchError
 from workbench.estimators import ALL
 from workbench.views.roster import heading, setting_doc, settings_of, summary
-from workbench.views.state import Session
 
 LABEL_CSS = """
 :host { font-size: 13px; }
@@ -28,6 +28,14 @@ def label(text: str, doc: str, unit: str = "") -> pn.widgets.StaticText:
         sizing_mode="stretch_width",
         margin=(6, 0, 0, 0),
     )
+
+
+class Adjustable(Protocol):
+    """A session whose estimators have settings."""
+
+    settings: Any
+
+    def setting(self, estimator: str, key: str, value: Any) -> None: ...
 
 
 class PromptSlider(pn.widgets.FloatSlider):
@@ -49,7 +57,7 @@ class Dial:
 
     def __init__(
         self,
-        session: Session,
+        session: param.Parameterized,
         name: str,
         low: float,
         high: float,
@@ -140,7 +148,7 @@ class Dial:
 
 
 def settings_panel(
-    session: Session, settled: Callable[[], None], say: Callable[[str], None]
+    session: Adjustable, settled: Callable[[], None], say: Callable[[str], None]
 ) -> tuple[pn.widgets.Toggle, pn.Column]:
     """Every setting of every estimator, from its dataclass fields, and what unfolds them."""
     parts: list[Any] = []
@@ -169,7 +177,7 @@ def settings_panel(
 
 
 def _setting(
-    session: Session, cls: Any, key: str, settled: Callable[[], None], say: Callable[[str], None]
+    session: Adjustable, cls: Any, key: str, settled: Callable[[], None], say: Callable[[str], None]
 ) -> pn.widgets.Widget:
     usual = settings_of(cls)[key]
     value = session.settings.get(cls.name, {}).get(key, usual)

@@ -112,6 +112,15 @@ def build(name: str, settings: Settings, **more: Any) -> Estimator:
     return cls(**given)
 
 
+def with_setting(settings: Settings, estimator: str, key: str, value: Any) -> dict[str, Any]:
+    """The settings with one more; only what is not usual is kept."""
+    mine = {**settings.get(estimator, {}), key: value}
+    usual = build(estimator, {}).settings()
+    mine = {k: v for k, v in mine.items() if usual.get(k) != v}
+    rest = {k: dict(v) for k, v in settings.items() if k != estimator}
+    return {**rest, estimator: mine} if mine else rest
+
+
 def summary(cls: type[Estimator]) -> str:
     """The first line of an estimator's docstring."""
     return inspect.cleandoc(cls.__doc__ or cls.name).splitlines()[0]

@@ -1,7 +1,6 @@
 """The Explore screen in Panel: one layout for the served app and for a notebook cell."""
 
 import asyncio
-import os
 import time
 from collections.abc import Callable
 from html import escape
@@ -13,6 +12,10 @@ from workbench.errors import WorkbenchError
 from workbench.problem import Problem
 from workbench.views import pictures, plots, table, words
 from workbench.views.controls import Dial, label, settings_panel
+from workbench.views.parts import button as _button
+from workbench.views.parts import figure_pane as _figure
+from workbench.views.parts import load_extension
+from workbench.views.parts import text as _text
 from workbench.views.roster import askable
 from workbench.views.state import POSITION, Session
 
@@ -22,13 +25,6 @@ FAMILIES = {
     "C": "C: trained on digits",
     "D": "D: planted triggers",
 }
-TEXT_CSS = """
-:host { font-size: 14px; line-height: 1.45; }
-.small { font-size: 12px; opacity: .72; }
-.bad { color: #c0392b; font-weight: 500; }
-h3 { font-size: 14px; font-weight: 600; margin: 0; }
-sup { line-height: 0; font-size: .75em; }
-"""
 PULL_MS = 160
 _CHART_HEIGHT, _MARGIN_HEIGHT = 230, 340
 _ASIDE = 0.12  # seconds that sampling leaves to a move: its closed forms and their painting
@@ -52,11 +48,6 @@ def groups(names: list[str]) -> dict[str, list[str]]:
         if mine:
             found[group] = mine
     return found
-
-
-def _text(value: str = "", **more: Any) -> pn.widgets.StaticText:
-    more = {"sizing_mode": "stretch_width", "margin": 0, **more}
-    return pn.widgets.StaticText(value=value, stylesheets=[TEXT_CSS], **more)
 
 
 class Explore(pn.viewable.Viewer):
@@ -291,7 +282,7 @@ class Explore(pn.viewable.Viewer):
         """The table first: it is what a reader's eye is on while dragging."""
         s = self.session
         rows, truth = s.rows(), s.truth
-        self.table.value = table.table(rows, truth)
+        self.table.value = table.table(rows, truth, s.marked)
         self.sentence.value = words.sentence(rows, truth, s.budget)
         if chart:
             self._paint_chart()
@@ -341,25 +332,6 @@ class Explore(pn.viewable.Viewer):
         self.caption.value = words.margin_sentence(picture)
 
 
-def _button(
-    name: str, action: Callable[[], Any], guard: Callable[[Callable[[], Any]], None],
-    kind: str = "default",
-) -> pn.widgets.Button:  # fmt: skip
-    button = pn.widgets.Button(label=name, color=kind, height=32, margin=(0, 6, 6, 0))
-    button.on_click(lambda _: guard(action))
-    return button
-
-
-def _figure(height: int) -> pn.pane.Plotly:
-    return pn.pane.Plotly(
-        {"data": [], "layout": {}},
-        config={"displayModeBar": False, "responsive": True},
-        sizing_mode="stretch_width",
-        height=height,
-        margin=0,
-    )
-
-
 def explore(problem: str | Problem | None = None, dark: bool = False, **state: Any) -> Explore:
     """The screen for a notebook cell; it samples only when asked.
 
@@ -368,8 +340,5 @@ def explore(problem: str | Problem | None = None, dark: bool = False, **state: A
         dark: for a dark notebook theme.
         state: first values of the session's parameters, e.g. `sigma=1.5, seed=3`.
     """
-    if not pn.extension._loaded:  # type: ignore[attr-defined]
-        # Inline: a notebook without a network must still show its figures.
-        inline = os.environ.get("PANEL_INLINE", "true").lower() not in ("false", "0")
-        pn.extension("plotly", inline=inline)
+    load_extension()
     return Explore(Session(problem, **state), dark=dark)

@@ -1,13 +1,10 @@
 """The whole state of the Explore screen, and what follows from it. No interface in here."""
 
+import contextlib
 import io
 import json
 import math
-import tempfile
-import zipfile
 from collections.abc import Iterator
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import param
@@ -21,8 +18,10 @@ from workbench.problem import Problem, Truth
 from workbench.rng import Rng
 from workbench.types import Pace
 from workbench.views import margins
+from workbench.views.archive import card_archive
+from workbench.views.link import take
 from workbench.views.pace import Stopwatch
-from workbench.views.roster import build, roster
+from workbench.views.roster import roster, with_setting
 from workbench.views.rows import Row, live_rows, refused_row, sampling, worker_row
 from workbench.views.variation import random_direction, std_along, steepest, varied
 from workbench.views.worker import Worker
@@ -32,6 +31,7 @@ POSITION = ("problem_name", "sigma", "shift", "direction", "lean")
 IN_URL = {
     "problem_name": "problem", "sigma": "sigma", "shift": "shift", "direction": "direction",
     "lean": "lean", "budget": "budget", "seed": "seed", "settings": "settings",
+    "marked": "marked",
 }  # fmt: skip
 """{parameter: its name in the link}."""
 
@@ -83,6 +83,7 @@ class Session(param.Parameterized):
         doc="Determines every random number on this screen: equal seeds give equal pictures.",
     )  # fmt: skip
     settings = param.Dict({}, doc="Settings of estimators that are not the usual ones.")
+    marked = param.String("", doc="The row that a reader came here for.")
     running = param.Boolean(False, doc="Whether Monte Carlo counts.")
 
     def __init__(self, problem: str | Problem | None = None, **params: Any):
@@ -104,17 +105,20 @@ class Session(param.Parameterized):
         """Another problem, at its reference."""
         self.param.update(problem_name=problem_name, sigma=1.0, shift=0.0, lean=0.0)
 
+    def open(self, problem: Problem, row: str, budget: int, settings: dict[str, Any]) -> None:
+        """A problem at its reference, with one row marked, which runs if it has to be asked."""
+        if problem.name not in self.param.problem_name.objects:
+            self._own = problem
+            self.param.problem_name.objects = [problem.name, *self.param.problem_name.objects]
+        self.param.update(budget=budget, settings=settings, marked=row)
+        self.choose(problem.name)
+        if roster()[row].pace is Pace.ASKED:
+            with contextlib.suppress(WorkbenchError):  # the row says why
+                self.run(row)
+
     def take(self, values: dict[str, Any]) -> str:
         """Take over what is sound of these values; a sentence about the rest, or ""."""
-        refused = []
-        for name, value in values.items():
-            try:
-                self.param.update(**{name: value})
-            except ValueError:
-                refused.append(f"{IN_URL.get(name, name)} = {str(value)[:40]}")
-        if not refused:
-            return ""
-        return f"The link asks for {', '.join(refused)}, which there is not; the rest is shown."
+        return take(self, values, IN_URL)
 
     def _kept(self, what: str, key: Any, make: Any) -> Any:
         """`make()`, remembered until `key` changes; a `WorkbenchError` is remembered too."""
@@ -375,22 +379,12 @@ class Session(param.Parameterized):
 
     def setting(self, estimator: str, key: str, value: Any) -> None:
         """Give one setting of one estimator; `settings` keeps only what is not usual."""
-        mine = {**self.settings.get(estimator, {}), key: value}
-        usual = build(estimator, {}).settings()
-        mine = {k: v for k, v in mine.items() if usual.get(k) != v}
-        rest = {k: v for k, v in self.settings.items() if k != estimator}
-        self.settings = {**rest, estimator: mine} if mine else rest
+        self.settings = with_setting(self.settings, estimator, key, value)
 
     def card_archive(self) -> io.BytesIO:
         """The problem under the sliders as a zip of its card and tensors."""
         name = self.problem_name if self.at_reference else f"{self.problem_name}_varied"
-        buffer = io.BytesIO()
-        with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(buffer, "w") as archive:
-            replace(self.problem, name=name).save(folder)
-            for file in sorted(Path(folder).iterdir()):
-                archive.write(file, file.name)
-        buffer.seek(0)
-        return buffer
+        return card_archive(self.problem, name)
 
     def close(self) -> None:
         """Stop the worker and wait for it."""

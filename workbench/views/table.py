@@ -28,11 +28,11 @@ PROMISES = {
 }
 
 
-def table(rows: Sequence[Row], truth: Truth | None) -> str:
+def table(rows: Sequence[Row], truth: Truth | None, marked: str = "") -> str:
     """The estimates as an HTML table; the cell of each has the class `wb-estimate-<key>`.
 
     Rows that wait to be asked for are left out, for each has a button; those that cannot be made
-    stand below the others, together where they have the same reason.
+    stand below the others, together where they have the same reason. The row `marked` stands out.
     """
     head = (
         "<tr><th>estimate of log<sub>10</sub> P</th><th class='n'>value</th>"
@@ -46,7 +46,7 @@ def table(rows: Sequence[Row], truth: Truth | None) -> str:
         if row.state in ("unsupported", "error") or (row.state == "ready" and row.log10_p is None):
             reasons.setdefault((row.state, row.note), []).append(row)
         elif row.state != "idle" or not _asked(row):
-            lines.append(_line(row, truth))
+            lines.append(_line(row, truth, "wb-marked " if row.key == marked else ""))
     lines += [_reason(together, *why) for why, together in reasons.items()]
     return f"<table class='wb-table'>{head}{''.join(lines)}</table>"
 
@@ -70,7 +70,7 @@ def _reason(together: Sequence[Row], state: str, note: str) -> str:
     )
 
 
-def _line(row: Row, truth: Truth | None) -> str:
+def _line(row: Row, truth: Truth | None, mark: str) -> str:
     promise = f"title='{PROMISES[row.kind]}'"
     value, error, off = "–", KINDS[row.kind], ""
     if row.log10_p is not None:
@@ -89,7 +89,7 @@ def _line(row: Row, truth: Truth | None) -> str:
     if row.warning and row.state not in ("running", "stale"):
         beware = f"<tr class='wb-beware'><td></td><td colspan='5'>{escape(row.warning)}</td></tr>"
     return (
-        f"<tr class='wb-{row.state}'><td>{_name(row)}</td>"
+        f"<tr class='{mark}wb-{row.state}'><td>{_name(row)}</td>"
         f"<td class='n v'><span class='wb-estimate-{row.key}'{raw}>{value}</span></td>"
         f"<td class='n' {promise}>{error}</td><td class='n'>{off}</td>"
         f"<td class='n'>{cost}</td><td class='s'>{_state(row)}</td></tr>{beware}"
@@ -123,6 +123,7 @@ sup, sub { line-height: 0; font-size: .75em; }
 .wb-table .n { text-align: right; }
 .wb-table .v { font-weight: 600; min-width: 72px; }
 .wb-table .s { width: 30%; padding-left: 14px; }
+.wb-table .wb-marked td { background: rgba(230,159,0,.18); }
 .wb-table .wb-why { white-space: normal; font-size: 12px; }
 .wb-table .who { white-space: normal; vertical-align: top; }
 .name { display: inline-block; white-space: nowrap; margin-right: 10px; }

@@ -80,8 +80,8 @@ class ExploreWidgets(w.VBox):
         }
         self.about, self.sentence, self.table = w.HTML(), w.HTML(), w.HTML()
         self.caption, self.status = w.HTML(), w.HTML()
-        self.chart = _figure(_CHART_HEIGHT)
-        self.margin_chart = _figure(_MARGIN_HEIGHT)
+        self.chart = empty_figure(_CHART_HEIGHT)
+        self.margin_chart = empty_figure(_MARGIN_HEIGHT)
 
     def _names(self) -> list[str]:
         return list(self.session.param.problem_name.objects)
@@ -236,10 +236,11 @@ class ExploreWidgets(w.VBox):
                 self.ask[row.key].description = said
                 self.ask[row.key].layout.display = None if said else "none"
         said = words.truth_words(truth, s.at_reference, s.reference.truth is not None)
-        self.table.value = f"{STYLE}{table.table(rows, truth)}<span class='small'>{said}</span>"
+        shown = table.table(rows, truth, s.marked)
+        self.table.value = f"{STYLE}{shown}<span class='small'>{said}</span>"
         self.sentence.value = words.sentence(rows, truth, s.budget)
         known = None if truth is None else (truth.log10_p, truth.se_log10)
-        _show(self.chart, plots.estimates(rows, known, self.dark, _CHART_HEIGHT))
+        show_figure(self.chart, plots.estimates(rows, known, self.dark, _CHART_HEIGHT))
 
     def _paint_margin(self) -> None:
         s = self.session
@@ -253,7 +254,7 @@ class ExploreWidgets(w.VBox):
             return
         finally:
             self.about.value = about
-        _show(self.margin_chart, plots.margin(picture, self.dark, _MARGIN_HEIGHT))
+        show_figure(self.margin_chart, plots.margin(picture, self.dark, _MARGIN_HEIGHT))
         self.caption.value = STYLE + words.margin_sentence(picture)
 
 
@@ -264,13 +265,14 @@ def _clean(value: Any) -> Any:
     return value
 
 
-def _figure(height: int) -> go.FigureWidget:
+def empty_figure(height: int) -> go.FigureWidget:
+    """A place for a figure."""
     figure = go.FigureWidget(layout={"height": height})
     figure._config = {**figure._config, "displayModeBar": False, "responsive": True}
     return figure
 
 
-def _show(widget: go.FigureWidget, figure: plots.Figure) -> None:
+def show_figure(widget: go.FigureWidget, figure: plots.Figure) -> None:
     """Put a figure into the widget in one message; traces stay where their kinds are the same."""
     data, traces = figure["data"], cast(Any, widget.data)
     same = [t.type for t in traces] == [t["type"] for t in data]

@@ -1,7 +1,8 @@
 """One background thread that steps through sampling jobs; it knows nothing of any interface.
 
 A job is an iterator; every `next` is one block of work and gives a dict to publish. Several jobs
-take turns, one block each. The newest request wins: a job that was replaced while one of its blocks
+take turns, one block each; where they publish a `rank`, those of the least rank go first (0 where
+there is none). The newest request wins: a job that was replaced while one of its blocks
 ran is never published again. Readers see `results`, a dict that is replaced whole and never
 changed, so they need no lock.
 """
@@ -134,6 +135,8 @@ class Worker:
         ready = [(n, j) for n, j in self._jobs.items() if j.state == RUNNING]
         if not ready:
             return None
+        least = min(j.payload.get("rank", 0) for _, j in ready)
+        ready = [(n, j) for n, j in ready if j.payload.get("rank", 0) == least]
         self._turn += 1
         return ready[self._turn % len(ready)]
 

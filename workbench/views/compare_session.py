@@ -1,0 +1,210 @@
+"""The whole state of the Compare screen, and what follows from it. No interface in here."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import param
+
+from workbench import catalogue
+from workbench.errors import BadInput, WorkbenchError
+from workbench.experiments import Row, recipe, seeds_of, to_csv, to_parquet
+from workbench.iteration import Budget
+from workbench.problem import Problem
+from workbench.views.compare_job import Cell, job, stand
+from workbench.views.link import take
+from workbench.views.roster import roster, with_setting
+from workbench.views.worker import Worker
+
+FIRST_PROBLEMS = ("digits", "C_digits_p22_s20", "D_mintree_1e-7", "B_w32_h2_1e-3")
+FIRST_ESTIMATORS = ("moments", "monte_carlo", "importance", "subset")
+IN_URL = {
+    "problems": "problems", "estimators": "estimators", "budget": "runs_of", "seeds": "seeds",
+    "settings": "set", "shown": "shown",
+}  # fmt: skip
+"""{parameter: its name in the link}."""
+
+
+class CompareSession(param.Parameterized):
+    """One visitor's comparison. `close()` ends its worker."""
+
+    problems = param.ListSelector(
+        default=[], objects=[], label="Problems",
+        doc="The triples (D, M, C) to compare on; what is stored of their truth is what estimates "
+        "are held against.",
+    )  # fmt: skip
+    estimators = param.ListSelector(
+        default=[], objects=[], label="Estimators", doc="What to set side by side.",
+    )  # fmt: skip
+    budget = param.Integer(
+        10_000, bounds=(100, 1_000_000_000), label="Budget of a run",
+        doc="Forward passes of the model that every run may spend.",
+    )  # fmt: skip
+    seeds = param.Integer(
+        5, bounds=(1, 1000), label="Seeds",
+        doc="Runs of every estimator on every problem, of seeds 0, 1, 2 and so on.",
+    )  # fmt: skip
+    settings = param.Dict({}, doc="Settings of estimators that are not the usual ones.")
+    shown = param.Selector(
+        objects=[], label="Shown",
+        doc="The problem that the chart of error against forwards is about.",
+    )  # fmt: skip
+
+    def __init__(self, problems: Sequence[str | Problem] | None = None, **params: Any):
+        names = catalogue.names()
+        chosen = [n for n in FIRST_PROBLEMS if n in names] if problems is None else list(problems)
+        self._own: dict[str, tuple[Problem, str]] = {}
+        self._loaded: dict[str, Problem] = {}
+        picked = [self._name(problem, names) for problem in chosen]
+        self.worker = Worker()
+        super().__init__()
+        self.param.problems.objects = [*self._own, *names]
+        self.param.estimators.objects = list(roster())
+        first = [key for key in FIRST_ESTIMATORS if key in roster()]
+        self.param.watch(lambda *_: self._reselect(), ["problems"])
+        self.param.update(problems=picked, **{"estimators": first, **params})
+
+    def _name(self, problem: str | Problem, names: Sequence[str]) -> str:
+        """The name to list a problem under; what is not of the catalogue is kept."""
+        if isinstance(problem, Problem):
+            self._own[problem.name] = (problem, "")
+            return problem.name
+        if problem in names:
+            return problem
+        own = catalogue.load(problem)  # the path of a card, or BadInput
+        self._own[own.name] = (own, problem)
+        return own.name
+
+    def _reselect(self) -> None:
+        self.param.shown.objects = list(self.problems)
+        if self.shown not in self.problems:
+            self.shown = self.problems[0] if self.problems else None
+
+    def take(self, values: dict[str, Any]) -> str:
+        """Take over what is sound of these values; a sentence about the rest, or ""."""
+        return take(self, values, IN_URL)
+
+    def problem(self, name: str) -> Problem:
+        """The problem listed under a name."""
+        if name in self._own:
+            return self._own[name][0]
+        if name not in self._loaded:
+            self._loaded[name] = catalogue.load(name)
+        return self._loaded[name]
+
+    def setting(self, estimator: str, key: str, value: Any) -> None:
+        """Give one setting of one estimator; `settings` keeps only what is not usual."""
+        self.settings = with_setting(self.settings, estimator, key, value)
+
+    def _runs_of(self, key: str) -> int:
+        """Runs of a row: one where it does not draw."""
+        return len(seeds_of(roster()[key].build({}), range(self.seeds)))
+
+    def _ticket(self, key: str) -> str:
+        mine = self.settings.get(roster()[key].cls.name)
+        return json.dumps([self.budget, mine], sort_keys=True, default=str)
+
+    def cells(self) -> tuple[Cell, ...]:
+        """Every problem and estimator that is picked, problem by problem."""
+        results, entries = self.worker.results, roster()
+        return tuple(
+            self._refused(name, key)
+            or stand(
+                name, key, entries[key].title, results.get(_job(name, key)), self._ticket(key),
+                self._runs_of(key),
+            )
+            for name in self.problems
+            for key in self.estimators
+        )  # fmt: skip
+
+    def _refused(self, name: str, key: str) -> Cell | None:
+        """The cell of an estimator that cannot serve, which needs no run to be known."""
+        entry = roster()[key]
+        try:
+            entry.build(self.settings).check(self.problem(name))
+        except WorkbenchError as error:
+            return Cell(name, key, entry.title, "refused", note=str(error))
+        return None
+
+    @property
+    def running(self) -> bool:
+        """Whether some run has steps left that the worker is about to make."""
+        return self.worker.busy
+
+    def start(self) -> None:
+        """Run what is missing; what was stopped goes on, what is finished is kept."""
+        for cell in self.cells():
+            if cell.state not in ("refused", "done"):
+                self.run(cell.problem, cell.key)
+
+    def run(self, name: str, key: str) -> None:
+        """Run the seeds that one cell lacks, or let it go on where it was stopped.
+
+        Raises:
+            BadInput, Unsupported: at once, where it cannot run.
+        """
+        held = self.worker.results.get(_job(name, key))
+        ticket = self._ticket(key)
+        if held is not None and held.get("ticket") != ticket:
+            held = None
+        whole = self._runs_of(key)
+        if held and held["state"] in ("running", "paused") and held["seeds"] == whole:
+            self.worker.pause(_job(name, key), False)
+            return
+        rows, traces = ((held or {}).get(what, ())[:whole] for what in ("rows", "traces"))
+        problem, estimator = self.problem(name), roster()[key].build(self.settings)
+        estimator.check(problem)
+        missing = range(len(rows), whole)
+        blocks = job(problem, estimator, Budget(self.budget), missing, rows, traces)
+        self.worker.start(
+            _job(name, key), blocks, ticket=ticket, seeds=whole, rows=rows, traces=traces,
+            rank=len(rows), fraction=len(rows) / whole,
+        )  # fmt: skip
+
+    def cancel(self, name: str, key: str) -> None:
+        """Stop one cell after its present step; its finished runs stay."""
+        self.worker.pause(_job(name, key))
+
+    def stop(self) -> None:
+        """Stop all cells."""
+        for name in self.worker.results:
+            self.worker.pause(name)
+
+    def clear(self) -> None:
+        """Forget all runs."""
+        self.worker.drop()
+
+    def rows(self) -> list[Row]:
+        """All finished runs that are about the present budget and settings."""
+        return [row for cell in self.cells() if cell.state != "stale" for row in cell.rows]
+
+    def csv(self) -> str:
+        """The finished runs as CSV."""
+        return to_csv(self.rows(), Budget(self.budget))
+
+    def parquet(self) -> bytes:
+        """The finished runs as Parquet. Raises `Unsupported` without pyarrow."""
+        return to_parquet(self.rows(), Budget(self.budget))
+
+    def recipe(self, name: str, key: str) -> str:
+        """A notebook cell that makes one row again.
+
+        Raises:
+            BadInput: for a problem that has no card to load.
+        """
+        source = self._own.get(name, (None, name))[1]
+        if not source:
+            raise BadInput(
+                f"{name} is a Problem of this session: save it with `problem.save(folder)` and "
+                "compare by the path of its card, so that a cell can load it"
+            )
+        estimator = roster()[key].build(self.settings)
+        return recipe(source, estimator, Budget(self.budget), range(self.seeds))
+
+    def close(self) -> None:
+        """Stop the worker and wait for it."""
+        self.worker.close()
+
+
+def _job(name: str, key: str) -> str:
+    return f"{name} {key}"

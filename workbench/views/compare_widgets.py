@@ -1,0 +1,208 @@
+"""The Compare screen in ipywidgets: the same session, without Panel."""
+
+import asyncio
+import base64
+import contextlib
+from collections.abc import Callable
+from html import escape
+from typing import Any
+
+import ipywidgets as w
+
+from workbench.errors import WorkbenchError
+from workbench.views import compare_plots, compare_words
+from workbench.views.compare_session import CompareSession
+from workbench.views.compare_table import table
+from workbench.views.live_widget import LiveHTML
+from workbench.views.roster import roster
+from workbench.views.state import Session
+from workbench.views.widgets import STYLE, ExploreWidgets, empty_figure, show_figure
+
+_POLL = 0.25  # seconds between looks at the worker
+_HEIGHT = 300
+_WIDE = "300px"
+
+
+class CompareWidgets(w.VBox):
+    """Pickers, table and charts on a session; nothing runs before it is asked to.
+
+    Args:
+        session: the state; closed by whoever made it.
+    """
+
+    def __init__(self, session: CompareSession, dark: bool = False):
+        self.session, self.dark = session, dark
+        self._poller: asyncio.Task[None] | None = None
+        self._seen: Any = None
+        self._recipe = ""
+        self._explore: Session | None = None
+        self._build()
+        watched = ["problems", "estimators", "budget", "seeds", "settings", "shown"]
+        session.param.watch(lambda *_: self.paint(), watched)
+        controls = w.VBox(
+            [w.HTML("<b>Problems</b>"), self.problems, w.HTML("<b>Estimators</b>"), self.estimators,
+             self.budget, self.seeds, w.HBox([self.run, self.hold, self.reset]), self.files],
+            layout=w.Layout(width="330px", min_width="330px", margin="0 20px 0 0"),
+        )  # fmt: skip
+        charts = [
+            w.VBox([self.picker, self.errors, self.error_words], layout=_half()),
+            w.VBox([w.HTML("<b>Claimed against actual error</b>"), self.claims, self.claim_words],
+                   layout=_half()),
+        ]  # fmt: skip
+        main = w.VBox(
+            [self.status, self.table, w.HBox(charts, layout=w.Layout(flex_flow="row wrap"))],
+            layout=w.Layout(flex="1 1 auto", min_width="0"),
+        )
+        self.below = w.VBox([])
+        self.paint()
+        super().__init__([w.HBox([controls, main]), self.below])
+        self.add_class("wb-compare-widgets")
+
+    def _build(self) -> None:
+        s = self.session
+        names = list(s.param.problems.objects)
+        titles = [(entry.title, key) for key, entry in roster().items()]
+        self.problems = self._bound(
+            w.SelectMultiple, "problems", options=names, rows=10, cast=tuple, back=list
+        )
+        self.estimators = self._bound(
+            w.SelectMultiple, "estimators", options=titles, rows=min(14, len(titles)), cast=tuple,
+            back=list,
+        )  # fmt: skip
+        for control in (self.problems, self.estimators):
+            control.layout.width = _WIDE
+        self.budget = self._bound(w.BoundedIntText, "budget", min=100, max=10**9, step=1000)
+        self.seeds = self._bound(w.BoundedIntText, "seeds", min=1, max=1000)
+        self.picker = w.Dropdown(options=list(s.problems), value=s.shown, description="errors on")
+        self.picker.observe(self._pick, "value")
+        s.param.watch(lambda *_: self._reselect(), ["shown", "problems"])
+        self.run = self._button("Run", self.start, "primary")
+        self.hold = self._button("Stop", s.stop)
+        self.reset = self._button("Clear", s.clear)
+        self.files = w.HTML()
+        self.status = w.HTML()
+        self.table = LiveHTML(self.press)
+        self.errors, self.claims = empty_figure(_HEIGHT), empty_figure(_HEIGHT)
+        self.error_words, self.claim_words = w.HTML(), w.HTML()
+
+    def _bound(
+        self, kind: Any, name: str, cast: Callable = int, back: Callable = int, **more: Any
+    ) -> Any:
+        """A control that sets a parameter of the session and follows it."""
+        parameter = self.session.param[name]
+        wide = {} if kind is w.SelectMultiple else {"description": parameter.label}
+        control = kind(
+            value=cast(getattr(self.session, name)), tooltip=parameter.doc, **wide, **more
+        )
+        if wide:
+            control.style.description_width = "110px"
+        control.add_class(f"wb-{name}")
+        control.observe(
+            lambda change: self.session.param.update(**{name: back(change["new"])}), "value"
+        )
+        self.session.param.watch(lambda e: setattr(control, "value", cast(e.new)), [name])
+        return control
+
+    def _button(self, name: str, action: Callable[[], Any], style: str = "") -> w.Button:
+        button = w.Button(description=name, button_style=style, layout=w.Layout(width="auto"))
+        button.on_click(lambda _: self._guard(action))
+        return button
+
+    def _pick(self, change: dict[str, Any]) -> None:
+        if change["new"] in self.session.problems:
+            self.session.shown = change["new"]
+
+    def _reselect(self) -> None:
+        shown = self.session.shown
+        if tuple(self.picker.options) != tuple(self.session.problems):
+            self.picker.options = list(self.session.problems)
+        self.picker.value = shown if shown in self.session.problems else None
+
+    def _guard(self, action: Callable[[], Any]) -> None:
+        try:
+            action()
+            self.status.value = ""
+        except WorkbenchError as error:
+            self.status.value = f"<b style='color:#c0392b'>{escape(str(error))}</b>"
+        self.paint()
+
+    def start(self) -> None:
+        """Run what is missing, and follow it."""
+        self.session.start()
+        self.follow()
+
+    def follow(self) -> None:
+        """Paint what the worker publishes until it has nothing more to say."""
+        if self._poller is None or self._poller.done():
+            self._poller = asyncio.get_running_loop().create_task(self._poll())
+
+    async def _poll(self) -> None:
+        worker = self.session.worker
+        while True:
+            busy, results = worker.busy, worker.results
+            if results is not self._seen:
+                self._seen = results
+                self.paint()
+            if not busy:
+                return
+            await asyncio.sleep(_POLL)
+
+    def press(self, data: dict[str, Any]) -> None:
+        """A button of the table: what it does, and the cell that it stands in."""
+        name, key = str(data.get("problem", "")), str(data.get("key", ""))
+        actions: dict[str, Callable[[], None]] = {
+            "open": lambda: self.explore(name, key),
+            "cancel": lambda: self.session.cancel(name, key),
+            "run": lambda: self._run(name, key),
+            "recipe": lambda: setattr(self, "_recipe", self.session.recipe(name, key)),
+            "hide": lambda: setattr(self, "_recipe", ""),
+        }
+        action = actions.get(str(data.get("do")))
+        if action is not None:
+            self._guard(action)
+
+    def _run(self, name: str, key: str) -> None:
+        self.session.run(name, key)
+        self.follow()
+
+    def explore(self, name: str, key: str) -> None:
+        """A cell in the Explore screen, under the charts."""
+        s = self.session
+        if self._explore is None:
+            self._explore = Session(s.problem(name))
+            self.below.children = [ExploreWidgets(self._explore, self.dark)]
+        self._explore.open(s.problem(name), key, s.budget, s.settings)
+        self.below.children[0].follow()
+
+    def paint(self) -> None:
+        """Table, charts and sentences as the session has them."""
+        s = self.session
+        cells = s.cells()
+        problems = [s.problem(name) for name in s.problems]
+        self.table.html = table(cells, problems, self._recipe)
+        self.files.value = _links(s) if not s.running else ""
+        shown = s.problem(s.shown) if s.shown else None
+        truth = None if shown is None or shown.truth is None else shown.truth.log10_p
+        runs, every = compare_plots.of_cells(cells, s.shown or ""), compare_plots.of_cells(cells)
+        show_figure(
+            self.errors, compare_plots.error_against_forwards(runs, truth, self.dark, _HEIGHT)
+        )
+        show_figure(self.claims, compare_plots.calibration(every, self.dark, _HEIGHT))
+        self.error_words.value = STYLE + compare_words.error_sentence(cells, shown, s.budget)
+        self.claim_words.value = STYLE + compare_words.calibration_sentence(cells)
+
+
+def _links(session: CompareSession) -> str:
+    """The runs as links to save: a notebook's kernel cannot send a file."""
+    files = {"csv": session.csv().encode()}
+    with contextlib.suppress(WorkbenchError):  # without pyarrow there is no Parquet to offer
+        files["parquet"] = session.parquet()
+    return " · ".join(
+        f"<a download='comparison.{kind}' href='data:application/octet-stream;base64,"
+        f"{base64.b64encode(data).decode()}'>Save {kind}</a>"
+        for kind, data in files.items()
+    )
+
+
+def _half() -> w.Layout:
+    return w.Layout(flex="1 1 460px", min_width="0")

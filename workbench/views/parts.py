@@ -1,0 +1,49 @@
+"""Small Panel pieces that all rooms share."""
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import panel as pn
+
+TEXT_CSS = """
+:host { font-size: 14px; line-height: 1.45; }
+.small { font-size: 12px; opacity: .72; }
+.bad { color: #c0392b; font-weight: 500; }
+h3 { font-size: 14px; font-weight: 600; margin: 0; }
+sup { line-height: 0; font-size: .75em; }
+"""
+
+
+def text(value: str = "", **more: Any) -> pn.widgets.StaticText:
+    """HTML that may change."""
+    more = {"sizing_mode": "stretch_width", "margin": 0, **more}
+    return pn.widgets.StaticText(value=value, stylesheets=[TEXT_CSS], **more)
+
+
+def button(
+    name: str, action: Callable[[], Any], guard: Callable[[Callable[[], Any]], None],
+    kind: str = "default",
+) -> pn.widgets.Button:  # fmt: skip
+    """A button whose action is done through `guard`, which keeps what goes wrong on the screen."""
+    made = pn.widgets.Button(label=name, color=kind, height=32, margin=(0, 6, 6, 0))
+    made.on_click(lambda _: guard(action))
+    return made
+
+
+def figure_pane(height: int) -> pn.pane.Plotly:
+    """An empty place for a figure."""
+    return pn.pane.Plotly(
+        {"data": [], "layout": {}},
+        config={"displayModeBar": False, "responsive": True},
+        sizing_mode="stretch_width",
+        height=height,
+        margin=0,
+    )
+
+
+def load_extension() -> None:
+    """Panel's scripts, once a notebook; inline, as one without a network must show its figures."""
+    if not pn.extension._loaded:  # type: ignore[attr-defined]
+        inline = os.environ.get("PANEL_INLINE", "true").lower() not in ("false", "0")
+        pn.extension("plotly", inline=inline)

@@ -1,0 +1,129 @@
+"""The rooms of the app: one shown at a time, each made when it is first entered."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import panel as pn
+import param
+
+from workbench.views.compare_screen import Compare
+from workbench.views.compare_session import IN_URL as COMPARE_IN_URL
+from workbench.views.compare_session import CompareSession
+from workbench.views.screen import Explore
+from workbench.views.state import IN_URL as EXPLORE_IN_URL
+from workbench.views.state import POSITION, Session
+
+_ASIDE = 0.3  # seconds that a comparison leaves to a hand on a slider of another room
+
+
+@dataclass(frozen=True)
+class Room:
+    """A room as the house sees it: what it shows, and what to do when one comes and goes."""
+
+    layout: pn.viewable.Viewable
+    enter: Callable[[], None]
+    leave: Callable[[], None]
+
+
+class House(param.Parameterized):
+    """One visitor's rooms. `close()` ends all their work.
+
+    Args:
+        dark: whether the ground is dark.
+    """
+
+    room = param.Selector(objects={"Explore": "explore", "Compare": "compare"}, default="explore")
+
+    def __init__(self, dark: bool = False, **params: Any):
+        self.dark = dark
+        self.made: dict[str, Room] = {}
+        self._sessions: list[Session | CompareSession] = []
+        self._explore: Session | None = None
+        super().__init__(**params)
+        self.place = pn.Column(sizing_mode="stretch_width", margin=0)
+        self._makers: dict[str, Callable[[], Room]] = {
+            "explore": self._make_explore, "compare": self._make_compare,
+        }  # fmt: skip
+        self.param.watch(lambda event: self._move(event.old, event.new), ["room"])
+
+    def begin(self) -> None:
+        """The page is there: what its room does by itself may start."""
+        self._room(self.room).enter()
+
+    def open(self) -> None:
+        """Show the room that the link names."""
+        self._room(self.room).layout.visible = True
+
+    def _room(self, name: str) -> Room:
+        if name not in self.made:
+            self.made[name] = self._makers[name]()
+            self.place.append(self.made[name].layout)
+        return self.made[name]
+
+    def _move(self, old: str, new: str) -> None:
+        if old in self.made:
+            self.made[old].leave()
+            self.made[old].layout.visible = False
+        self._room(new).layout.visible = True
+        self._room(new).enter()
+
+    def _sync(self, session: Session | CompareSession, names: dict[str, str]) -> str:
+        """Keep a session and the link equal; a sentence about what the link had in vain."""
+        refused: list[str] = []
+        if pn.state.location is not None:
+            pn.state.location.sync(
+                session, names, on_error=lambda values: refused.append(session.take(values))
+            )
+        self._sessions.append(session)
+        return " ".join(refused)
+
+    def _make_explore(self) -> Room:
+        session = self._explore = Session()
+        refused = self._sync(session, EXPLORE_IN_URL)
+        view = Explore(session, dark=self.dark)
+        view.say(refused)
+        session.param.watch(lambda *_: self._stand_aside(), [*POSITION])
+        counting = True
+
+        def enter() -> None:
+            if counting:
+                view.play()
+
+        def leave() -> None:
+            nonlocal counting
+            counting = session.running
+            session.pause()
+
+        return Room(view.layout, enter, leave)
+
+    def _make_compare(self) -> Room:
+        session = CompareSession()
+        refused = self._sync(session, COMPARE_IN_URL)
+        view = Compare(session, dark=self.dark, open_cell=self._open_cell)
+        view.say(refused)
+        started = False
+
+        def enter() -> None:
+            nonlocal started
+            if not started:
+                view.start()
+            started = True
+
+        return Room(view.layout, enter, lambda: None)
+
+    def _stand_aside(self) -> None:
+        """A hand is on a slider: no session but its own takes the processor meanwhile."""
+        for session in self._sessions:
+            session.worker.give_way(_ASIDE)
+
+    def _open_cell(self, name: str, row: str, comparison: CompareSession) -> None:
+        """A cell of Compare, in Explore."""
+        self.room = "explore"
+        assert self._explore is not None
+        self._explore.open(comparison.problem(name), row, comparison.budget, comparison.settings)
+
+    def close(self) -> None:
+        """End the work of all rooms."""
+        for session in self._sessions:
+            session.close()
