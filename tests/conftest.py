@@ -56,3 +56,19 @@ def _float64():
 def browser_type_launch_args(browser_type_launch_args):
     """The system's Chromium, kept from talking to anyone but the page under test."""
     return {**browser_type_launch_args, "executable_path": CHROMIUM, "args": CHROMIUM_FLAGS}
+
+
+@pytest.fixture(scope="session")
+def address(tmp_path_factory):
+    """Where the app is served, once for all browser tests."""
+    from browsing import app
+
+    yield from app(tmp_path_factory.mktemp("app") / "log")
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory):
+    """JupyterLab, once for all browser tests: its address and the folder of its notebooks."""
+    from browsing import jupyter
+
+    yield from jupyter(tmp_path_factory.mktemp("lab"), tmp_path_factory.mktemp("lab_log") / "log")

@@ -12,9 +12,7 @@ from types import SimpleNamespace
 from typing import ClassVar
 
 import pytest
-import torch
 from commands import KEYS, ask, one_object, refuse, workbench
-from torch import nn
 
 import workbench as wb
 from workbench import bench, catalogue, estimators
@@ -28,13 +26,6 @@ from workbench.problem import Card
 ROOT = Path(__file__).parents[1]
 
 
-class Branches(nn.Module):
-    """A model that no graph can be read from."""
-
-    def forward(self, x):
-        return x if float(x.sum()) > 0 else 2.0 * x
-
-
 @dataclass(frozen=True)
 class Nothing(wb.MonteCarlo):
     """Settings of every type, for `--set`."""
@@ -42,15 +33,6 @@ class Nothing(wb.MonteCarlo):
     flag: bool = False
     limit: float | None = None
     name: ClassVar[str] = "nothing"
-
-
-@pytest.fixture
-def unreadable(monkeypatch):
-    """A problem that moments cannot serve, under the name of a catalogue one."""
-    d = wb.Gaussian(torch.zeros(2), torch.ones(2))
-    problem = wb.Problem(d, Branches(), wb.Halfspace(torch.tensor([1.0, 0.0]), -1.0), "branches")
-    monkeypatch.setattr(catalogue, "load", lambda name: problem)
-    return problem
 
 
 def test_estimate_is_the_library_s():
@@ -186,39 +168,6 @@ def test_list_describes_estimators_and_problems():
     problems = {p["name"]: p for p in ask("list", "problems")["problems"]}
     assert sorted(problems) == catalogue.names()
     assert problems["A_d10_1e-6"]["truth"]["log10_p"] == pytest.approx(-6.0, abs=1e-6)
-
-
-def test_compare_has_a_row_for_each():
-    names = ",".join(cls.name for cls in estimators.ALL)
-    found = ask("compare", "A_d10_1e-3", "--budget", 2000, "--seeds", 2, "--estimators", names)
-    refused = [row["estimator"] for row in found["rows"] if "reason" in row]
-    assert {"enumeration", "cubature"} <= set(refused)  # one row each: D is a Gaussian in R^10
-    assert len(found["rows"]) == 2 * len(estimators.ALL) - len(refused)
-    assert [s["estimator"] for s in found["summary"]] == names.split(",")
-    assert found["truth"]["log10_p"] == pytest.approx(-3.0, abs=1e-6)
-    assert found["interrupted"] is False
-    shown = workbench("compare", "A_d10_1e-3", "--budget", 2000, "--seeds", 2).stdout
-    assert "truth 10^-3.00 (exact)" in shown
-    assert all(re.search(rf"^ *{name} ", shown, re.MULTILINE) for name in names.split(","))
-
-
-def test_compare_says_why_one_cannot(unreadable):
-    shown = workbench("compare", "branches", "--budget", 500).stdout
-    (line,) = [x for x in shown.splitlines() if x.startswith("moments")]
-    assert "cannot be traced" in line
-    assert "no reference value" in shown
-    summary = {s["estimator"]: s for s in ask("compare", "branches", "--budget", 500)["summary"]}
-    assert "monte_carlo" in summary["moments"]["reason"]
-    assert "reason" not in summary["monte_carlo"]
-
-
-def test_compare_plots_into_one_file(tmp_path):
-    pytest.importorskip("plotly")
-    out = tmp_path / "out.html"
-    workbench("compare", "A_d10_1e-3", "--budget", 500, "--plot", out)
-    page = out.read_text()
-    assert "Plotly.newPlot" in page and len(page) > 1_000_000  # plotly.js is inside
-    assert not re.search(r"<(script|link)[^>]*(src|href)=", page)
 
 
 def test_without_the_views_a_plot_says_what_to_install(monkeypatch, tmp_path):

@@ -76,17 +76,17 @@ def test_attempt_gives_what_the_estimator_gives(exact):
 def test_rows_are_the_estimates_beside_the_truth(exact):
     rows = list(compare(exact, [wb.Moments(), wb.MonteCarlo()], wb.Budget(20_000), range(3)))
     assert [(r["estimator"], r["seed"]) for r in rows] == [
-        *(("moments", k) for k in range(3)),
+        ("moments", 0),  # which does not depend on the seed
         *(("monte_carlo", k) for k in range(3)),
     ]
-    assert all(abs(r["error"]) < 1e-9 for r in rows[:3])  # exact on a linear model
-    for r in rows[3:]:
+    assert abs(rows[0]["error"]) < 1e-9  # exact on a linear model
+    for r in rows[1:]:
         straight = wb.MonteCarlo()(exact, 20_000, r["seed"])
         assert r["log10_p"] == straight.log10_p
         assert r["log10_interval"] == list(straight.log10_interval)
         assert r["error"] == error_in_digits(straight.log10_p, exact.truth.log10_p)
         assert r["forwards"] == 20_000
-    assert all(r["covers"] is None for r in rows[:3])
+    assert rows[0]["covers"] is None
 
 
 def test_rows_come_as_they_finish(exact):
@@ -179,14 +179,12 @@ def test_problems_are_compared_one_after_another(exact):
                 lambda share, label: told.append((share, label)))
     )  # fmt: skip
     names = [(r["problem"], r["estimator"]) for r in rows]
-    assert names == [(p.name, e) for p in (exact, other) for e in NAMES for _ in range(2)]
+    each = ["moments", "monte_carlo", "monte_carlo"]
+    assert names == [(p.name, e) for p in (exact, other) for e in each]
     assert {r["truth"] for r in rows} == {exact.truth.log10_p, other.truth.log10_p}
     assert [s["problem"] for s in summarise(rows)] == [exact.name] * 2 + [other.name] * 2
-    assert told[0] == (0.0, "A_d10_1e-3: moments, seed 0")
+    assert told[0] == (0.0, "A_d10_1e-3: moments")
     assert [share for share, _ in told] == sorted(share for share, _ in told)
-
-
-NAMES = ("moments", "monte_carlo")
 
 
 def test_summary_prices_an_error_of_a_tenth():

@@ -97,3 +97,22 @@ def test_a_job_waits_while_the_worker_gives_way_and_closing_does_not():
     worker.give_way(3600.0)
     worker.close()
     assert not worker.alive
+
+
+@pytest.mark.parametrize("jobs", [2, 3])
+def test_jobs_take_turns_block_by_block(jobs):
+    worker, gate, order = Worker(), threading.Event(), []
+
+    def counting(name):
+        for _ in range(3):
+            assert gate.wait(PATIENCE)
+            order.append(name)
+            yield {}
+
+    for name in range(jobs):
+        worker.start(str(name), counting(name))
+    gate.set()
+    for name in range(jobs):
+        worker.wait(str(name))
+    assert order == list(range(jobs)) * 3
+    worker.close()

@@ -46,9 +46,6 @@ def job(
 ) -> Iterator[dict[str, Any]]:
     """Run seed after seed; publishes finished runs, their traces, and the share that is done.
 
-    Its `rank` lets the cell with the fewest finished runs go first, a run that has begun go on to
-    its end, and a cell that is through end at once.
-
     Args:
         seeds: those still to run.
         rows, traces: of the runs that there are.
@@ -70,7 +67,6 @@ def job(
         yield {
             "rows": rows, "traces": traces,
             "fraction": (len(rows) + (0.0 if done else share)) / whole,
-            "rank": -1 if len(rows) == whole else len(rows) - (0.0 if done else 0.5),
         }  # fmt: skip
 
 

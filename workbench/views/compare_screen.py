@@ -45,7 +45,7 @@ class Compare(pn.viewable.Viewer):
         self._open = open_cell or self._open_below
         self._seen: Any = None
         self._recipe = ""
-        self._below: Session | None = None
+        self.opened: Session | None = None
         self.ticker = pn.state.add_periodic_callback(self.pull, period=PULL_MS, start=False)
         self._build()
         watched = ["problems", "estimators", "budget", "seeds", "settings", "shown"]
@@ -84,9 +84,10 @@ class Compare(pn.viewable.Viewer):
         ]  # fmt: skip
         self.status = text(css_classes=["wb-status"])
         self.table = LiveHTML(self.press, sizing_mode="stretch_width", css_classes=["wb-compare"])
-        self.picker = pn.widgets.Select.from_param(
-            s.param.shown, label="", width=220, margin=(0, 0, 0, 8), css_classes=["wb-shown"]
+        self.picker = pn.widgets.Select(
+            options=list(s.problems), width=220, margin=(0, 0, 0, 8), css_classes=["wb-shown"]
         )
+        self.picker.param.watch(lambda e: s.param.update(shown=e.new or ""), "value")
         self.errors, self.claims = figure_pane(_HEIGHT), figure_pane(_HEIGHT)
         self.error_words, self.claim_words = text(margin=(4, 0)), text(margin=(4, 0))
         self.below = pn.Column(sizing_mode="stretch_width", margin=0)
@@ -176,10 +177,10 @@ class Compare(pn.viewable.Viewer):
         self.follow()
 
     def _open_below(self, name: str, key: str, session: CompareSession) -> None:
-        if self._below is None:
-            self._below = Session(session.problem(name))
-            self.below[:] = [Explore(self._below, dark=self.dark)]
-        self._below.open(session.problem(name), key, session.budget, session.settings)
+        if self.opened is None:
+            self.opened = Session(session.problem(name))
+            self.below[:] = [Explore(self.opened, dark=self.dark)]
+        self.opened.open(session.problem(name), key, session.budget, session.settings)
 
     def _guard(self, action: Callable[[], Any]) -> None:
         """Do it, and keep the sentence of what went wrong on the screen."""
@@ -199,10 +200,13 @@ class Compare(pn.viewable.Viewer):
         s = self.session
         cells = s.cells()
         problems = [s.problem(name) for name in s.problems]
+        chosen = s.charted.name if s.charted else None
+        self.picker.param.update(options=list(s.problems), value=chosen)
         self.table.html = table(cells, problems, self._recipe)
-        shown = s.problem(s.shown) if s.shown else None
+        shown = s.charted
         truth = None if shown is None or shown.truth is None else shown.truth.log10_p
-        runs, every = compare_plots.of_cells(cells, s.shown or ""), compare_plots.of_cells(cells)
+        runs = compare_plots.of_cells(cells, shown.name if shown else "")
+        every = compare_plots.of_cells(cells)
         self.errors.object = compare_plots.error_against_forwards(runs, truth, self.dark, _HEIGHT)
         self.claims.object = compare_plots.calibration(every, self.dark, _HEIGHT)
         self.error_words.value = compare_words.error_sentence(cells, shown, s.budget)

@@ -29,12 +29,13 @@ class CompareSession(param.Parameterized):
     """One visitor's comparison. `close()` ends its worker."""
 
     problems = param.ListSelector(
-        default=[], objects=[], label="Problems",
+        default=[], objects=[], check_on_set=True, label="Problems",
         doc="The triples (D, M, C) to compare on; what is stored of their truth is what estimates "
         "are held against.",
     )  # fmt: skip
     estimators = param.ListSelector(
-        default=[], objects=[], label="Estimators", doc="What to set side by side.",
+        default=[], objects=[], check_on_set=True, label="Estimators",
+        doc="What to set side by side.",
     )  # fmt: skip
     budget = param.Integer(
         10_000, bounds=(100, 1_000_000_000), label="Budget of a run",
@@ -45,9 +46,9 @@ class CompareSession(param.Parameterized):
         doc="Runs of every estimator on every problem, of seeds 0, 1, 2 and so on.",
     )  # fmt: skip
     settings = param.Dict({}, doc="Settings of estimators that are not the usual ones.")
-    shown = param.Selector(
-        objects=[], label="Shown",
-        doc="The problem that the chart of error against forwards is about.",
+    shown = param.String(
+        "", label="Shown", doc="The problem that the chart of error against forwards is about; the "
+        "first one where it is none of them.",
     )  # fmt: skip
 
     def __init__(self, problems: Sequence[str | Problem] | None = None, **params: Any):
@@ -61,7 +62,6 @@ class CompareSession(param.Parameterized):
         self.param.problems.objects = [*self._own, *names]
         self.param.estimators.objects = list(roster())
         first = [key for key in FIRST_ESTIMATORS if key in roster()]
-        self.param.watch(lambda *_: self._reselect(), ["problems"])
         self.param.update(problems=picked, **{"estimators": first, **params})
 
     def _name(self, problem: str | Problem, names: Sequence[str]) -> str:
@@ -75,10 +75,12 @@ class CompareSession(param.Parameterized):
         self._own[own.name] = (own, problem)
         return own.name
 
-    def _reselect(self) -> None:
-        self.param.shown.objects = list(self.problems)
-        if self.shown not in self.problems:
-            self.shown = self.problems[0] if self.problems else None
+    @property
+    def charted(self) -> Problem | None:
+        """The problem that the chart of error against forwards is about."""
+        if not self.problems:
+            return None
+        return self.problem(self.shown if self.shown in self.problems else self.problems[0])
 
     def take(self, values: dict[str, Any]) -> str:
         """Take over what is sound of these values; a sentence about the rest, or ""."""
@@ -158,7 +160,7 @@ class CompareSession(param.Parameterized):
         blocks = job(problem, estimator, Budget(self.budget), missing, rows, traces)
         self.worker.start(
             _job(name, key), blocks, ticket=ticket, seeds=whole, rows=rows, traces=traces,
-            rank=len(rows), fraction=len(rows) / whole,
+            fraction=len(rows) / whole,
         )  # fmt: skip
 
     def cancel(self, name: str, key: str) -> None:

@@ -73,7 +73,7 @@ class CompareWidgets(w.VBox):
             control.layout.width = _WIDE
         self.budget = self._bound(w.BoundedIntText, "budget", min=100, max=10**9, step=1000)
         self.seeds = self._bound(w.BoundedIntText, "seeds", min=1, max=1000)
-        self.picker = w.Dropdown(options=list(s.problems), value=s.shown, description="errors on")
+        self.picker = w.Dropdown(options=list(s.problems), description="errors on")
         self.picker.observe(self._pick, "value")
         s.param.watch(lambda *_: self._reselect(), ["shown", "problems"])
         self.run = self._button("Run", self.start, "primary")
@@ -113,10 +113,10 @@ class CompareWidgets(w.VBox):
             self.session.shown = change["new"]
 
     def _reselect(self) -> None:
-        shown = self.session.shown
         if tuple(self.picker.options) != tuple(self.session.problems):
             self.picker.options = list(self.session.problems)
-        self.picker.value = shown if shown in self.session.problems else None
+        charted = self.session.charted
+        self.picker.value = charted.name if charted else None
 
     def _guard(self, action: Callable[[], Any]) -> None:
         try:
@@ -181,9 +181,10 @@ class CompareWidgets(w.VBox):
         problems = [s.problem(name) for name in s.problems]
         self.table.html = table(cells, problems, self._recipe)
         self.files.value = _links(s) if not s.running else ""
-        shown = s.problem(s.shown) if s.shown else None
+        shown = s.charted
         truth = None if shown is None or shown.truth is None else shown.truth.log10_p
-        runs, every = compare_plots.of_cells(cells, s.shown or ""), compare_plots.of_cells(cells)
+        runs = compare_plots.of_cells(cells, shown.name if shown else "")
+        every = compare_plots.of_cells(cells)
         show_figure(
             self.errors, compare_plots.error_against_forwards(runs, truth, self.dark, _HEIGHT)
         )

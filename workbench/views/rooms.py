@@ -45,15 +45,18 @@ class House(param.Parameterized):
         self._makers: dict[str, Callable[[], Room]] = {
             "explore": self._make_explore, "compare": self._make_compare,
         }  # fmt: skip
-        self.param.watch(lambda event: self._move(event.old, event.new), ["room"])
 
     def begin(self) -> None:
         """The page is there: what its room does by itself may start."""
         self._room(self.room).enter()
 
     def open(self) -> None:
-        """Show the room that the link names."""
+        """Show the room that the link names; call it once the link is kept equal to `room`.
+
+        In this order the link names a new room before that one is made, which reads the link.
+        """
         self._room(self.room).layout.visible = True
+        self.param.watch(lambda event: self._move(event.old, event.new), ["room"])
 
     def _room(self, name: str) -> Room:
         if name not in self.made:

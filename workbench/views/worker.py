@@ -1,8 +1,7 @@
 """One background thread that steps through sampling jobs; it knows nothing of any interface.
 
 A job is an iterator; every `next` is one block of work and gives a dict to publish. Several jobs
-take turns, one block each; where they publish a `rank`, those of the least rank go first (0 where
-there is none). The newest request wins: a job that was replaced while one of its blocks
+take turns, one block each. The newest request wins: a job that was replaced while one of its blocks
 ran is never published again. Readers see `results`, a dict that is replaced whole and never
 changed, so they need no lock.
 """
@@ -28,6 +27,8 @@ class _Job:
     generation: int
     payload: dict[str, Any] = field(default_factory=dict)
     state: str = RUNNING
+    turn: int = 0
+    """When it last had the thread."""
 
 
 class Worker:
@@ -132,13 +133,9 @@ class Worker:
         )
 
     def _next(self) -> tuple[str, _Job] | None:
+        """The job that has waited longest."""
         ready = [(n, j) for n, j in self._jobs.items() if j.state == RUNNING]
-        if not ready:
-            return None
-        least = min(j.payload.get("rank", 0) for _, j in ready)
-        ready = [(n, j) for n, j in ready if j.payload.get("rank", 0) == least]
-        self._turn += 1
-        return ready[self._turn % len(ready)]
+        return min(ready, key=lambda pair: pair[1].turn, default=None)
 
     def _loop(self) -> None:
         torch.set_num_threads(1)
@@ -151,6 +148,8 @@ class Worker:
                 if chosen is None:
                     return
             name, job = chosen
+            self._turn += 1
+            job.turn = self._turn
             state, news = RUNNING, {}
             try:
                 news = next(job.blocks)
