@@ -10,12 +10,15 @@ import torch
 from workbench import catalogue, estimators
 from workbench.bench import held_out
 from workbench.bench.base import Bench, Column, Report, Row
-from workbench.distributions import Gaussian
+from workbench.distributions import Gaussian, Reparameterised
 from workbench.errors import NotConverged, Unsupported
-from workbench.estimators import Estimator
+from workbench.estimators import Conditioned, Estimator
+from workbench.graph import Elementwise, activations_of
 from workbench.iteration import Budget
+from workbench.iteration import run as through
 from workbench.objective import log_p_and_grad
 from workbench.problem import Problem
+from workbench.rng import Rng
 from workbench.types import Grad, Kind
 
 QUICK = ("A_d10_1e-12", "B_w32_h3_1e-5", "C_digits_p22_s20", "D_needle_1e-6")
@@ -64,6 +67,8 @@ def row(family: str, problem: Problem, method: Estimator) -> Row:
             "warning": estimate.warning,
         }
         found |= _gradient(problem, method)
+        if isinstance(method, Conditioned):
+            found["one_region"] = likeliest_pattern(problem, method)
     except (Unsupported, NotConverged) as error:
         found["reason"] = str(error)
     return found
@@ -96,6 +101,29 @@ def _gradient(problem: Problem, method: Estimator) -> Row:
     }
 
 
+@torch.no_grad()
+def likeliest_pattern(problem: Problem, method: Conditioned) -> float:
+    """Share of P that lies in the likeliest linear region of a ReLU network, by the lines.
+
+    What exact integration over one activation pattern could give at the most.
+    """
+    state, _ = through(method, problem, method.init(problem, Rng(0)), BUDGET)
+    distribution = problem.distribution
+    assert isinstance(distribution, Reparameterised)
+    values = activations_of(problem.graph, distribution.push(state.at))
+    signs = [
+        values[node.inputs[0]] > 0
+        for node in problem.graph.nodes
+        if isinstance(node.op, Elementwise)
+    ]
+    if not signs or not len(state.t):
+        return 1.0
+    _, which = torch.unique(torch.cat(signs, dim=1), dim=0, return_inverse=True)
+    weight = torch.exp(state.log_p - state.log_p.max())
+    share = weight.new_zeros(int(which.max()) + 1).index_add(0, which, weight)
+    return float(share.max() / share.sum())
+
+
 def conclude(rows: list[Row]) -> Iterator[str]:
     """Median and worst error by estimator and family."""
     for name in dict.fromkeys(r["estimator"] for r in rows):
@@ -121,6 +149,12 @@ def conclude(rows: list[Row]) -> Iterator[str]:
             if any(math.isinf(e) for e in errors):
                 text += f"; P = 0 on {sum(map(math.isinf, errors))}"
             yield text + "."
+    regions = [r["one_region"] for r in rows if r.get("one_region", 1.0) < 1.0]
+    if regions:
+        yield (
+            f"The likeliest linear region of a network holds {statistics.median(regions):.1%} of P "
+            f"(most {max(regions):.1%}), as its lines have it."
+        )
     yield (
         "Forwards: forward passes, or operations in forward-equivalents. Truths of held-out "
         "problems are sampled in the same run, to the error stated."
@@ -140,6 +174,7 @@ TAILS = Bench(
         Column("seconds", "seconds", "seconds"),
         Column("gradient_error", "gradient off", "small"),
         Column("gradient_cost", "both / value", "small"),
+        Column("one_region", "one region", "small"),
     ),
     run=run,
     conclude=conclude,
