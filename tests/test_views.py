@@ -12,6 +12,7 @@ from panel.io.location import Location
 import workbench as wb
 from workbench.errors import BadInput, Unsupported
 from workbench.estimators import ALL
+from workbench.types import Pace
 from workbench.views import roster, table
 from workbench.views.screen import Explore, groups
 from workbench.views.state import IN_URL, Session
@@ -282,7 +283,8 @@ def test_both_faces_follow_one_session():
     widgets.sliders["shift"].value = 1.0
     assert session.shift == 1.0
     assert panel.dials["shift"].number.value == 1.0
-    assert session.worker.alive is False  # nothing samples before it is asked to
+    sampled = [n for n in session.worker.results if roster.roster()[n].pace is Pace.ASKED]
+    assert not sampled  # nothing samples before it is asked to
     go.Figure(panel.chart.object)
     go.Figure(panel.margin_chart.object)
     session.close()

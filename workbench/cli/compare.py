@@ -134,6 +134,9 @@ def _show(
     if answered:
         say(table(_columns(seeds, truth is not None), answered))
     width = max((len(row["estimator"]) for row in summary), default=0)
+    doubts = [(r["estimator"], f"beware: {r['warning']}") for r in summary if r.get("warning")]
+    if doubts:
+        say(grid(doubts, width))
     refused = [(row["estimator"], row["reason"]) for row in summary if "reason" in row]
     if refused:
         say(grid(refused, width))

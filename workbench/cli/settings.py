@@ -117,7 +117,8 @@ def estimator_class(name: str) -> "type[Estimator]":
     known = {cls.name: cls for cls in ALL}
     if name in known:
         return known[name]
-    near = difflib.get_close_matches(name, known, n=1)
+    near = [k for k in known if name and k.startswith(name)]
+    near = near or difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {near[0]}" if near else f"use one of {', '.join(known)}"
     raise BadInput(f"no estimator is called {name!r}: {hint}")
 

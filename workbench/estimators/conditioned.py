@@ -19,7 +19,7 @@ from workbench.math.logspace import LN10, log_sum
 from workbench.math.nodes import normal_nodes
 from workbench.problem import Problem
 from workbench.rng import Rng
-from workbench.types import Grad, Kind
+from workbench.types import Grad, Kind, Pace
 
 _PILOT, _FEWEST, _BATCHES = 96, 12, 6
 _FAINT = math.log(1e-3)  # of P: a summit below is left out, its failures counted by other lines
@@ -68,6 +68,7 @@ class Conditioned(Estimator):
     kind: ClassVar[Kind] = Kind.HEURISTIC
     grad: ClassVar[Grad] = Grad.IMPLICIT
     needs: ClassVar[Needs] = Needs((Reparameterised,))
+    pace: ClassVar[Pace] = Pace.AT_REST
 
     def __post_init__(self) -> None:
         check_positive(self.name, summits=self.summits, lines=self.lines)

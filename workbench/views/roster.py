@@ -22,6 +22,8 @@ TITLES = {
     "monte_carlo": "Monte Carlo",
     "gld": "Gaussian fit to samples",
     "importance": "importance sampling",
+    "lower": "proved lower bound",
+    "upper": "proved upper bound",
 }
 """Where the name itself, without its underscores, would not do."""
 

@@ -19,13 +19,17 @@ ACCENTS = {
     "importance": ("#009E73", "square"),
     "subset": ("#CC79A7", "triangle-up"),
     "gld": ("#E69F00", "cross"),
+    "conditioned": ("#A05EF7", "hexagon"),
+    "lower": ("#786D5B", "triangle-right"),
+    "upper": ("#4A5E80", "triangle-left"),
+    "change_of_measure": ("#B91A96", "x"),
 }
-"""{row: (colour, marker)}, Okabe & Ito's palette without its yellow, which is lost on white."""
+"""{row: (colour, marker)}, the first six are Okabe & Ito's palette without its yellow, which
+is lost on white."""
 SPARE = (
-    ("#874465", "star"), ("#A05EF7", "hexagon"), ("#B91A96", "x"), ("#6B3DD8", "pentagon"),
-    ("#786D5B", "diamond-open"), ("#98AD85", "bowtie"), ("#9C3A11", "hourglass"),
-    ("#8286E6", "square-open"), ("#798940", "triangle-down"), ("#957391", "hexagram"),
-    ("#4A5E80", "star-open"), ("#F67BD1", "triangle-up-open"),
+    ("#874465", "star"), ("#6B3DD8", "pentagon"), ("#98AD85", "bowtie"),
+    ("#9C3A11", "hourglass"), ("#8286E6", "square-open"), ("#798940", "triangle-down"),
+    ("#957391", "hexagram"), ("#F67BD1", "triangle-up-open"),
 )  # fmt: skip
 """For all other rows. Each is as far as can be from those before it, for eyes with and without red,
 green or blue cones, and visible on light and dark ground."""

@@ -187,7 +187,11 @@ class ExploreWidgets(w.VBox):
     def follow(self) -> None:
         """Paint what the worker publishes until it has nothing more to say."""
         if self._poller is None or self._poller.done():
-            self._poller = asyncio.get_running_loop().create_task(self._poll())
+            try:
+                loop = asyncio.get_running_loop()
+            except RuntimeError:  # a plain script: nothing can be painted later
+                return
+            self._poller = loop.create_task(self._poll())
 
     async def _poll(self) -> None:
         worker = self.session.worker
