@@ -19,7 +19,7 @@ from workbench.math.logspace import log_sub, log_sum
 from workbench.math.quadrature import kronrod
 from workbench.problem import Problem
 from workbench.rng import Rng
-from workbench.types import Grad, Kind
+from workbench.types import Grad, Kind, Pace
 
 _END, _GRID_END = 40.0, 14.0  # standard deviations: beyond lie 1e-348 and 1e-43 of D
 _ROUNDING = 64.0
@@ -78,6 +78,7 @@ class Cubature(Estimator):
     kind: ClassVar[Kind] = Kind.UNBIASED
     grad: ClassVar[Grad] = Grad.NONE
     needs: ClassVar[Needs] = Needs((Factored,), most_dim=2)
+    pace: ClassVar[Pace] = Pace.AT_REST
 
     def __post_init__(self) -> None:
         check_positive(self.name, panels=self.panels, points=self.points)

@@ -13,7 +13,7 @@ from workbench.math.cost import Cost
 from workbench.math.logspace import log1mexp, log_sum
 from workbench.problem import Problem
 from workbench.rng import Rng
-from workbench.types import Grad, Kind
+from workbench.types import Grad, Kind, Pace
 
 _ROUNDING = 1e-12  # of a log probability that is a sum of logs, and of a log of a sum
 
@@ -51,6 +51,7 @@ class Enumeration(Estimator):
     kind: ClassVar[Kind] = Kind.UNBIASED
     grad: ClassVar[Grad] = Grad.NONE
     needs: ClassVar[Needs] = Needs((Enumerable,))
+    pace: ClassVar[Pace] = Pace.AT_REST
 
     def __post_init__(self) -> None:
         check_positive(self.name, batch=self.batch)

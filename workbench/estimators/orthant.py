@@ -21,7 +21,7 @@ from workbench.models import dense
 from workbench.problem import Problem
 from workbench.rng import Rng
 from workbench.specs import Polyhedral, Polytope
-from workbench.types import Grad, Kind
+from workbench.types import Grad, Kind, Pace
 
 _LEAST = 8
 _POLYGON = 1_000_000
@@ -85,6 +85,7 @@ class Orthant(Estimator):
     kind: ClassVar[Kind] = Kind.UNBIASED
     grad: ClassVar[Grad] = Grad.NONE
     needs: ClassVar[Needs] = Needs((Factored,), (Polyhedral,), readable=True, affine=True)
+    pace: ClassVar[Pace] = Pace.AT_REST
 
     def __post_init__(self) -> None:
         check_positive(self.name, points=self.points, replicates=self.replicates)

@@ -19,6 +19,7 @@ ACCENTS = {
     "importance": ("#009E73", "square"),
     "subset": ("#CC79A7", "triangle-up"),
     "gld": ("#E69F00", "cross"),
+    "moments_cumulant": ("#874465", "star"),
     "conditioned": ("#A05EF7", "hexagon"),
     "lower": ("#786D5B", "triangle-right"),
     "upper": ("#4A5E80", "triangle-left"),
@@ -27,7 +28,7 @@ ACCENTS = {
 """{row: (colour, marker)}, the first six are Okabe & Ito's palette without its yellow, which
 is lost on white."""
 SPARE = (
-    ("#874465", "star"), ("#6B3DD8", "pentagon"), ("#98AD85", "bowtie"),
+    ("#6B3DD8", "pentagon"), ("#98AD85", "bowtie"),
     ("#9C3A11", "hourglass"), ("#8286E6", "square-open"), ("#798940", "triangle-down"),
     ("#957391", "hexagram"), ("#F67BD1", "triangle-up-open"),
 )  # fmt: skip

@@ -105,7 +105,8 @@ def _best(rows: Sequence[Row], truth: Truth | None) -> tuple[float, str] | None:
     if sure:
         row = min(sure, key=lambda r: r.err or 0.0)
         return row.log10_p or 0.0, row.title
-    closed = next((r for r in shown if r.key == "moments"), None)
+    fair = {r.key: r for r in shown if r.state in ("ready", "done") and not r.warning}
+    closed = fair.get("conditioned") or fair.get("moments")
     return None if closed is None else (closed.log10_p or 0.0, closed.title)
 
 
