@@ -71,7 +71,7 @@ def test_batched_equals_looped(cls, kind, model):
             torch.testing.assert_close(law.cov[i, j], one.cov, **close)
             torch.testing.assert_close(law.std[i, j], one.std, **close)
             torch.testing.assert_close(law.corr[i, j], one.corr, **close)
-            for tail in TAILS:
+            for tail in TAILS if law.third is not None else TAILS[:1]:
                 torch.testing.assert_close(
                     tail().index(law)[i, j], tail().index(one), rtol=1e-11, atol=1e-12
                 )

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -33,6 +33,7 @@ class MomentsState(State):
     margin_mean: Tensor
     margin_std: Tensor
     flops: float = 0.0
+    doubt: str = ""
     done: bool = False
 
 
@@ -53,7 +54,7 @@ class Moments(Estimator):
 
     Args:
         propagator: "covariance", "mean", or "cumulant" (third cumulants too).
-        tail: "gaussian".
+        tail: "gaussian"; with "cumulant" also "edgeworth", "pearson3" or "saddlepoint".
         order: terms of the Hermite series of a covariance.
 
     >>> import torch, workbench as wb
@@ -82,8 +83,9 @@ class Moments(Estimator):
         for what, known in self.choices.items():
             if (value := getattr(self, what)) not in known:
                 raise BadInput(f"unknown {what} {value!r}: use one of {', '.join(known)}")
-        if self.propagator != "mean":
-            PROPAGATORS[self.propagator](order=self.order)  # type: ignore[call-arg]
+        propagation.Covariance(self.order)
+        if self.propagator == "cumulant":
+            propagation.Cumulant(self.order)
 
     def init(self, problem: Problem, rng: Rng) -> MomentsState:
         zero = torch.zeros((), dtype=problem.distribution.dtype)
@@ -97,10 +99,11 @@ class Moments(Estimator):
         event = c.halfspaces(problem.outputs, pieces[0].mean)
         settings = {} if self.propagator == "mean" else {"order": self.order}
         propagator, tail = PROPAGATORS[self.propagator](**settings), TAILS[self.tail]()
-        terms, laws, flops = [], [], 0.0
+        terms, laws, flops, doubt = [], [], 0.0, ""
         for piece in pieces:
             law, spent = propagator.law(problem.graph, piece, event.a, event.b)
             beta = tail.index(law)
+            doubt = doubt or tail.doubt(law)
             terms.append(piece.log_weight + log_union(beta, law.corr, event.clauses))
             laws.append((law.mean.detach(), law.std.detach(), beta.detach()))
             flops += spent
@@ -108,15 +111,24 @@ class Moments(Estimator):
         top = int(torch.argmax(torch.stack(terms).detach()))
         mean, std, beta = laws[top]
         return replace(
-            state, log_p=log_p, beta=beta, margin_mean=mean, margin_std=std, flops=flops, done=True
+            state,
+            log_p=log_p,
+            beta=beta,
+            margin_mean=mean,
+            margin_std=std,
+            flops=flops,
+            doubt=doubt,
+            done=True,
         )
 
     def read(self, state: MomentsState) -> Estimate:
-        info = {
+        info: dict[str, Any] = {
             "reliability_index": state.beta.tolist(),
             "margin_mean": state.margin_mean.tolist(),
             "margin_std": state.margin_std.tolist(),
         }
+        if state.doubt:
+            info["warning"] = f"{state.doubt[0].upper()}{state.doubt[1:]}."
         return Estimate(state.log_p, None, self.kind, Cost(flops=state.flops), info=info)
 
     def finished(self, state: MomentsState) -> bool:

@@ -133,6 +133,31 @@ def log_cdf_inverse(log_p: Tensor) -> Tensor:
     return torch.where(inside, x, torch.where(log_p < 0, -math.inf, math.inf))
 
 
+class _Quantile(torch.autograd.Function):
+    @staticmethod
+    def forward(log_p: Tensor) -> Tensor:
+        return log_cdf_inverse(log_p)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:
+        ctx.save_for_backward(output)
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Tensor) -> Tensor:
+        (grad,), (x,) = grad_outputs, ctx.saved_tensors
+        inside = torch.isfinite(x)
+        return torch.where(inside, grad / hazard(torch.where(inside, x, 0.0)), 0.0)
+
+
+def quantile_of_log(log_p: Tensor) -> Tensor:
+    """`log_cdf_inverse`, with its gradient 1 / hazard(x).
+
+    >>> round(float(quantile_of_log(torch.tensor(-804.608442, dtype=torch.float64))), 6)
+    -40.0
+    """
+    return _Quantile.apply(log_p)  # type: ignore[return-value]
+
+
 def hazard(x: Tensor) -> Tensor:
     """phi(x) / Phi(x) = d log Phi / dx; ~ |x| in the lower tail."""
     return _Hazard.apply(x)  # type: ignore[return-value]

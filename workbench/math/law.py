@@ -15,12 +15,14 @@ class Law:
         cov: `(*B, r, r)`.
         third: kappa_3 of each margin, `(*B, r)`; None where the propagator carries none.
         fourth: kappa_4 of each margin, likewise.
+        gaussian: whether the propagator that left no third cumulants knows them to be 0.
     """
 
     mean: Tensor
     cov: Tensor
     third: Tensor | None = None
     fourth: Tensor | None = None
+    gaussian: bool = False
 
     @property
     def std(self) -> Tensor:

@@ -23,6 +23,8 @@ class Carrier(ABC):
     """
 
     flops: float = 0.0
+    knows_third: bool = False
+    """Whether third cumulants are carried: None from `higher` then means that they are 0."""
 
     @abstractmethod
     def affine(self, i: int, inputs: tuple[int, ...], what: Affine, live: set[int]) -> None:
@@ -99,7 +101,7 @@ class Propagator(ABC):
             scales[i] = safe_std(carrier.marginal(i)[1])
         mean, cov = carrier.joint(len(moves) + 1)
         third, fourth = carrier.higher(len(moves) + 1)
-        law = Law(mean, cov.expand(*mean.shape, mean.shape[-1]), third, fourth)
+        law = Law(mean, cov.expand(*mean.shape, mean.shape[-1]), third, fourth, carrier.knows_third)
         return law, scales, carrier.flops
 
     @final

@@ -26,6 +26,8 @@ class _Cumulants(Carrier):
     a later layer asks for, the joint law after an activation, waits in `pending` until then.
     """
 
+    knows_third = True
+
     def __init__(self, piece: Piece, order: int):
         self.order = order
         self.means = {0: piece.mean}

@@ -16,3 +16,7 @@ class Tail(ABC):
     @abstractmethod
     def index(self, law: Law) -> Tensor:
         """Reliability indices beta `(*B, r)`: P(s_i > 0) = Phi(beta_i). +-inf where certain."""
+
+    def doubt(self, law: Law) -> str:
+        """Why this tail should not be trusted on this law, in one sentence; else empty."""
+        return ""
