@@ -68,6 +68,17 @@ def test_app_runs_subset_when_asked(address, page):
     watch.clean()
 
 
+def test_app_looks_inside_when_the_panel_is_opened(address, page):
+    watch = Watch(page)
+    page.goto(address + "?problem=A_d10_1e-6&budget=2000")
+    page.locator(".wb-estimate-moments").wait_for(timeout=PATIENCE)
+    assert page.locator(".wb-summit").count() == 0  # nothing is computed before it is opened
+    page.get_by_role("button", name="Inside the network ▸", exact=True).click()
+    expect(page.locator(".wb-summit")).to_contain_text("100% of P", timeout=PATIENCE)
+    page.locator(".wb-inside .js-plotly-plot .hm").first.wait_for(timeout=PATIENCE)
+    watch.clean()
+
+
 @pytest.mark.parametrize("face", ["explore", "explore_widgets"])
 def test_notebook_cell_follows_the_slider(lab, page, face):
     watch = Watch(page)

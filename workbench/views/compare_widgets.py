@@ -13,10 +13,11 @@ from workbench.errors import WorkbenchError
 from workbench.views import compare_plots, compare_words
 from workbench.views.compare_session import CompareSession
 from workbench.views.compare_table import table
+from workbench.views.figure_widgets import empty_figure, show_figure
 from workbench.views.live_widget import LiveHTML
 from workbench.views.roster import roster
 from workbench.views.state import Session
-from workbench.views.widgets import STYLE, ExploreWidgets, empty_figure, show_figure
+from workbench.views.widgets import STYLE, ExploreWidgets
 
 _POLL = 0.25  # seconds between looks at the worker
 _HEIGHT = 300

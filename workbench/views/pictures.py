@@ -29,11 +29,29 @@ def image(pixels: Tensor, size: int = 92) -> str:
             f"<rect x='{k % SIDE}' y='{k // SIDE}' width='1.02' height='1.02' "
             f"fill='rgb({shade},{shade},{shade})'/>"
         )
+    return _squares(cells, size)
+
+
+def _squares(cells: list[str], size: int) -> str:
     return (
         f"<svg width='{size}' height='{size}' viewBox='0 0 {SIDE} {SIDE}' "
         f"shape-rendering='crispEdges' role='img' "
         f"style='outline:1px solid rgba(128,128,128,.3)'>{''.join(cells)}</svg>"
     )
+
+
+def signed(pixels: Tensor, size: int = 92) -> str:
+    """64 numbers from -1 (blue, less ink) over 0 (grey) to 1 (orange, more ink) as squares."""
+    ends = ((0, 114, 178), (213, 94, 0))
+    cells = []
+    for k, value in enumerate(pixels.reshape(-1).tolist()):
+        share = min(1.0, abs(value))
+        mixed = (round(238 + share * (c - 238)) for c in ends[value > 0])
+        cells.append(
+            f"<rect x='{k % SIDE}' y='{k // SIDE}' width='1.02' height='1.02' "
+            f"fill='rgb({','.join(map(str, mixed))})'/>"
+        )
+    return _squares(cells, size)
 
 
 def bars(probabilities: Tensor, true_class: int | None, size: int = 92) -> str:

@@ -12,6 +12,7 @@ from workbench.errors import WorkbenchError
 from workbench.problem import Problem
 from workbench.views import pictures, plots, table, words
 from workbench.views.controls import Dial, label, settings_panel
+from workbench.views.inside_panel import Inside
 from workbench.views.parts import button as _button
 from workbench.views.parts import figure_pane as _figure
 from workbench.views.parts import load_extension
@@ -131,6 +132,7 @@ class Explore(pn.viewable.Viewer):
         self.caption = _text(margin=(4, 0))
         self.chart = _figure(_CHART_HEIGHT)
         self.margin_chart = _figure(_MARGIN_HEIGHT)
+        self.inside = Inside(s, self.dark, self.follow, self.settle, self.say)
         self.layout = pn.Row(
             self._controls(), self._main(), sizing_mode="stretch_width", css_classes=["wb-explore"]
         )
@@ -179,7 +181,8 @@ class Explore(pn.viewable.Viewer):
             self.caption,
             styles={"flex": "1 1 520px", "min-width": "0"},
         )
-        return pn.FlexBox(estimates, law, gap="12px 34px", sizing_mode="stretch_width")
+        inside = pn.Column(self.inside.view, styles={"flex": "1 1 100%", "min-width": "0"})
+        return pn.FlexBox(estimates, law, inside, gap="12px 34px", sizing_mode="stretch_width")
 
     def __panel__(self) -> pn.viewable.Viewable:
         return self.layout
@@ -210,6 +213,7 @@ class Explore(pn.viewable.Viewer):
             self._seen = results
             if results.get("margins", {}).get("picture") not in (None, self._picture):
                 self._late.append(self._paint_margin)
+            self._late.append(self.inside.pull)
         if not busy and not self._late and results is self._seen and self.ticker.running:
             self.ticker.stop()
 
@@ -218,6 +222,7 @@ class Explore(pn.viewable.Viewer):
         self._guard(self.session.settle)
         self._paint_numbers(chart=False)
         self._late = [self._paint_side, self._paint_chart, self._paint_margin, self._refresh]
+        self._late.append(self.inside.refresh)
         self.follow()
 
     def _refresh(self) -> None:

@@ -244,14 +244,14 @@ class Session(param.Parameterized):
             problem = self.reference
         return tuple(
             closed.get(key)
-            or worker_row(entry, problem, self.settings, results.get(key), self._ticket(key))
+            or worker_row(entry, problem, self.settings, results.get(key), self.ticket(key))
             for key, entry in roster().items()
         )
 
     def margin_picture(self) -> margins.Picture:
         """The law of the margin here: the worker's, or from one block sampled on the spot."""
         found = self.worker.results.get("margins", {})
-        if found.get("position") == self._ticket("margins") and "picture" in found:
+        if found.get("position") == self.ticket("margins") and "picture" in found:
             return found["picture"]
 
         def make() -> margins.Picture:
@@ -271,7 +271,7 @@ class Session(param.Parameterized):
         found = self.worker.results.get("margins", {})
         return found.get("state") == "running" and "picture" not in found
 
-    def _ticket(self, name: str) -> tuple[Any, ...]:
+    def ticket(self, name: str) -> tuple[Any, ...]:
         """What a result of the worker must carry to be about the present screen."""
         entry = roster().get(name)
         mine = None if entry is None else _frozen(self.settings.get(entry.cls.name))
@@ -324,7 +324,7 @@ class Session(param.Parameterized):
         """Make anew, in the worker, the deterministic rows that no slider can wait for."""
         for key, entry in roster().items():
             held = self.worker.results.get(key, {})
-            if held.get("position") == self._ticket(key) or key in self.closed_forms():
+            if held.get("position") == self.ticket(key) or key in self.closed_forms():
                 continue
             if self._watch.by_itself(entry, self.problem_name):
                 try:
@@ -348,7 +348,7 @@ class Session(param.Parameterized):
     def _held(self, name: str) -> bool:
         """Whether a row is paused and about the present screen."""
         found = self.worker.results.get(name, {})
-        return found.get("state") == "paused" and found.get("position") == self._ticket(name)
+        return found.get("state") == "paused" and found.get("position") == self.ticket(name)
 
     def reset(self) -> None:
         """Forget all sampled results."""
@@ -361,7 +361,7 @@ class Session(param.Parameterized):
         Monte Carlo starts again if it was running; the costlier estimates wait to be asked.
         """
         results = self.worker.results
-        old = [n for n, r in results.items() if r.get("position") != self._ticket(n)]
+        old = [n for n, r in results.items() if r.get("position") != self.ticket(n)]
         self.worker.drop(*old) if old else None
         if self.running and "monte_carlo" not in self.worker.results:
             try:
@@ -370,7 +370,7 @@ class Session(param.Parameterized):
                 self.running = False  # the row says why
 
     def _start(self, name: str, blocks: Iterator[dict[str, Any]]) -> None:
-        self.worker.start(name, blocks, position=self._ticket(name), fraction=0.0)
+        self.worker.start(name, blocks, position=self.ticket(name), fraction=0.0)
 
     def new_seed(self) -> None:
         """Another seed, determined by the present one."""

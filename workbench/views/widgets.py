@@ -4,14 +4,15 @@ import asyncio
 import math
 from collections.abc import Callable
 from html import escape
-from typing import Any, cast
+from typing import Any
 
 import ipywidgets as w
-import plotly.graph_objects as go
 
 from workbench.errors import WorkbenchError
 from workbench.estimators import ALL
 from workbench.views import pictures, plots, table, words
+from workbench.views.figure_widgets import empty_figure, show_figure
+from workbench.views.inside_widgets import Inside
 from workbench.views.roster import BY_NAME, askable, heading, setting_doc, settings_of
 from workbench.views.state import POSITION, Session
 
@@ -51,7 +52,7 @@ class ExploreWidgets(w.VBox):
         )
         main = w.VBox(
             [self.chart, self.sentence, buttons,
-             self.table, self.status, self.margin_chart, self.caption],
+             self.table, self.status, self.margin_chart, self.caption, self.inside.view],
             layout=w.Layout(flex="1 1 auto", min_width="0"),
         )  # fmt: skip
         super().__init__([w.HBox([controls, main])])
@@ -82,6 +83,7 @@ class ExploreWidgets(w.VBox):
         self.caption, self.status = w.HTML(), w.HTML()
         self.chart = empty_figure(_CHART_HEIGHT)
         self.margin_chart = empty_figure(_MARGIN_HEIGHT)
+        self.inside = Inside(s, self.dark, self.follow, self._guard)
 
     def _names(self) -> list[str]:
         return list(self.session.param.problem_name.objects)
@@ -201,6 +203,7 @@ class ExploreWidgets(w.VBox):
                 self._seen = results
                 self._paint_numbers()
                 self._paint_margin()
+                self.inside.pull()
             if not busy:
                 return
             await asyncio.sleep(_POLL)
@@ -222,6 +225,7 @@ class ExploreWidgets(w.VBox):
         """A slider has come to rest: sampling starts afresh, the rest is drawn."""
         self._guard(self.session.settle)
         self._guard(self.session.refresh)
+        self._guard(self.inside.refresh)
         reach = self.session.shift_reach
         slider = self.sliders["shift"]
         if slider.max != reach:
@@ -267,24 +271,3 @@ def _clean(value: Any) -> Any:
     if isinstance(value, float):
         return 0.0 if math.isclose(value, 0.0, abs_tol=1e-9) else float(f"{value:.4g}")
     return value
-
-
-def empty_figure(height: int) -> go.FigureWidget:
-    """A place for a figure."""
-    figure = go.FigureWidget(layout={"height": height})
-    figure._config = {**figure._config, "displayModeBar": False, "responsive": True}
-    return figure
-
-
-def show_figure(widget: go.FigureWidget, figure: plots.Figure) -> None:
-    """Put a figure into the widget in one message; traces stay where their kinds are the same."""
-    data, traces = figure["data"], cast(Any, widget.data)
-    same = [t.type for t in traces] == [t["type"] for t in data]
-    with widget.batch_update():
-        if same:
-            for trace, new in zip(traces, data, strict=True):
-                trace.update(new, overwrite=True)
-        widget.layout.update(figure["layout"], overwrite=True)
-    if not same:
-        widget.data = []
-        widget.add_traces(data)

@@ -1,0 +1,28 @@
+"""Plotly figures as widgets, filled from plain dicts."""
+
+from typing import Any, cast
+
+import plotly.graph_objects as go
+
+from workbench.views.style import Figure
+
+
+def empty_figure(height: int) -> go.FigureWidget:
+    """An empty figure without a tool bar."""
+    made = go.FigureWidget(layout={"height": height})
+    made._config = {**made._config, "displayModeBar": False, "responsive": True}
+    return made
+
+
+def show_figure(widget: go.FigureWidget, figure: Figure) -> None:
+    """Put a figure into the widget in one message; traces stay where their kinds are the same."""
+    data, traces = figure["data"], cast(Any, widget.data)
+    same = [t.type for t in traces] == [t["type"] for t in data]
+    with widget.batch_update():
+        if same:
+            for trace, new in zip(traces, data, strict=True):
+                trace.update(new, overwrite=True)
+        widget.layout.update(figure["layout"], overwrite=True)
+    if not same:
+        widget.data = []
+        widget.add_traces(data)
