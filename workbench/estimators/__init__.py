@@ -11,6 +11,7 @@ from workbench.estimators.importance import Importance
 from workbench.estimators.moments import Moments
 from workbench.estimators.monte_carlo import MonteCarlo
 from workbench.estimators.orthant import Orthant
+from workbench.estimators.proofs import proof
 from workbench.estimators.subset import Subset
 
 ALL: tuple[type[Estimator], ...] = (
@@ -22,5 +23,5 @@ ALL: tuple[type[Estimator], ...] = (
 __all__ = [
     "ALL", "GLD", "ChangeOfMeasure", "Conditioned", "Cubature", "Enumeration", "Estimate",
     "Estimator", "Importance", "Lower", "Moments", "MonteCarlo", "Needs", "Orthant", "Subset",
-    "Upper",
+    "Upper", "proof",
 ]  # fmt: skip

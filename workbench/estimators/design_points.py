@@ -150,5 +150,10 @@ def _margin_and_gradient(problem: Problem, z: Tensor, clause: Tensor) -> tuple[T
                 f"{type(problem.model).__name__}, whose margin has no gradient",
                 "design points are searched along the margin's gradient",
             )
-        (g,) = torch.autograd.grad(s.sum(), z)
+        (g,) = torch.autograd.grad(s.sum(), z, allow_unused=True)
+        if g is None:  # only the weights of M have one
+            raise Unsupported(
+                f"the distribution {problem.distribution.name!r}, which has no gradient",
+                "design points are searched along the margin's gradient",
+            )
     return s.detach(), g

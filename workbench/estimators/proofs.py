@@ -11,7 +11,7 @@ import math
 import torch
 from torch import Tensor
 
-from workbench.distributions import Factor, Factored
+from workbench.distributions import BoxSupport, Distribution, Factor, Factored
 from workbench.errors import Unsupported
 from workbench.math.region import Region
 from workbench.problem import Problem
@@ -35,24 +35,34 @@ def proof(problem: Problem) -> float | None:
     (-inf, 0.0)
     """
     d, c = problem.distribution, problem.spec
-    if not (isinstance(d, Factored) and isinstance(c, Polyhedral) and problem.readable):
+    if not (isinstance(c, Polyhedral) and problem.readable):
         return None
     try:
-        event = c.halfspaces(problem.outputs, d.factors()[0].offset.detach())
+        event = c.halfspaces(problem.outputs, torch.zeros(1, dtype=d.dtype))
         path = moves(problem.graph, d.dim, d.dtype)
-        found = {_proof(problem, path, factor, event) for factor in d.factors()}
+        found = {_proof(problem, path, frame, event) for frame in _supports(d)}
     except Unsupported:
         return None
     return found.pop() if len(found) == 1 else None
 
 
+def _supports(d: Distribution) -> list[Frame | None]:
+    """Where x may lie: images of the unit box, or None for all of space."""
+    if isinstance(d, Factored):
+        return [None if f.normal else frame_of(f) for f in d.factors()]
+    if isinstance(d, BoxSupport):
+        low, high = (x.detach().double() for x in d.bounds())
+        return [Frame(low, torch.diag(high - low))]
+    return [None]
+
+
 @torch.no_grad()
-def _proof(problem: Problem, path: list[Move], factor: Factor, event: Halfspaces) -> float | None:
-    offset = factor.offset
-    if factor.normal:
-        low = torch.full_like(offset, -math.inf, dtype=torch.float64)[None]
+def _proof(
+    problem: Problem, path: list[Move], frame: Frame | None, event: Halfspaces
+) -> float | None:
+    if frame is None:
+        low = torch.full((1, problem.distribution.dim), -math.inf, dtype=torch.float64)
         return _decide(_by_intervals(path, event, low, -low), event)
-    frame = frame_of(factor)
     box = Region.box(*(torch.full_like(frame.offset, end)[None] for end in (0.0, 1.0)))
     key = _digest([*_tensors(problem), frame.offset, frame.matrix, event.a, event.b])
     kept: dict[bytes, float | None] = problem.__dict__.setdefault("_proofs", {})

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 import torch
 
 from workbench.errors import Unsupported
-from workbench.estimators import Estimate, Estimator
+from workbench.estimators import Estimate, Estimator, proof
 from workbench.iteration import Budget, State, steps
 from workbench.problem import Problem, Truth
 from workbench.rng import Rng
@@ -45,11 +45,12 @@ class Attempt:
         self.problem, self.estimator, self.budget, self.seed = problem, estimator, budget, seed
         self.state: State = estimator.init(problem, Rng(seed))
         self.seconds = 0.0
+        self._proved = proof(problem) is not None
 
     @property
     def started(self) -> bool:
-        """Whether a step was finished, so that there is an estimate."""
-        return self.state.steps > 0
+        """Whether there is an estimate: a step was finished, or none is needed."""
+        return self._proved or self.state.steps > 0
 
     def walk(self) -> Iterator[float]:
         """Step to the end of the budget; the share of it after every step, 1.0 after the last.
@@ -59,6 +60,9 @@ class Attempt:
         Raises:
             Unsupported: found out only on the way; it names what to use instead.
         """
+        if self._proved:  # and `report` says so
+            yield 1.0
+            return
         walk = steps(self.estimator, self.problem, self.state, self.budget)
         while True:
             try:
