@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import re
 import time
 from dataclasses import dataclass, replace
 from typing import ClassVar
@@ -207,6 +208,16 @@ def test_rows_that_cannot_be_made_for_one_reason_share_a_line():
     drawn = table.table(refused, None)
     assert drawn.count("<tr") == 3
     assert "wb-estimate-moments wb-estimate-subset" in drawn
+
+
+def test_what_to_use_instead_is_said_once():
+    refused = [
+        rows.Row(key, key, wb.Kind.HEURISTIC, "unsupported", note=f"{key} {note}; try instead: gld")
+        for key, note in (("moments", "no"), ("subset", "no"))
+    ]
+    drawn = re.sub(r" title='[^']*'", "", table.table(refused, None))
+    assert "moments no; try instead: gld" in drawn
+    assert "subset no<" in drawn
 
 
 # Accents

@@ -96,7 +96,7 @@ class Needs:
             for capability in wanted:
                 if not isinstance(thing, capability):
                     raise Unsupported(
-                        f"the {what} {thing.name!r}", f"a {capability.__name__} {what} is needed"
+                        f"the {what} {thing.name!r}", f"{_a(capability.__name__)} {what} is needed"
                     )
         dim = problem.distribution.dim
         if self.most_dim is not None and dim > self.most_dim:
@@ -108,6 +108,10 @@ class Needs:
             for node, rule in zip(graph.nodes[1:], graph.rules(dim), strict=True):
                 if self.affine and not isinstance(rule, Affine):
                     raise Unsupported(f"operation {node.name!r}", "an affine model is needed")
+
+
+def _a(word: str) -> str:
+    return f"{'an' if word[0] in 'AEIOU' else 'a'} {word}"
 
 
 class Estimator(ABC):

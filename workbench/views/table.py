@@ -27,6 +27,9 @@ PROMISES = {
     "upper": "P is proved to be no more.",
 }
 
+INSTEAD = "; try instead: "
+"""What a refusal names after this is the same for every row, and so is said once."""
+
 
 def table(rows: Sequence[Row], truth: Truth | None, marked: str = "") -> str:
     """The estimates as an HTML table; the cell of each has the class `wb-estimate-<key>`.
@@ -47,7 +50,11 @@ def table(rows: Sequence[Row], truth: Truth | None, marked: str = "") -> str:
             reasons.setdefault((row.state, row.note), []).append(row)
         elif row.state != "idle" or not _asked(row):
             lines.append(_line(row, truth, "wb-marked " if row.key == marked else ""))
-    lines += [_reason(together, *why) for why, together in reasons.items()]
+    told = ""
+    for (state, note), together in reasons.items():
+        why, _, instead = note.partition(INSTEAD)
+        lines.append(_reason(together, state, why if instead == told else note, note))
+        told = instead or told
     return f"<table class='wb-table'>{head}{''.join(lines)}</table>"
 
 
@@ -61,12 +68,13 @@ def _name(row: Row) -> str:
     return f"<span class='name'>{dot}{escape(row.title)}</span>"
 
 
-def _reason(together: Sequence[Row], state: str, note: str) -> str:
+def _reason(together: Sequence[Row], state: str, said: str, note: str) -> str:
     names = " ".join(_name(row) for row in together)
     classes = " ".join(f"wb-estimate-{row.key}" for row in together)
     return (
         f"<tr class='wb-{'error' if state == 'error' else 'cannot'}'><td class='who'>{names}</td>"
-        f"<td colspan='5' class='wb-why {classes}'>{escape(note)}</td></tr>"
+        f"<td colspan='5' class='wb-why {classes}' title='{escape(note, quote=True)}'>"
+        f"{escape(said)}</td></tr>"
     )
 
 
