@@ -18,7 +18,8 @@ def summary(rows: Sequence[Row], truth: Truth | None) -> Row:
     `rows` are those of an `Attempt`, or have a `reason` where there was no answer. Errors are
     taken against `truth`: `median_error` over all answers (inf for P = 0), `rmse` over those that
     are not 0. `covered` of `intervals` claimed 95% intervals hold the truth. `verdict` is W10 for
-    a reader, or why there is none; `note` says it at length.
+    a reader, or why there is none; `note` says it at length. `gradients` is None where a method
+    tells them as forwards alone.
     """
     answers = [row for row in rows if "reason" not in row]
     reasons = [row["reason"] for row in rows if "reason" in row]
@@ -31,6 +32,7 @@ def summary(rows: Sequence[Row], truth: Truth | None) -> Row:
     claimed = [row["log10_err"] for row in answers if row["log10_err"] is not None]
     covers = [row["covers"] for row in answers if row["covers"] is not None]
     cost = statistics.mean(row["forwards"] for row in answers)
+    gradients = [row["gradients"] for row in answers if row.get("gradients") is not None]
     spread = relative_variance([LN10 * x for x in logs])
     off = None if truth is None else offset(logs, truth, spread)
     zeros = logs.count(-math.inf)
@@ -58,7 +60,7 @@ def summary(rows: Sequence[Row], truth: Truth | None) -> Row:
         "coverage": f"{sum(covers)}/{len(covers)}" if covers else None,
         "zeros": zeros,
         "forwards": cost,
-        "gradients": statistics.mean(row.get("gradients", 0) for row in answers),
+        "gradients": statistics.mean(gradients) if gradients else None,
         "seconds": statistics.median(row["seconds"] for row in answers),
         "relative_variance": spread,
         "w10": w10,

@@ -82,7 +82,7 @@ def attempt(problem: Problem, method: Estimator, budget: Budget, seed: int) -> R
     try:
         made = Attempt(problem, method, budget, seed)
         made.run()
-        return {**made.row(), "gradients": made.estimate().info.get("gradients", 0)}
+        return {**made.row(), "gradients": made.estimate().info.get("gradients")}
     except Unsupported as error:
         return {"reason": f"{error.what}: {error.needs}", "hopeless": True}
     except NotConverged as error:
