@@ -10,10 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from workbench import graph as graphs
-from workbench import propagation
+from workbench import propagation, tails
 from workbench.bench.base import Bench, Column, Report, Row
 from workbench.distributions import Piece
 from workbench.graph import Graph
+from workbench.math.gaussian import cdf
 from workbench.models import chain, dense
 from workbench.rng import Rng
 
@@ -21,9 +22,15 @@ SIZES = ((64, 2), (64, 4), (128, 2), (128, 4), (256, 2), (256, 4))
 """Width, and number of hidden layers."""
 
 PUBLISHED = {
-    "covariance": dict(zip(SIZES, (9.7e-5, 7.1e-4, 1.8e-5, 1.7e-4, 4.5e-6, 4.9e-5), strict=True))
+    "covariance": dict(zip(SIZES, (9.7e-5, 7.1e-4, 1.8e-5, 1.7e-4, 4.5e-6, 4.9e-5), strict=True)),
+    "cumulant": dict(zip(SIZES, (3.4e-6, 5.2e-5, 3.8e-7, 3.9e-6, 2e-8, 6.2e-7), strict=True)),
 }
-"""vnMSE of K = 2 in the reference implementation of arXiv 2605.05179."""
+"""vnMSE of K = 2 and of factored K = 3 in the reference implementation of arXiv 2605.05179."""
+
+TAIL_OF = {"cumulant": tails.Saddlepoint()}
+"""The tail that a propagator's P(y_i > 3) is read by; Gaussian for the others."""
+
+_LEVEL, _RARE = 3.0, (1e-4, 1e-3)
 
 _BATCH = 4096
 _REPEATS = 7
@@ -83,6 +90,38 @@ def means(propagator: propagation.Propagator, graph: Graph, width: int) -> Tenso
     return op.weight @ propagator.laws(Graph(tuple(before)), piece)[-1][0]
 
 
+def exceeding(net: nn.Module, width: int, draws: int, rng: Rng) -> Tensor:
+    """The share of draws in which each output is above 3, `(n,)`."""
+    generator = rng.generator()
+    total = torch.zeros(width, dtype=torch.float64)
+    for _ in range(draws // _BATCH):
+        y = net(torch.randn(_BATCH, width, generator=generator, dtype=torch.float32))
+        total += (y > _LEVEL).double().mean(0)
+    return total / (draws // _BATCH)
+
+
+def tail_probabilities(propagator: propagation.Propagator, graph: Graph, width: int) -> Tensor:
+    """P(y_i > 3) from the weights, `(n,)`."""
+    zero = torch.zeros(width, dtype=torch.float32)
+    piece = Piece(zero[0], zero, torch.ones_like(zero))
+    law, _ = propagator.law(graph, piece, torch.diag(zero + 1.0), zero - _LEVEL)
+    tail = TAIL_OF.get(propagator.name, tails.Gaussian())
+    return cdf(tail.index(law).double())
+
+
+def tail_error(estimate: Tensor, judge: Tensor, sampled: Tensor, draws: int) -> float | None:
+    """Relative RMSE of tail probabilities, over those that `judge` puts at 1e-4 to 1e-3.
+
+    The sampled ones' own variance P / draws is taken away. None where there are none.
+    """
+    rare = (judge >= _RARE[0]) & (judge < _RARE[1])
+    if not bool(rare.any()):
+        return None
+    p, q, scale = estimate[rare], sampled[rare], judge[rare]
+    square = ((p - q) / scale).square().mean() - (q / draws / scale.square()).mean()
+    return float(torch.clamp(square, min=0.0).sqrt())
+
+
 def normalised_error(estimate: Tensor, mean: Tensor, var: Tensor, draws: int) -> float:
     """mean_i (estimate_i - mean_i)^2 / mean_i var_i - 1/draws.
 
@@ -120,15 +159,18 @@ def _rows(size: tuple[int, int], draws: int, scale: Scale, report: Report, i: in
     methods = [cls() for cls in propagation.ALL]
     errors: dict[str, list[float]] = {m.name: [] for m in methods}
     spent: dict[str, list[float]] = {m.name: [] for m in methods}
-    per_draw = []
+    chances: dict[str, list[Tensor]] = {m.name: [] for m in methods}
+    per_draw, hits = [], []
     for k in range(scale.nets):
         report((i + k / scale.nets) / len(scale.draws), f"{width} x {hidden}, network {k + 1}")
         rng = Rng(k).child("random relu", width, hidden)
         net = random_net(width, hidden, rng.child("weights"))
         mean, var, seconds = sampled(net, width, draws, rng.child("inputs"))
         per_draw.append(seconds)
+        hits.append(exceeding(net, width, draws, rng.child("tails")))
         graph = graphs.read(net)
         for method in methods:
+            chances[method.name].append(tail_probabilities(method, graph, width))
             errors[method.name].append(
                 normalised_error(means(method, graph, width), mean, var, draws)
             )
@@ -148,6 +190,9 @@ def _rows(size: tuple[int, int], draws: int, scale: Scale, report: Report, i: in
             "cpu_ms": 1e3 * cpu,
             "draw_us": 1e6 * statistics.median(per_draw),
             "ratio": equal_time / vnmse if vnmse > 0 else None,
+            "tail": tail_error(
+                torch.cat(chances[name]), torch.cat(chances["cumulant"]), torch.cat(hits), draws
+            ),
         }
 
 
@@ -162,11 +207,15 @@ def conclude(rows: list[Row]) -> Iterator[str]:
         "vnMSE: squared error of the output means over the outputs' variance. Ratio: vnMSE of "
         "sampling for the same CPU time over the method's."
     )
+    yield (
+        "Tail error: relative RMSE of P(output > 3) over the outputs where it is 1e-4 to 1e-3 "
+        "(by `cumulant`); `cumulant` is read by the saddlepoint tail, the others by the Gaussian."
+    )
 
 
 PROPAGATION = Bench(
     name="propagation",
-    about="output means of random ReLU networks: error, CPU time, ratio to equal-time sampling",
+    about="output means and tails of random ReLU networks: error, CPU time, ratio to sampling",
     columns=(
         Column("size", "network"),
         Column("propagator", "propagator"),
@@ -175,6 +224,7 @@ PROPAGATION = Bench(
         Column("published", "published", "small"),
         Column("cpu_ms", "CPU ms", "ms"),
         Column("ratio", "ratio", "small"),
+        Column("tail", "tail error", "small"),
     ),
     run=run,
     conclude=conclude,

@@ -11,6 +11,7 @@ from workbench import propagation, tails
 from workbench.distributions import Moments as HasMoments
 from workbench.errors import BadInput
 from workbench.estimators.base import Estimate, Estimator, Needs
+from workbench.graph import Elementwise, Graph
 from workbench.iteration import State
 from workbench.math.cost import Cost
 from workbench.math.logspace import log_sum
@@ -22,6 +23,10 @@ from workbench.types import Grad, Kind, Pace
 
 PROPAGATORS = {p.name: p for p in propagation.ALL}
 TAILS = {t.name: t for t in tails.ALL}
+
+
+DEEP = 16
+"""Activation layers beyond which sampling of equal time knows the means of random nets better."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +104,7 @@ class Moments(Estimator):
         event = c.halfspaces(problem.outputs, pieces[0].mean)
         settings = {} if self.propagator == "mean" else {"order": self.order}
         propagator, tail = PROPAGATORS[self.propagator](**settings), TAILS[self.tail]()
-        terms, laws, flops, doubt = [], [], 0.0, ""
+        terms, laws, flops, doubt = [], [], 0.0, _too_deep(problem.graph)
         for piece in pieces:
             law, spent = propagator.law(problem.graph, piece, event.a, event.b)
             beta = tail.index(law)
@@ -133,3 +138,11 @@ class Moments(Estimator):
 
     def finished(self, state: MomentsState) -> bool:
         return state.done
+
+
+def _too_deep(graph: Graph) -> str:
+    """Said of networks on which propagation was measured to lose to sampling; else empty."""
+    layers = sum(isinstance(node.op, Elementwise) for node in graph.nodes)
+    if layers <= DEEP:
+        return ""
+    return f"with {layers} activation layers, sampling of the same time is likely to know better"
