@@ -1,4 +1,4 @@
-"""Screens: `explore`, `compare` in Panel, `explore_widgets`, `compare_widgets` in ipywidgets.
+"""Screens: `explore`, `compare`, `coherence` in Panel, each with `_widgets` in ipywidgets.
 
 `app` serves them.
 
@@ -11,12 +11,16 @@ from typing import TYPE_CHECKING, Any
 from workbench.problem import Problem
 
 if TYPE_CHECKING:
+    from workbench.views.coherence_screen import Coherence
+    from workbench.views.coherence_widgets import CoherenceWidgets
     from workbench.views.compare_screen import Compare
     from workbench.views.compare_widgets import CompareWidgets
     from workbench.views.screen import Explore
     from workbench.views.widgets import ExploreWidgets
 
-__all__ = ["compare", "compare_widgets", "explore", "explore_widgets"]
+__all__ = [
+    "coherence", "coherence_widgets", "compare", "compare_widgets", "explore", "explore_widgets",
+]  # fmt: skip
 
 
 def explore(problem: str | Problem | None = None, **state: Any) -> "Explore":
@@ -49,3 +53,18 @@ def compare_widgets(
     from workbench.views.compare_widgets import CompareWidgets
 
     return CompareWidgets(CompareSession(problems, **state))
+
+
+def coherence(problem: str | Problem | None = None, **state: Any) -> "Coherence":
+    """The Coherence screen for a notebook cell, in Panel; see `views.coherence_screen`."""
+    from workbench.views.coherence_screen import coherence as make
+
+    return make(problem, **state)
+
+
+def coherence_widgets(problem: str | Problem | None = None, **state: Any) -> "CoherenceWidgets":
+    """The Coherence screen for a notebook cell, in ipywidgets."""
+    from workbench.views.coherence_session import CoherenceSession
+    from workbench.views.coherence_widgets import CoherenceWidgets
+
+    return CoherenceWidgets(CoherenceSession(problem, **state))

@@ -2,17 +2,22 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import panel as pn
 import param
 
+from workbench.views.coherence_screen import Coherence
+from workbench.views.coherence_session import IN_URL as COHERENCE_IN_URL
+from workbench.views.coherence_session import CoherenceSession
 from workbench.views.compare_screen import Compare
 from workbench.views.compare_session import IN_URL as COMPARE_IN_URL
 from workbench.views.compare_session import CompareSession
 from workbench.views.screen import Explore
 from workbench.views.state import IN_URL as EXPLORE_IN_URL
 from workbench.views.state import POSITION, Session
+
+AnySession: TypeAlias = Session | CompareSession | CoherenceSession
 
 _ASIDE = 0.3  # seconds that a comparison leaves to a hand on a slider of another room
 
@@ -33,17 +38,21 @@ class House(param.Parameterized):
         dark: whether the ground is dark.
     """
 
-    room = param.Selector(objects={"Explore": "explore", "Compare": "compare"}, default="explore")
+    room = param.Selector(
+        objects={"Explore": "explore", "Compare": "compare", "Coherence": "coherence"},
+        default="explore",
+    )
 
     def __init__(self, dark: bool = False, **params: Any):
         self.dark = dark
         self.made: dict[str, Room] = {}
-        self._sessions: list[Session | CompareSession] = []
+        self._sessions: list[AnySession] = []
         self._explore: Session | None = None
         super().__init__(**params)
         self.place = pn.Column(sizing_mode="stretch_width", margin=0)
         self._makers: dict[str, Callable[[], Room]] = {
             "explore": self._make_explore, "compare": self._make_compare,
+            "coherence": self._make_coherence,
         }  # fmt: skip
 
     def begin(self) -> None:
@@ -71,7 +80,9 @@ class House(param.Parameterized):
         self._room(new).layout.visible = True
         self._room(new).enter()
 
-    def _sync(self, session: Session | CompareSession, names: dict[str, str]) -> str:
+    def _sync(
+        self, session: Session | CompareSession | CoherenceSession, names: dict[str, str]
+    ) -> str:
         """Keep a session and the link equal; a sentence about what the link had in vain."""
         refused: list[str] = []
         if pn.state.location is not None:
@@ -104,6 +115,21 @@ class House(param.Parameterized):
         session = CompareSession()
         refused = self._sync(session, COMPARE_IN_URL)
         view = Compare(session, dark=self.dark, open_cell=self._open_cell)
+        view.say(refused)
+        started = False
+
+        def enter() -> None:
+            nonlocal started
+            if not started:
+                view.start()
+            started = True
+
+        return Room(view.layout, enter, lambda: None)
+
+    def _make_coherence(self) -> Room:
+        session = CoherenceSession()
+        refused = self._sync(session, COHERENCE_IN_URL)
+        view = Coherence(session, dark=self.dark)
         view.say(refused)
         started = False
 

@@ -1,0 +1,170 @@
+"""The Coherence screen in Panel: one layout for the served app and for a notebook cell."""
+
+from collections.abc import Callable
+from html import escape
+from typing import Any
+
+import panel as pn
+
+from workbench.errors import WorkbenchError
+from workbench.problem import Problem
+from workbench.views import coherence_plots, coherence_words
+from workbench.views.coherence_session import CoherenceSession, entries
+from workbench.views.controls import label
+from workbench.views.parts import button, figure_pane, load_extension, text
+from workbench.views.screen import groups
+from workbench.views.table import TABLE_CSS
+
+PULL_MS = 200
+_BARS, _SCATTER = 270, 360
+_CSS = TABLE_CSS + ".wb-table .l { white-space: normal; } .small { font-size: 12px; opacity: .72; }"
+
+
+class Coherence(pn.viewable.Viewer):
+    """The screen on a session.
+
+    Args:
+        session: the state; closed by whoever made it.
+        dark: whether the ground is dark.
+    """
+
+    def __init__(self, session: CoherenceSession, dark: bool = False, **params: Any):
+        super().__init__(**params)
+        self.session, self.dark = session, dark
+        self._seen: Any = None
+        self.ticker = pn.state.add_periodic_callback(self.pull, period=PULL_MS, start=False)
+        self._build()
+        session.param.watch(lambda *_: self._chosen(), ["problem_name", "key", "probes"])
+        self.paint()
+
+    def _build(self) -> None:
+        s = self.session
+        self.picker = pn.widgets.Select(
+            groups=groups(list(s.param.problem_name.objects)), value=s.problem_name,
+            sizing_mode="stretch_width", margin=(2, 0, 4, 0), css_classes=["wb-problem"],
+        )  # fmt: skip
+        self.picker.param.watch(lambda e: s.param.update(problem_name=e.new), "value")
+        titles = {entry.title: key for key, entry in entries().items()}
+        self.method = pn.widgets.Select(
+            options=titles, value=s.key, sizing_mode="stretch_width", margin=(2, 0, 4, 0),
+            css_classes=["wb-key"],
+        )  # fmt: skip
+        self.method.param.watch(lambda e: s.param.update(key=e.new), "value")
+        self.probes = pn.widgets.IntInput.from_param(
+            s.param.probes, label="", width=118, margin=0, css_classes=["wb-probes"]
+        )
+        self.run = button("Measure", self.start, self._guard, "primary")
+        self.all = button("Whole catalogue", self.start_all, self._guard)
+        self.hold = button("Stop", s.stop, self._guard)
+        self.about, self.sentence = text(), text(css_classes=["wb-sentence"], margin=(4, 0, 8, 0))
+        self.status = text(css_classes=["wb-status"])
+        self.points_words = text(margin=(4, 0))
+        self.table = pn.widgets.StaticText(
+            stylesheets=[_CSS], sizing_mode="stretch_width", margin=(6, 0),
+            css_classes=["wb-defects"],
+        )  # fmt: skip
+        self.bars, self.scatter = figure_pane(_BARS), figure_pane(_SCATTER)
+        self.layout = pn.Row(
+            self._controls(), self._main(), sizing_mode="stretch_width",
+            css_classes=["wb-coherence"],
+        )  # fmt: skip
+
+    def _controls(self) -> pn.Column:
+        s = self.session
+        return pn.Column(
+            label("Problem", s.param.problem_name.doc, "(D, M, C)"),
+            self.picker,
+            self.about,
+            label("Estimator", s.param.key.doc, "deterministic"),
+            self.method,
+            pn.Row(
+                label("Probes", s.param.probes.doc, "0: all directions"), self.probes,
+                sizing_mode="stretch_width", margin=(4, 0, 0, 0),
+            ),
+            pn.FlexBox(self.run, self.hold, self.all, gap="0", margin=(8, 0, 0, 0)),
+            width=330,
+            margin=(0, 26, 0, 0),
+        )  # fmt: skip
+
+    def _main(self) -> pn.FlexBox:
+        own = pn.Column(
+            text("<h3>What does the estimate owe?</h3>"),
+            self.sentence, self.bars, self.table, self.status,
+            styles={"flex": "1 1 600px", "min-width": "0"},
+        )  # fmt: skip
+        known = pn.Column(
+            text("<h3>Does the defect foretell the error?</h3>"),
+            self.scatter,
+            self.points_words,
+            styles={"flex": "1 1 520px", "min-width": "0"},
+        )
+        return pn.FlexBox(own, known, gap="12px 34px", sizing_mode="stretch_width")
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        return self.layout
+
+    def start(self) -> None:
+        """Measure the present choice, and follow it."""
+        self.session.start()
+        self.follow()
+
+    def start_all(self) -> None:
+        """The heat flow on the whole catalogue, and follow it."""
+        self.session.start_all()
+        self.follow()
+
+    def follow(self) -> None:
+        """Paint what the worker publishes until it has nothing more to say."""
+        if not self.ticker.running:
+            self.ticker.start()
+
+    def pull(self) -> None:
+        """Paint what is new; called on a timer while there is any."""
+        worker = self.session.worker
+        busy, results = worker.busy, worker.results
+        if results is not self._seen:
+            self._seen = results
+            self.paint()
+        if not busy and self.ticker.running:
+            self.ticker.stop()
+
+    def _chosen(self) -> None:
+        self.picker.value, self.method.value = self.session.problem_name, self.session.key
+        self._guard(self.start)
+
+    def _guard(self, action: Callable[[], Any]) -> None:
+        """Do it, and keep the sentence of what went wrong on the screen."""
+        try:
+            action()
+            self.say("")
+        except WorkbenchError as error:
+            self.say(str(error))
+        self.paint()
+
+    def say(self, message: str) -> None:
+        """Show a lasting message; nothing where it is empty."""
+        self.status.value = f"<span class='bad'>{escape(message)}</span>" if message else ""
+
+    def paint(self) -> None:
+        """Sentence, table and charts as the session has them."""
+        s = self.session
+        problem, defects, found = s.problem, s.defects(), s.found
+        self.about.value = f"<span class='small'>{escape(problem.about)}</span>"
+        self.sentence.value = coherence_words.sentence(s.heat, problem.truth, s.key, found)
+        self.table.value = coherence_words.table(defects, found)
+        self.bars.object = coherence_plots.bars(defects, s.key, self.dark, _BARS)
+        self.scatter.object = coherence_plots.foretold(s.points, self.dark, _SCATTER)
+        self.points_words.value = coherence_words.points_sentence(s.points, s.sweep)
+        self.hold.disabled = not s.worker.busy
+
+
+def coherence(problem: str | Problem | None = None, dark: bool = False, **state: Any) -> Coherence:
+    """The screen for a notebook cell; it measures only when asked.
+
+    Args:
+        problem: a catalogue name, the path of a card, or a Problem; the digits by default.
+        dark: for a dark notebook theme.
+        state: first values of the session's parameters, e.g. `key="moments_mean", probes=8`.
+    """
+    load_extension()
+    return Coherence(CoherenceSession(problem, **state), dark=dark)

@@ -1,0 +1,188 @@
+"""The whole state of the Coherence screen, and what follows from it. No interface in here."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import param
+
+from workbench import catalogue
+from workbench.coherence import CHECKS, Defect, Heat, heat_flow, measure
+from workbench.coherence.base import require_deterministic
+from workbench.errors import WorkbenchError
+from workbench.problem import Problem
+from workbench.types import Kind
+from workbench.views.link import take
+from workbench.views.roster import Entry, roster
+from workbench.views.worker import RUNNING, Worker
+
+IN_URL = {"problem_name": "of", "key": "by", "probes": "probes"}
+"""{parameter: its name in the link}."""
+_FEW = 8
+"""Probes for each problem when the whole catalogue is asked for."""
+
+
+def entries() -> dict[str, Entry]:
+    """The rows whose coherence can be asked for: deterministic presumptions."""
+    found = {}
+    for key, entry in roster().items():
+        try:
+            require_deterministic(entry.build({}))
+        except WorkbenchError:
+            continue
+        if entry.cls.kind is Kind.HEURISTIC:
+            found[key] = entry
+    return found
+
+
+@dataclass(frozen=True)
+class Point:
+    """One estimate: how far off its defect says it is, and how far off it is."""
+
+    problem: str
+    key: str
+    heat: Heat
+    truth: float | None
+
+    @property
+    def error(self) -> float | None:
+        """log10 P-hat - log10 P, where the truth is stored."""
+        return None if self.truth is None else self.heat.log10_p - self.truth
+
+
+class CoherenceSession(param.Parameterized):
+    """One visitor's screen. `close()` ends its worker.
+
+    Args:
+        problem: a catalogue name, the path of a card, or a Problem.
+    """
+
+    problem_name = param.Selector(
+        objects=[], check_on_set=True, label="Problem",
+        doc="The triple (D, M, C) whose estimate is asked what it owes.",
+    )  # fmt: skip
+    key = param.Selector(
+        objects=[], check_on_set=True, label="Estimator",
+        doc="Deterministic ones: the noise of a sampler would pass for a defect.",
+    )  # fmt: skip
+    probes = param.Integer(
+        0, bounds=(0, 10_000), label="Probes",
+        doc="Random directions for the heat flow, beside the one in which log P rises most; 0 "
+        "takes all of D's, which is exact.",
+    )  # fmt: skip
+
+    def __init__(self, problem: str | Problem | None = None, **params: Any):
+        names = catalogue.names()
+        chosen = "digits" if problem is None and "digits" in names else problem or names[0]
+        if not isinstance(chosen, Problem) and chosen not in names:
+            chosen = catalogue.load(chosen)  # the path of a card, or BadInput
+        self._own = chosen if isinstance(chosen, Problem) else None
+        name = chosen.name if isinstance(chosen, Problem) else chosen
+        self.worker = Worker()
+        self._points: dict[tuple[str, str], Point] = {}
+        super().__init__()
+        self.param.problem_name.objects = [name, *names] if name not in names else names
+        self.param.key.objects = list(entries())
+        self.param.update(**{"problem_name": name, "key": "moments", **params})
+
+    def take(self, values: dict[str, Any]) -> str:
+        """Take over what is sound of these values; a sentence about the rest, or ""."""
+        return take(self, values, IN_URL)
+
+    def load(self, name: str) -> Problem:
+        """A problem by its name here."""
+        if self._own is not None and self._own.name == name:
+            return self._own
+        return catalogue.load(name)
+
+    @property
+    def problem(self) -> Problem:
+        """The chosen one."""
+        return self.load(self.problem_name)
+
+    @property
+    def position(self) -> tuple[str, str, int]:
+        """What a result is about."""
+        return self.problem_name, self.key, self.probes
+
+    def start(self) -> None:
+        """Measure every defect of the chosen estimate, in place of an earlier request."""
+        problem, method = self.problem, entries()[self.key].build({})
+        method.check(problem)
+        job = self._measuring(problem, method, self.probes or None)
+        self.worker.start("defects", job, position=self.position, defects=(), share=0.0)
+
+    def start_all(self) -> None:
+        """The heat flow of the chosen estimator on every catalogue problem with a truth."""
+        job = self._sweeping(self.key)
+        self.worker.start("sweep", job, position=self.key, share=0.0, at="")
+
+    def stop(self) -> None:
+        """Drop what is running; what was measured stays."""
+        running = [n for n, r in self.worker.results.items() if r["state"] == RUNNING]
+        self.worker.drop(*running) if running else None
+
+    def close(self) -> None:
+        """Stop the worker and wait for it."""
+        self.worker.close()
+
+    def _measuring(
+        self, problem: Problem, method: Any, probes: int | None
+    ) -> Iterator[dict[str, Any]]:
+        key, defects = self.key, ()
+        for news in measure(problem, method, probes):
+            if isinstance(news, Defect):
+                defects = (*defects, news)
+                yield {"defects": defects}
+            elif isinstance(news, Heat):
+                self._note(problem, key, news)
+                yield {"heat": news, "share": 1.0}
+            else:
+                yield {"share": news}
+
+    def _sweeping(self, key: str) -> Iterator[dict[str, Any]]:
+        names = [n for n in catalogue.names() if not n.startswith("A_")]
+        for i, name in enumerate(names):
+            yield {"share": i / len(names), "at": name}
+            problem = catalogue.load(name)
+            if problem.truth is None or (name, key) in self._points:
+                continue
+            try:
+                heat = heat_flow(problem, entries()[key].build({}), _FEW)
+            except WorkbenchError:
+                continue  # refused: the table of defects says why, when that problem is chosen
+            self._note(problem, key, heat)
+        yield {"share": 1.0, "at": ""}
+
+    def _note(self, problem: Problem, key: str, heat: Heat) -> None:
+        truth = None if problem.truth is None else problem.truth.log10_p
+        point = Point(problem.name, key, heat, truth)
+        self._points = {**self._points, (problem.name, key): point}
+
+    @property
+    def points(self) -> tuple[Point, ...]:
+        """All heat flows measured so far whose truth is stored."""
+        return tuple(p for p in self._points.values() if p.error is not None)
+
+    @property
+    def found(self) -> Mapping[str, Any]:
+        """What is published about the present choice; empty where nothing is."""
+        result = self.worker.results.get("defects", {})
+        return result if result.get("position") == self.position else {}
+
+    @property
+    def sweep(self) -> Mapping[str, Any]:
+        """The state of the sweep over the catalogue."""
+        return self.worker.results.get("sweep", {})
+
+    def defects(self) -> tuple[Defect, ...]:
+        """One a law, in order; those that are not measured yet have no digits and no reason."""
+        known = {d.name: d for d in self.found.get("defects", ())}
+        blank = Defect("heat flow", "integrating a part of D by hand changes nothing", None)
+        laws = [Defect(name, law, None) for name, (law, _) in CHECKS.items()]
+        return tuple(known.get(d.name, replace(d)) for d in (*laws, blank))
+
+    @property
+    def heat(self) -> Heat | None:
+        """The heat flow of the present choice, once it is known."""
+        return self.found.get("heat")

@@ -1,0 +1,101 @@
+"""What the Coherence screen says: a table of laws and the sentences under the charts (HTML)."""
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+from workbench.coherence import Defect, Heat
+from workbench.problem import Truth
+from workbench.views.coherence_session import Point
+from workbench.views.roster import title
+from workbench.views.words import digits, power
+from workbench.views.worker import RUNNING
+
+KEPT = 1e-6
+"""Digits: a smaller defect is rounding."""
+
+
+def amount(value: float) -> str:
+    """A defect in digits.
+
+    >>> amount(0.0), amount(0.5694), amount(58.003), amount(math.inf)
+    ('kept', '0.57', '58', '∞')
+    """
+    if math.isinf(value):
+        return "∞"
+    if value < KEPT:
+        return "kept"
+    return f"{value:.2g}" if value < 1e3 else f"{value:,.0f}"
+
+
+def table(defects: Sequence[Defect], found: Mapping[str, Any]) -> str:
+    """One line a law: what it says, and by how many digits the estimate breaks it."""
+    lines = []
+    waiting = found.get("state") == RUNNING
+    for d in defects:
+        told = f"<b>{amount(d.digits)}</b>" if d.digits is not None else ""
+        if d.digits is None:
+            told = "<span class='small'>cannot</span>" if d.reason else "…" if waiting else "–"
+        law = escape(d.law) + (
+            f"<br><span class='small'>{escape(d.reason)}</span>" if d.reason else ""
+        )
+        mark = f" data-digits='{d.digits!r}'" if d.digits is not None else ""
+        slug = d.name.replace(" ", "-")
+        lines.append(
+            f"<tr><td>{escape(d.name)}</td><td class='l'>{law}</td>"
+            f"<td class='n'><span class='wb-defect-{slug}'{mark}>{told}</span></td></tr>"
+        )
+    head = "<tr><th>defect</th><th>what is owed</th><th class='n'>off by, digits</th></tr>"
+    return f"<table class='wb-table'>{head}{''.join(lines)}</table>"
+
+
+def sentence(heat: Heat | None, truth: Truth | None, key: str, found: Mapping[str, Any]) -> str:
+    """What the heat flow says of this estimate, in plain words."""
+    if found.get("state") == "error":
+        return f"<span class='bad'>{escape(str(found.get('message', '')))}</span>"
+    if heat is None:
+        if found.get("state") == RUNNING:
+            return f"Measuring: {100 * found.get('share', 0.0):.0f}% of the heat flow."
+        return "Not measured yet. No truth is needed for any of this."
+    if heat.log_p == -math.inf:
+        return "The estimate is 0, and so is what it owes."
+    side = "low" if heat.correction() > 0 else "high"
+    said = (
+        f"{escape(title(key).capitalize())} says <b>{power(heat.log10_p)}</b>. If it were right, "
+        "integrating a part of D by hand would change nothing; instead it pulls the estimate "
+        f"{'up' if side == 'low' else 'down'}. <b>Coherence defect {heat.digits:.2g} digit"
+        f"{'' if f'{heat.digits:.2g}' == '1' else 's'}</b>: it is about that much too {side}, and "
+        f"the corrected estimate is <b>{power(heat.corrected_log10)}</b>."
+    )
+    if heat.digits < 0.01:
+        said = (
+            f"{escape(title(key).capitalize())} says <b>{power(heat.log10_p)}</b>, and the heat "
+            "flow finds nothing to mend (below 0.01 digit)."
+        )
+    if truth is not None:
+        off = heat.log10_p - truth.log10_p
+        left = heat.corrected_log10 - truth.log10_p
+        said += (
+            f" The truth, which was not used, is {power(truth.log10_p, digits(truth.se_log10))}: "
+            f"off by {abs(off):.2f} before and {abs(left):.2f} after."
+        )
+    return said
+
+
+def points_sentence(points: Sequence[Point], sweep: Mapping[str, Any]) -> str:
+    """What the chart of foretold against true errors shows."""
+    if sweep.get("state") == RUNNING:
+        place = escape(str(sweep.get("at", "")))
+        return f"<span class='small'>{100 * sweep.get('share', 0.0):.0f}%: {place}</span>"
+    if not points:
+        return "<span class='small'>Nothing measured yet: run one, or the whole catalogue.</span>"
+    before = statistics.median(abs(p.error or 0.0) for p in points)
+    after = statistics.median(abs(p.heat.corrected_log10 - (p.truth or 0.0)) for p in points)
+    right = sum(p.heat.correction() * (p.error or 0.0) <= 0 for p in points)
+    return (
+        f"<span class='small'>{len(points)} estimates whose truth is stored: the defect names the "
+        f"right side for {right}; the median error is {before:.2f} digits, corrected "
+        f"{after:.2f}. Faint markers: the wrong side.</span>"
+    )
