@@ -116,7 +116,7 @@ def test_a_short_budget_gives_a_certain_interval():
 
 
 def test_only_finite_laws_are_enumerated():
-    with pytest.raises(wb.Unsupported, match="a Enumerable distribution is needed"):
+    with pytest.raises(wb.Unsupported, match="Enumerable distribution is needed"):
         Enumeration()(wb.load("A_d10_1e-3"))
 
 

@@ -53,6 +53,7 @@ def offset(logs10: Sequence[float], truth: Truth, spread: float | None) -> float
     """
     # Beyond 10^300 the ratio is out of range, and so far off that its size says nothing more.
     mean = statistics.fmean(10.0 ** min(300.0, x - truth.log10_p) for x in logs10) - 1.0
-    noise = 0.0 if spread is None else spread / len(logs10)
-    slack = TOLERANCE + 3.0 * math.hypot(math.sqrt(noise), LN10 * truth.se_log10)
+    # The spread is relative to the mean of the runs, which may be far below P.
+    noise = 0.0 if spread is None else (1.0 + mean) * math.sqrt(spread / len(logs10))
+    slack = TOLERANCE + 3.0 * math.hypot(noise, LN10 * truth.se_log10)
     return mean if abs(mean) > slack else None
