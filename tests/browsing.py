@@ -62,8 +62,8 @@ class Watch:
             self.outside.append(request.url)
 
     def clean(self):
-        assert self.errors == []
-        assert self.outside == []
+        assert not self.errors, self.errors
+        assert not self.outside, self.outside
 
 
 def app(log):

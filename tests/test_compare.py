@@ -1,6 +1,7 @@
 """Estimators side by side: rows, refusals, interrupts, summaries."""
 
 import math
+import time
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -207,3 +208,10 @@ def test_summary_says_where_no_averaging_helps():
     unknown = [{**r, "truth": None, "truth_se": None, "error": None, "covers": None} for r in rows]
     assert summarise(unknown)[0]["w10"] is not None
     assert summarise([{**r, "kind": "heuristic"} for r in unknown])[0]["w10"] is None
+
+
+def test_seconds_are_those_of_its_own_steps(exact):
+    attempt = Attempt(exact, wb.MonteCarlo(batch=500), wb.Budget(1500), seed=0)
+    for _ in attempt.walk():
+        time.sleep(0.3)  # another job has its turn: twice before the last step
+    assert 0 < attempt.row()["seconds"] < 0.6

@@ -127,6 +127,14 @@ def test_a_job_publishes_each_run_as_it_ends():
     assert [n["fraction"] for n in news] == pytest.approx(shares)
 
 
+def test_a_proved_answer_is_a_run_too():
+    """Between 0 and 1 the margin -x - 1 is never positive: nothing need be drawn to know."""
+    unit = wb.Box(torch.zeros(1), torch.ones(1))
+    never = wb.Problem(unit, torch.nn.Identity(), wb.Halfspace(torch.tensor([-1.0]), -1.0), "never")
+    *_, news = job(never, wb.MonteCarlo(), wb.Budget(1000), range(2))
+    assert [r["log10_p"] for r in news["rows"]] == [-math.inf] * 2 and news["fraction"] == 1.0
+
+
 def test_a_cancelled_cell_keeps_its_runs_and_goes_on(session, monkeypatch):
     estimators = roster()
     slow = replace(estimators["monte_carlo"], key="slow", title="slow", cls=Slow)

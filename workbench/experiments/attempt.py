@@ -1,6 +1,7 @@
 """One estimate under way, and the runs of one estimator seed after seed."""
 
 import math
+import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeAlias
 
@@ -66,6 +67,7 @@ class Attempt:
         walk = steps(self.estimator, self.problem, self.state, self.budget)
         while True:
             try:
+                begun = time.perf_counter()
                 with torch.no_grad():  # not around a yield, where it would reach the consumer
                     taken = next(walk, None)
             except Unsupported as error:
@@ -73,7 +75,7 @@ class Attempt:
             if taken is None:
                 return
             self.state, look = taken
-            self.seconds = look.seconds
+            self.seconds += time.perf_counter() - begun  # its own: between steps others have turns
             yield look.fraction
 
     def run(self, progress: Callable[[float], None] | None = None) -> None:

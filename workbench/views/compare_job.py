@@ -56,7 +56,7 @@ def job(
     for attempt, share in runs(problem, estimator, budget, seeds):
         if share == 0.0:
             trace, mark = (), 0.0
-        if attempt.started and (share == 1.0 or attempt.state.forwards >= mark):
+        if share == 1.0 or (attempt.started and attempt.state.forwards >= mark):
             row = attempt.row()
             if math.isfinite(row["log10_p"]):
                 trace = (*trace, (row["forwards"], row["log10_p"]))
