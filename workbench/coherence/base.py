@@ -30,11 +30,15 @@ class Defect:
 
 
 def require_deterministic(estimator: Estimator) -> None:
-    """Raises `Unsupported` for an estimator that samples: its noise would pass for a defect."""
+    """Raises `Unsupported` for an estimator that samples, or searches in the noise of D.
+
+    The noise of draws would pass for a defect, and so do the jumps of a search that ends elsewhere:
+    the second differences of the heat flow multiply both by ten thousand.
+    """
     if any(issubclass(c, Sampleable) for c in estimator.needs.distribution):
         raise Unsupported(
-            f"the coherence of {estimator.name!r}, which samples",
-            "a deterministic estimator is needed",
+            f"the coherence of {estimator.name!r}, which samples or searches in the noise of D",
+            "a deterministic estimator whose answer is smooth in D is needed",
         )
 
 
