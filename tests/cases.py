@@ -73,7 +73,7 @@ ROWS = (
         "importance",
         "A_d10_1e-12",
         budget=5_000,
-        settings=({}, {"modes": 1, "pilots": 1, "pilot": 300, "batch": 999}),
+        settings=({}, {"modes": 1, "scouts": False, "pilots": 1, "pilot": 300, "batch": 999}),
         coverage=0.93,  # a normal interval of a weighted mean; its weights are skewed
     ),
     Row(

@@ -41,6 +41,7 @@ class OneMode(Importance):
     """An importance sampler that keeps the nearest design point alone, and says nothing."""
 
     modes: int = 1
+    scouts: bool = False
     name = "one_mode"
 
     def read(self, state):

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from workbench.distributions import Reparameterised
-from workbench.errors import Unsupported
+from workbench.errors import NotConverged, Unsupported
 from workbench.problem import Problem
 from workbench.rng import Rng
 from workbench.specs import Polyhedral
@@ -76,7 +76,7 @@ def start(problem: Problem, rng: Rng) -> Points:
 def advance(problem: Problem, points: Points, k: int) -> Points:
     """Iteration k of `STEPS`, at the cost of two forward passes a start."""
     z = points.at
-    s, g = _margin_and_gradient(problem, z, points.clause)
+    s, g = margin_and_gradient(problem, z, points.clause)
     seen = _nearest(points, s)
     square = g.square().sum(1).clamp(min=torch.finfo(z.dtype).tiny)
     if k < _APPROACH:
@@ -91,7 +91,13 @@ def advance(problem: Problem, points: Points, k: int) -> Points:
 
 
 def distinct(points: Points, most: int) -> tuple[Tensor, Tensor]:
-    """The nearest points `(k, d)` and their norms `(k,)`, nearest first, no two in one direction.
+    """The nearest points `(k, d)` and their norms `(k,)`, nearest first, as `chosen`."""
+    kept = chosen(points, most)
+    return points.best[kept], points.norm[kept]
+
+
+def chosen(points: Points, most: int) -> list[int]:
+    """Which starts ended in the nearest points, nearest first, no two in one direction.
 
     Points whose density is below e^-12 of the nearest one's are left out.
     """
@@ -106,7 +112,7 @@ def distinct(points: Points, most: int) -> tuple[Tensor, Tensor]:
         cosines = [points.best[i] @ points.best[j] / (norm * points.norm[j]) for j in kept]
         if all(float(c) < _SAME for c in cosines):
             kept.append(i)
-    return points.best[kept], points.norm[kept]
+    return kept
 
 
 def nearest(problem: Problem, rng: Rng, most: float) -> tuple[Tensor | None, int]:
@@ -141,10 +147,13 @@ def _nearest(points: Points, s: Tensor) -> Points:
     return Points(points.at, points.clause, best, torch.where(better, norm, points.norm))
 
 
-def _margin_and_gradient(problem: Problem, z: Tensor, clause: Tensor) -> tuple[Tensor, Tensor]:
+def margin_and_gradient(problem: Problem, z: Tensor, clause: Tensor) -> tuple[Tensor, Tensor]:
+    """Margins `(n,)` and gradients `(n, d)` of a clause each; clause -1 is the whole of C."""
     with torch.enable_grad():
         z = z.detach().requires_grad_()
-        s = clause_margins(problem, z).gather(1, clause[:, None]).squeeze(1)
+        every = clause_margins(problem, z)
+        one = every.gather(1, clause.clamp(min=0)[:, None]).squeeze(1)
+        s = torch.where(clause < 0, every.amax(1), one)
         if not s.requires_grad:
             raise Unsupported(
                 f"{type(problem.model).__name__}, whose margin has no gradient",
@@ -156,4 +165,9 @@ def _margin_and_gradient(problem: Problem, z: Tensor, clause: Tensor) -> tuple[T
                 f"the distribution {problem.distribution.name!r}, which has no gradient",
                 "design points are searched along the margin's gradient",
             )
-    return s.detach(), g
+    if bool(torch.isnan(s).any()):
+        bad = int(torch.isnan(s).sum())
+        raise NotConverged(
+            f"the margin is NaN on {bad} of {len(s)} inputs: the model or the spec overflows"
+        )
+    return s.detach(), torch.nan_to_num(g, posinf=0.0, neginf=0.0)
