@@ -61,6 +61,8 @@ class Stratified(Estimator):
     grad: ClassVar[Grad] = Grad.NONE
     # What D, M and C must be able to do; the base class refuses all others, naming alternatives.
     needs: ClassVar[Needs] = Needs((Reparameterised,))
+    # Its answer depends on the seed, so the screen waits to be asked for it: `pace` stays ASKED. A
+    # deterministic one says `pace: ClassVar[Pace] = Pace.LIVE` (milliseconds) or `Pace.AT_REST`.
 
     def __post_init__(self) -> None:
         check_positive(self.name, batch=self.batch)
