@@ -111,6 +111,13 @@ def test_subset_on_the_digits(name):
     assert gap < 3 * math.hypot(estimate.log10_err, problem.truth.se_log10)
 
 
+@pytest.mark.parametrize("name", ["D_needle_1e-6", "D_ramp_1e-7"])
+def test_subset_is_not_confidently_wrong_about_planted_triggers(name):
+    """It climbs past them; then the bound of its plain draws, which does hold P, is told."""
+    estimate = wb.Subset()(wb.load(name), 100_000, 0)
+    assert "is not excluded" in estimate.warning and estimate.log10_interval[1] == 0.0
+
+
 @pytest.mark.parametrize("budget", [1, 10, 150, 700, 2000])
 def test_subset_with_tiny_budgets_claims_nothing(budget):
     """Where no repeat is finished, or just one, the interval is all of [0, 1]."""

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -10,6 +10,7 @@ from torch import Tensor
 from workbench.distributions import Reparameterised
 from workbench.errors import BadInput
 from workbench.estimators.base import Estimate, Estimator, Needs, check_positive
+from workbench.estimators.monte_carlo import clopper_pearson
 from workbench.estimators.witness import Failures, Witness
 from workbench.iteration import State
 from workbench.math.cost import Cost
@@ -22,6 +23,7 @@ _MIN_PARTICLES = 200
 _LEVELS_IN_MIND = 80
 _LONGEST = 1.25
 _HOPELESS = 100.0
+_TINY = -15.0 * math.log(10.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,11 +159,19 @@ class Subset(Witness, Estimator):
 
     def read(self, state: Levels) -> Estimate:
         cost = Cost(forwards=state.forwards)
-        info = {
+        info: dict[str, Any] = {
             "repeats": len(state.repeats),
             "particles": state.margin.numel(),
             "log10_p_repeats": [p / math.log(10.0) for p in state.repeats],
         }
+        if max(state.repeats, default=state.log_p) < _TINY:
+            # A hit among the plain draws would have shown in the answer.
+            n = state.margin.numel() * (len(state.repeats) + (state.level > 0))
+            bound = clopper_pearson(0, n)[1] / math.log(10.0)
+            info["warning"] = (
+                "a region without a gradient towards it is not excluded, and would outweigh an "
+                f"answer so small; {n:,} plain draws without a hit bound P by 10^{bound:.2g}"
+            )
         if not state.repeats:
             # How far the first climb came is no estimate of P: as good as no hit seen.
             info["unfinished"] = (
