@@ -79,6 +79,8 @@ def jupyter(folder, log):
         "-m", "jupyter", "lab", "--no-browser", "--port=0", "--IdentityProvider.token=workbench",
         "--LabApp.news_url=", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         f"--ServerApp.root_dir={folder}", "--allow-root",
+        # Else Lab asks for what an earlier server had open elsewhere, and the answer is a 404.
+        f"--LabApp.workspaces_dir={log.parent / 'workspaces'}",
     ]  # fmt: skip
     with program(arguments, r"http://(?:localhost|127\.0\.0\.1):(\d+)/lab", folder, log) as found:
         yield f"http://localhost:{found[1]}", folder
