@@ -21,6 +21,7 @@ def varied(distribution: Distribution, factor: float, offset: Tensor) -> Distrib
     Raises:
         Unsupported: for a distribution without a known scale and mean.
 
+    >>> import torch
     >>> d = Gaussian(torch.zeros(2), torch.ones(2))
     >>> varied(d, 2.0, torch.tensor([1.0, 0.0]))
     Gaussian(mean=tensor([1., 0.]), scale=tensor([2., 2.]))
