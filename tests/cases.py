@@ -66,7 +66,11 @@ ROWS = (
         "subset",
         "A_d10_1e-6",
         budget=20_000,
-        settings=({}, {"particles": 400, "keep": 0.2}),
+        settings=(
+            {},
+            {"particles": 400, "keep": 0.2},
+            {"levels": "fixed", "kernel": "elliptical_slice"},
+        ),
         coverage=0.90,  # a Student interval from a few repeats of a skewed P-hat
     ),
     Row(

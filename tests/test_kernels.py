@@ -224,3 +224,36 @@ def test_settings_out_of_range(settings):
     cls = kernels.EllipticalSlice if "shrinks" in settings else Hamiltonian
     with pytest.raises(wb.BadInput, match="must"):
         cls(**settings)
+
+
+def test_a_margin_without_gradient_is_refused():
+    class Cut(torch.nn.Module):
+        def forward(self, x):
+            return x.detach()
+
+    problem = wb.Problem(TWO.distribution, Cut(), wb.Halfspace(torch.tensor([1.0, 0.0, 0.0]), -2.0))
+    with pytest.raises(wb.Unsupported, match="carries no gradient"):
+        wb.Subset(kernel="hamiltonian")(problem, 5000)
+
+
+@pytest.mark.parametrize("settings", [{"kernel": "gibbs"}, {"levels": "free"}], ids=str)
+def test_subset_names_its_choices(settings):
+    with pytest.raises(wb.BadInput, match=r"unknown .* use one of"):
+        wb.Subset(**settings)
+
+
+@each_kernel
+def test_fixed_levels_are_unbiased(cls):
+    """The mean of P-hat over 200 repeats with tiny populations, where adaptive levels lean.
+
+    Within 4.9 standard errors of P = Phi(-3).
+    """
+    subset = wb.Subset(kernel=cls.name, levels="fixed", particles=100)
+    answers = []
+    for seed in range(12):
+        estimate = subset(ONE, 30_000, seed)
+        answers += [10**v for v in estimate.info["log10_p_repeats"]]
+    values = torch.tensor(answers, dtype=torch.float64)
+    assert len(values) >= 200
+    error = float(values.std()) / math.sqrt(len(values))
+    assert abs(float(values.mean()) - norm.sf(3.0)) < SIGMAS * error

@@ -1,15 +1,18 @@
 """Subset simulation: a rare event as a chain of conditional events that are not rare."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
+from workbench import kernels
 from workbench.distributions import Reparameterised
 from workbench.errors import BadInput
 from workbench.estimators.base import Estimate, Estimator, Needs, check_positive
+from workbench.estimators.levels import quantile, refill
 from workbench.estimators.monte_carlo import clopper_pearson
 from workbench.estimators.witness import Failures, Witness
 from workbench.iteration import State
@@ -18,7 +21,7 @@ from workbench.problem import Problem
 from workbench.rng import Rng
 from workbench.types import Grad, Kind
 
-_MIN_STEP, _MAX_STEP = 0.02, 1.0
+KERNELS = {k.name: k for k in kernels.ALL}
 _MIN_PARTICLES = 200
 _LEVELS_IN_MIND = 80
 _LONGEST = 1.25
@@ -39,17 +42,27 @@ class Levels(State):
     step_size: float = 0.6
     repeats: tuple[float, ...] = ()
     """log P-hat of every finished repeat."""
+    plan: tuple[float, ...] = ()
+    """Thresholds of the pilot, where the levels are fixed, and the step sizes towards them."""
+    plan_steps: tuple[float, ...] = ()
+    planned: bool = False
+    pilot_forwards: int = 0
+    cut: bool = False
+    """Whether the budget ended within a level."""
 
 
 @dataclass(frozen=True)
 class Subset(Witness, Estimator):
-    """Adaptive subset simulation (Au & Beck 2001) with pCN moves in base noise.
+    """Subset simulation (Au & Beck 2001), or multilevel splitting, with a choice of kernels.
 
     The threshold of each level is the (1 - keep) quantile of the margins of the last; survivors
-    seed Markov chains z' = sqrt(1 - b^2) z + b xi (preconditioned Crank-Nicolson, which leaves
-    N(0, I) invariant), accepted where the margin stays above the threshold, b steered to the given
-    acceptance. P-hat is the product of the levels' shares. Independent repeats fill the budget: the
-    answer is their mean, its error their spread, its interval Student's.
+    seed Markov chains that leave N(0, I) given margin > threshold invariant, their step size
+    steered to the given acceptance. P-hat is the product of the levels' shares. Independent repeats
+    fill the budget: the answer is their mean, its error their spread, its interval Student's.
+
+    With `levels="fixed"` the first repeat is a pilot: it gives thresholds and step sizes to all
+    others and is left out of the answer. P-hat is then unbiased for any number of particles
+    (Del Moral 2004, section 7.4), and says so.
 
     A mode that no particle reaches is lost without a word: repeats agree on the wrong answer.
 
@@ -58,12 +71,21 @@ class Subset(Witness, Estimator):
         keep: share of the particles that survives a level.
         acceptance: acceptance rate that the step size is steered to.
         max_levels: a repeat that needs more answers 0.
+        kernel: how chains move: "pcn", "elliptical_slice", or "hamiltonian", which uses the
+            margin's gradient and counts it as two forward passes.
+        levels: "adaptive" or "fixed".
     """
 
     particles: int = 1000
     keep: float = 0.1
     acceptance: float = 0.45
     max_levels: int = 200
+    kernel: str = "pcn"
+    levels: str = "adaptive"
+    choices: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "kernel": tuple(KERNELS),
+        "levels": ("adaptive", "fixed"),
+    }
     name: ClassVar[str] = "subset"
     kind: ClassVar[Kind] = Kind.CONSISTENT
     grad: ClassVar[Grad] = Grad.NONE
@@ -74,6 +96,11 @@ class Subset(Witness, Estimator):
         for key in ("keep", "acceptance"):
             if not 0.0 < getattr(self, key) < 1.0:
                 raise BadInput(f"subset: {key} must lie between 0 and 1, got {getattr(self, key)}")
+        for what, known in self.choices.items():
+            if getattr(self, what) not in known:
+                raise BadInput(
+                    f"unknown {what} {getattr(self, what)!r}: use one of {', '.join(known)}"
+                )
 
     def init(self, problem: Problem, rng: Rng) -> Levels:
         empty = torch.empty(0, dtype=problem.distribution.dtype)
@@ -83,74 +110,81 @@ class Subset(Witness, Estimator):
     def step(self, problem: Problem, state: Levels) -> Levels:
         if state.level == 0:
             return self._first_level(problem, state)
-        threshold, alive = self._next_threshold(state)
+        if state.planned:
+            k = state.level - 1
+            if k >= len(state.plan):
+                return self._last_level(state)
+            return self._climb(problem, state, state.plan[k], state.plan_steps[k])
+        threshold = quantile(state.margin, self.keep)
         if threshold >= 0.0:
-            share = float((state.margin > 0).double().mean())
-            return _finish(state, state.log_p + math.log(share) if share else -math.inf)
-        if alive == 0 or threshold <= state.threshold or state.level >= self.max_levels:
-            return _finish(state, -math.inf)
-        return self._climb(problem, state, threshold, alive)
+            return self._last_level(state)
+        if threshold <= state.threshold or state.level >= self.max_levels:
+            return self._finish(state, -math.inf)
+        return self._climb(problem, state, threshold, state.step_size)
 
     def _first_level(self, problem: Problem, state: Levels) -> Levels:
-        n = int(min(self.particles, max(_MIN_PARTICLES, state.left / _LEVELS_IN_MIND)))
+        usual = KERNELS[self.kernel].usual
+        n = int(min(self.particles, max(_MIN_PARTICLES, state.left / (_LEVELS_IN_MIND * usual))))
         n = int(min(state.margin.numel() or n, state.left))
         d = problem.distribution
         assert isinstance(d, Reparameterised)
-        z = d.noise(n, self._stream(state))
+        z = d.noise(n, self._stream(state).generator())
         return replace(
             state, noise=z, margin=problem.margin_of_noise(z), level=1, log_p=0.0,
-            threshold=-math.inf, step_size=Levels.step_size, forwards=state.forwards + n,
+            threshold=-math.inf, step_size=KERNELS[self.kernel].start,
+            forwards=state.forwards + n,
         )  # fmt: skip
 
-    def _next_threshold(self, state: Levels) -> tuple[float, int]:
-        """The margin that about `keep` of the particles exceed, and how many do."""
-        n = state.margin.numel()
-        rank = max(1, int(self.keep * n))
-        threshold = float(torch.topk(state.margin, min(rank + 1, n)).values[-1])
-        return threshold, int((state.margin > threshold).sum())
+    def _last_level(self, state: Levels) -> Levels:
+        share = float((state.margin > 0).double().mean())
+        return self._finish(state, state.log_p + math.log(share) if share else -math.inf)
 
-    def _climb(self, problem: Problem, state: Levels, threshold: float, alive: int) -> Levels:
+    def _climb(self, problem: Problem, state: Levels, threshold: float, step: float) -> Levels:
         """Refill the level above `threshold` by chains from the survivors."""
-        n = state.margin.numel()
-        seeds = torch.nonzero(state.margin > threshold).squeeze(1)
-        z, s = state.noise[seeds], state.margin[seeds]
-        generator = self._stream(state)
-        kept_z, kept_s, b, spent = [z], [s], state.step_size, 0
-        for _ in range(math.ceil(n / alive) - 1):
-            xi = torch.randn(z.shape, generator=generator, dtype=z.dtype)
-            proposal = math.sqrt(1.0 - b * b) * z + b * xi
-            margin = problem.margin_of_noise(proposal)
-            spent += alive
-            accept = margin > threshold
-            z = torch.where(accept[:, None], proposal, z)
-            s = torch.where(accept, margin, s)
-            kept_z.append(z)
-            kept_s.append(s)
-            rate = float(accept.double().mean())
-            b = min(_MAX_STEP, max(_MIN_STEP, b * math.exp(0.4 * (rate - self.acceptance))))
+        share = float((state.margin > threshold).double().mean())
+        if share == 0.0:
+            return self._finish(state, -math.inf)
+        above = refill(
+            problem, KERNELS[self.kernel](), state.noise, state.margin, threshold,
+            self._stream(state), step_size=step,
+            target=None if state.planned else self.acceptance, left=state.left,
+        )  # fmt: skip
+        if above is None:
+            return replace(state, cut=True)
+        if self.levels == "fixed" and not state.planned:
+            state = replace(
+                state,
+                plan=(*state.plan, threshold),
+                plan_steps=(*state.plan_steps, above.step_size),
+            )
         return replace(
-            state,
-            noise=torch.cat(kept_z)[:n],
-            margin=torch.cat(kept_s)[:n],
-            level=state.level + 1,
-            log_p=state.log_p + math.log(alive / n),
-            threshold=threshold,
-            step_size=b,
-            forwards=state.forwards + spent,
-        )
+            state, noise=above.noise, margin=above.margin, level=state.level + 1,
+            log_p=state.log_p + math.log(share), threshold=threshold, step_size=above.step_size,
+            forwards=state.forwards + above.spent,
+        )  # fmt: skip
 
-    def _stream(self, state: Levels) -> torch.Generator:
-        return state.rng.child("repeat", len(state.repeats), "level", state.level).generator()
+    def _finish(self, state: Levels, log_p: float) -> Levels:
+        """End this repeat with its answer, or the pilot; the next step starts another."""
+        if self.levels == "fixed" and not state.planned:
+            return replace(state, level=0, planned=True, pilot_forwards=state.forwards)
+        return replace(state, level=0, repeats=(*state.repeats, log_p))
+
+    def _stream(self, state: Levels) -> Rng:
+        repeat = "pilot" if self.levels == "fixed" and not state.planned else len(state.repeats)
+        return state.rng.child("repeat", repeat, "level", state.level)
 
     def finished(self, state: Levels) -> bool:
         """Whether the budget holds no further level or repeat: a cut one would bias the mean."""
+        if state.cut:
+            return True
         if state.limit is None:
             return False
         if state.level:
             return state.left < state.margin.numel()
         if not state.repeats:
             return False
-        return state.left < _LONGEST * state.forwards / len(state.repeats)
+        spent = state.forwards - state.pilot_forwards
+        return state.left < _LONGEST * spent / len(state.repeats)
 
     def failures(self, problem: Problem, state: Levels) -> Failures:
         """The particles that fail, of the last level of the last repeat."""
@@ -179,6 +213,7 @@ class Subset(Witness, Estimator):
                 f"10^{state.log_p / math.log(10.0):.3g}"
             )
             return Estimate(_scalar(-math.inf), math.inf, self.kind, cost, (-math.inf, 0.0), info)
+        kind = Kind.UNBIASED if self.levels == "fixed" else self.kind
         log_p, log_err = _log_mean(state.repeats)
         interval = (-math.inf, 0.0)
         if math.isfinite(log_err):
@@ -186,12 +221,7 @@ class Subset(Witness, Estimator):
 
             reach = float(stdtrit(len(state.repeats) - 1, 0.975)) * log_err
             interval = (log_p - reach, min(0.0, log_p + reach))
-        return Estimate(_scalar(log_p), log_err, self.kind, cost, interval, info)
-
-
-def _finish(state: Levels, log_p: float) -> Levels:
-    """End this repeat with its answer; the next step starts another."""
-    return replace(state, level=0, repeats=(*state.repeats, log_p))
+        return Estimate(_scalar(log_p), log_err, kind, cost, interval, info)
 
 
 def _log_mean(logs: tuple[float, ...]) -> tuple[float, float]:
