@@ -81,6 +81,14 @@ ROWS = (
         coverage=0.93,  # a normal interval of a weighted mean; its weights are skewed
     ),
     Row(
+        "design_point",
+        "A_d10_1e-12",
+        budget=5_000,
+        settings=({}, {"method": "form", "modes": 2}),
+        within=1e-4,  # the search ends within a thousandth of the boundary, and linearises there
+        sampled=False,
+    ),
+    Row(
         "gld",
         "A_d10_1e-3",
         budget=20_000,

@@ -14,6 +14,7 @@ from workbench.estimators import (
     ChangeOfMeasure,
     Conditioned,
     Cubature,
+    DesignPoint,
     Enumeration,
     Estimate,
     Estimator,
@@ -37,8 +38,8 @@ __version__ = "0.1.0"
 
 __all__ = [
     "GLD", "And", "Argmax", "BadInput", "Box", "Budget", "ChangeOfMeasure", "Conditioned",
-    "Cubature", "Discrete", "Enumeration", "Estimate", "Estimator", "Gaussian", "Grad",
-    "Halfspace", "Importance", "Kind", "Lower", "Mixture", "Moments", "MonteCarlo",
+    "Cubature", "DesignPoint", "Discrete", "Enumeration", "Estimate", "Estimator", "Gaussian",
+    "Grad", "Halfspace", "Importance", "Kind", "Lower", "Mixture", "Moments", "MonteCarlo",
     "NotConverged", "Or", "Orthant", "Polytope", "Problem", "Rng", "Spec", "StaleRun", "Subset",
     "Truth", "Unsupported", "Upper", "WorkbenchError", "best_truth", "load", "log_p_and_grad",
 ]  # fmt: skip

@@ -5,6 +5,7 @@ from workbench.estimators.bounds import Lower, Upper
 from workbench.estimators.change_of_measure import ChangeOfMeasure
 from workbench.estimators.conditioned import Conditioned
 from workbench.estimators.cubature import Cubature
+from workbench.estimators.design_point import DesignPoint
 from workbench.estimators.enumeration import Enumeration
 from workbench.estimators.gld import GLD
 from workbench.estimators.importance import Importance
@@ -15,13 +16,13 @@ from workbench.estimators.proofs import proof
 from workbench.estimators.subset import Subset
 
 ALL: tuple[type[Estimator], ...] = (
-    Moments, Conditioned, MonteCarlo, Importance, Subset, GLD, Lower, Upper, ChangeOfMeasure,
-    Enumeration, Cubature, Orthant,
+    Moments, Conditioned, MonteCarlo, Importance, Subset, DesignPoint, GLD, Lower, Upper,
+    ChangeOfMeasure, Enumeration, Cubature, Orthant,
 )  # fmt: skip
 """Every estimator: the tests, the command line, the comparison and the screens go by this tuple."""
 
 __all__ = [
-    "ALL", "GLD", "ChangeOfMeasure", "Conditioned", "Cubature", "Enumeration", "Estimate",
-    "Estimator", "Importance", "Lower", "Moments", "MonteCarlo", "Needs", "Orthant", "Subset",
-    "Upper", "proof",
+    "ALL", "GLD", "ChangeOfMeasure", "Conditioned", "Cubature", "DesignPoint", "Enumeration",
+    "Estimate", "Estimator", "Importance", "Lower", "Moments", "MonteCarlo", "Needs", "Orthant",
+    "Subset", "Upper", "proof",
 ]  # fmt: skip
