@@ -156,3 +156,11 @@ def test_tail_index_of_equal_and_of_few_weights():
     assert tail_index(torch.zeros(200), 10_000) == -math.inf
     assert tail_index(torch.zeros(3), 10_000) == math.inf
     assert tail_index(torch.empty(0), 0) == math.inf
+
+
+@pytest.mark.parametrize("name", ["C_digits_p1_s10", "C_digits_p22_s20"])
+def test_a_rival_class_is_not_lost_in_silence(name):
+    problem = wb.load(name)
+    one = wb.Importance(modes=1, scouts=False)(problem, 10_000, 1)
+    assert "leaves out the design points" in one.warning
+    assert "leaves out" not in wb.Importance()(problem, 10_000, 1).warning

@@ -156,6 +156,9 @@ class Importance(Witness, Estimator):
                 f"a few weights carry the answer ({1.0 / share:.0f} effective draws, Pareto k "
                 f"{k:.2f}): it may be too low, and its error bar too short"
             )
+        lost = 0 if state.reached else modes.left_out(state, self.modes)
+        if lost and not doubt:
+            doubt = f"modes={self.modes} leaves out the design points of {lost} more ways to fail"
         if doubt:
             info["warning"] = f"{doubt}; {info['not_excluded']}"
         interval = (log_p - _NORMAL_95 * log_err, min(0.0, log_p + _NORMAL_95 * log_err))

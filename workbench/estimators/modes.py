@@ -196,6 +196,15 @@ def _with_starts(state: Finding, most: int) -> Finding:
     return _with(state, tilt.start(means, clauses))
 
 
+def left_out(state: Finding, most: int) -> int:
+    """Clauses of C with a design point that none of the `most` kept ones stands for."""
+    if state.common or not bool(torch.isfinite(state.norm).any()):
+        return 0
+    every = design_points.chosen(state.points, len(state.at))
+    kept = set(state.clause[every[:most]].tolist())
+    return len(set(state.clause[every].tolist()) - kept)
+
+
 def clusters(z: Tensor, k: int, generator: torch.Generator) -> Tensor:
     """Centres of k clusters of z `(n, d)`: Lloyd's iteration from k-means++ starts."""
     centres = z[torch.randint(len(z), (1,), generator=generator)]

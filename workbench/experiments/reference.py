@@ -37,7 +37,11 @@ DEFAULT_BUDGET = 1_000_000
 ORACLES: tuple[Estimator, ...] = (Enumeration(), Orthant(), Cubature())
 """Exact methods, tried first and in this order."""
 
-SAMPLERS: tuple[Estimator, ...] = (Importance(), Subset(), Subset(keep=0.25, acceptance=0.3))
+SAMPLERS: tuple[Estimator, ...] = (
+    Importance(),
+    Subset(),
+    Subset(kernel="elliptical_slice", levels="fixed"),
+)
 """What is combined where nothing exact applies; plain Monte Carlo joins where P is large."""
 
 _PILOT_SHARE, _LARGE = 0.05, 20
