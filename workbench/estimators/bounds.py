@@ -1,6 +1,7 @@
 """Sound bounds on P from the weights, by branch and bound over cells of the input space."""
 
 import math
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar
@@ -223,9 +224,9 @@ class _Bounds(Estimator):
         log_p = torch.tensor(answer, dtype=torch.float64)
         return Estimate(log_p, None, self.kind, Cost(forwards=state.forwards), info=info)
 
+    @abstractmethod
     def _end(self, state: Partition) -> tuple[float, bool, str]:
         """The bound, whether it says nothing, and the sentence that says so."""
-        raise NotImplementedError
 
 
 def _summed(state: Partition) -> Partition:

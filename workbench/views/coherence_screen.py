@@ -1,16 +1,15 @@
 """The Coherence screen in Panel: one layout for the served app and for a notebook cell."""
 
-from collections.abc import Callable
 from html import escape
 from typing import Any
 
 import panel as pn
 
-from workbench.errors import WorkbenchError
 from workbench.problem import Problem
 from workbench.views import coherence_plots, coherence_words
 from workbench.views.coherence_session import CoherenceSession, entries
 from workbench.views.controls import label
+from workbench.views.following import ByTicker
 from workbench.views.parts import button, figure_pane, load_extension, text
 from workbench.views.screen import groups
 from workbench.views.table import TABLE_CSS
@@ -20,7 +19,7 @@ _BARS, _SCATTER = 270, 360
 _CSS = TABLE_CSS + ".wb-table .l { white-space: normal; } .small { font-size: 12px; opacity: .72; }"
 
 
-class Coherence(pn.viewable.Viewer):
+class Coherence(ByTicker, pn.viewable.Viewer):
     """The screen on a session.
 
     Args:
@@ -113,37 +112,9 @@ class Coherence(pn.viewable.Viewer):
         self.session.start_all()
         self.follow()
 
-    def follow(self) -> None:
-        """Paint what the worker publishes until it has nothing more to say."""
-        if not self.ticker.running:
-            self.ticker.start()
-
-    def pull(self) -> None:
-        """Paint what is new; called on a timer while there is any."""
-        worker = self.session.worker
-        busy, results = worker.busy, worker.results
-        if results is not self._seen:
-            self._seen = results
-            self.paint()
-        if not busy and self.ticker.running:
-            self.ticker.stop()
-
     def _chosen(self) -> None:
         self.picker.value, self.method.value = self.session.problem_name, self.session.key
         self._guard(self.start)
-
-    def _guard(self, action: Callable[[], Any]) -> None:
-        """Do it, and keep the sentence of what went wrong on the screen."""
-        try:
-            action()
-            self.say("")
-        except WorkbenchError as error:
-            self.say(str(error))
-        self.paint()
-
-    def say(self, message: str) -> None:
-        """Show a lasting message; nothing where it is empty."""
-        self.status.value = f"<span class='bad'>{escape(message)}</span>" if message else ""
 
     def paint(self) -> None:
         """Sentence, table and charts as the session has them."""

@@ -7,16 +7,15 @@ from typing import Any
 
 import ipywidgets as w
 
-from workbench.errors import WorkbenchError
 from workbench.views import coherence_plots, coherence_words
 from workbench.views.coherence_session import CoherenceSession, entries
+from workbench.views.following import ByTask
 from workbench.views.widgets import STYLE, empty_figure, show_figure
 
-_POLL = 0.2  # seconds between looks at the worker
 _BARS, _SCATTER = 270, 340
 
 
-class CoherenceWidgets(w.VBox):
+class CoherenceWidgets(ByTask, w.VBox):
     """Pickers, table and charts on a session; nothing is measured before it is asked for.
 
     Args:
@@ -69,14 +68,6 @@ class CoherenceWidgets(w.VBox):
         made.on_click(lambda _: self._guard(action))
         return made
 
-    def _guard(self, action: Callable[[], Any]) -> None:
-        try:
-            action()
-            self.status.value = ""
-        except WorkbenchError as error:
-            self.status.value = f"<b style='color:#c0392b'>{escape(str(error))}</b>"
-        self.paint()
-
     def start(self) -> None:
         """Measure the present choice, and follow it."""
         self.session.start()
@@ -86,22 +77,6 @@ class CoherenceWidgets(w.VBox):
         """The heat flow on the whole catalogue, and follow it."""
         self.session.start_all()
         self.follow()
-
-    def follow(self) -> None:
-        """Paint what the worker publishes until it has nothing more to say."""
-        if self._poller is None or self._poller.done():
-            self._poller = asyncio.get_running_loop().create_task(self._poll())
-
-    async def _poll(self) -> None:
-        worker = self.session.worker
-        while True:
-            busy, results = worker.busy, worker.results
-            if results is not self._seen:
-                self._seen = results
-                self.paint()
-            if not busy:
-                return
-            await asyncio.sleep(_POLL)
 
     def paint(self) -> None:
         """Sentence, table and charts as the session has them."""

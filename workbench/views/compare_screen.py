@@ -2,17 +2,16 @@
 
 import io
 from collections.abc import Callable, Sequence
-from html import escape
 from typing import Any
 
 import panel as pn
 
-from workbench.errors import WorkbenchError
 from workbench.problem import Problem
 from workbench.views import compare_plots, compare_words
 from workbench.views.compare_session import CompareSession
 from workbench.views.compare_table import table
 from workbench.views.controls import Dial, label, settings_panel
+from workbench.views.following import ByTicker
 from workbench.views.live_panel import LiveHTML
 from workbench.views.parts import button, figure_pane, load_extension, text
 from workbench.views.roster import roster
@@ -23,7 +22,7 @@ PULL_MS = 250
 _HEIGHT = 320
 
 
-class Compare(pn.viewable.Viewer):
+class Compare(ByTicker, pn.viewable.Viewer):
     """The screen on a session.
 
     Args:
@@ -143,21 +142,6 @@ class Compare(pn.viewable.Viewer):
         self.session.start()
         self.follow()
 
-    def follow(self) -> None:
-        """Paint what the worker publishes until it has nothing more to say."""
-        if not self.ticker.running:
-            self.ticker.start()
-
-    def pull(self) -> None:
-        """Paint what is new; called on a timer while there is any."""
-        worker = self.session.worker
-        busy, results = worker.busy, worker.results
-        if results is not self._seen:
-            self._seen = results
-            self.paint()
-        if not busy and self.ticker.running:
-            self.ticker.stop()
-
     def press(self, data: dict[str, Any]) -> None:
         """A button of the table: what it does, and the cell that it stands in."""
         name, key = str(data.get("problem", "")), str(data.get("key", ""))
@@ -181,19 +165,6 @@ class Compare(pn.viewable.Viewer):
             self.opened = Session(session.problem(name))
             self.below[:] = [Explore(self.opened, dark=self.dark)]
         self.opened.open(session.problem(name), key, session.budget, session.settings)
-
-    def _guard(self, action: Callable[[], Any]) -> None:
-        """Do it, and keep the sentence of what went wrong on the screen."""
-        try:
-            action()
-            self.say("")
-        except WorkbenchError as error:
-            self.say(str(error))
-        self.paint()
-
-    def say(self, message: str) -> None:
-        """Show a lasting message; nothing where it is empty."""
-        self.status.value = f"<span class='bad'>{escape(message)}</span>" if message else ""
 
     def paint(self) -> None:
         """Table, charts and sentences as the session has them."""

@@ -4,7 +4,6 @@ import asyncio
 import base64
 import contextlib
 from collections.abc import Callable
-from html import escape
 from typing import Any
 
 import ipywidgets as w
@@ -14,17 +13,17 @@ from workbench.views import compare_plots, compare_words
 from workbench.views.compare_session import CompareSession
 from workbench.views.compare_table import table
 from workbench.views.figure_widgets import empty_figure, show_figure
+from workbench.views.following import ByTask
 from workbench.views.live_widget import LiveHTML
 from workbench.views.roster import roster
 from workbench.views.state import Session
 from workbench.views.widgets import STYLE, ExploreWidgets
 
-_POLL = 0.25  # seconds between looks at the worker
 _HEIGHT = 300
 _WIDE = "300px"
 
 
-class CompareWidgets(w.VBox):
+class CompareWidgets(ByTask, w.VBox):
     """Pickers, table and charts on a session; nothing runs before it is asked to.
 
     Args:
@@ -119,34 +118,10 @@ class CompareWidgets(w.VBox):
         charted = self.session.charted
         self.picker.value = charted.name if charted else None
 
-    def _guard(self, action: Callable[[], Any]) -> None:
-        try:
-            action()
-            self.status.value = ""
-        except WorkbenchError as error:
-            self.status.value = f"<b style='color:#c0392b'>{escape(str(error))}</b>"
-        self.paint()
-
     def start(self) -> None:
         """Run what is missing, and follow it."""
         self.session.start()
         self.follow()
-
-    def follow(self) -> None:
-        """Paint what the worker publishes until it has nothing more to say."""
-        if self._poller is None or self._poller.done():
-            self._poller = asyncio.get_running_loop().create_task(self._poll())
-
-    async def _poll(self) -> None:
-        worker = self.session.worker
-        while True:
-            busy, results = worker.busy, worker.results
-            if results is not self._seen:
-                self._seen = results
-                self.paint()
-            if not busy:
-                return
-            await asyncio.sleep(_POLL)
 
     def press(self, data: dict[str, Any]) -> None:
         """A button of the table: what it does, and the cell that it stands in."""

@@ -1,0 +1,86 @@
+"""How a room paints what the worker publishes, and keeps what went wrong on the screen."""
+
+import asyncio
+from collections.abc import Callable
+from html import escape
+from typing import Any
+
+from workbench.errors import WorkbenchError
+
+_POLL = 0.2  # seconds between looks at the worker
+
+
+class ByTicker:
+    """For a Panel view: a periodic callback that runs only while there is something to paint.
+
+    The view has a `session` with a worker, a `ticker`, a `status` line, and `paint()`.
+    """
+
+    session: Any
+    ticker: Any
+    status: Any
+    paint: Callable[[], None]
+    _seen: Any = None
+
+    def follow(self) -> None:
+        """Paint what the worker publishes until it has nothing more to say."""
+        if not self.ticker.running:
+            self.ticker.start()
+
+    def pull(self) -> None:
+        """Paint what is new; called on a timer while there is any."""
+        worker = self.session.worker
+        busy, results = worker.busy, worker.results
+        if results is not self._seen:
+            self._seen = results
+            self.paint()
+        if not busy and self.ticker.running:
+            self.ticker.stop()
+
+    def say(self, message: str) -> None:
+        """Show a lasting message; nothing where it is empty."""
+        self.status.value = f"<span class='bad'>{escape(message)}</span>" if message else ""
+
+    def _guard(self, action: Callable[[], Any]) -> None:
+        """Do it, and keep the sentence of what went wrong on the screen."""
+        try:
+            action()
+            self.say("")
+        except WorkbenchError as error:
+            self.say(str(error))
+        self.paint()
+
+
+class ByTask:
+    """For an ipywidgets view: a task of the kernel's loop, likewise."""
+
+    session: Any
+    status: Any
+    paint: Callable[[], None]
+    _seen: Any = None
+    _poller: Any = None
+
+    def follow(self) -> None:
+        """Paint what the worker publishes until it has nothing more to say."""
+        if self._poller is None or self._poller.done():
+            self._poller = asyncio.get_running_loop().create_task(self._poll())
+
+    async def _poll(self) -> None:
+        worker = self.session.worker
+        while True:
+            busy, results = worker.busy, worker.results
+            if results is not self._seen:
+                self._seen = results
+                self.paint()
+            if not busy:
+                return
+            await asyncio.sleep(_POLL)
+
+    def _guard(self, action: Callable[[], Any]) -> None:
+        """Do it, and keep the sentence of what went wrong on the screen."""
+        try:
+            action()
+            self.status.value = ""
+        except WorkbenchError as error:
+            self.status.value = f"<b style='color:#c0392b'>{escape(str(error))}</b>"
+        self.paint()
