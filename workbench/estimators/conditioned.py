@@ -226,8 +226,7 @@ class Conditioned(Estimator):
         cost = Cost(forwards=state.forwards, flops=0.0 if state.forwards else state.flops)
         if not len(state.t):
             return self._unconditioned(state, cost)
-        each = state.log_weight + drawn.log_means(state)
-        total = log_sum(each) if len(each) else each.new_tensor(-math.inf)
+        each, total = drawn.log_parts(state, state.log_weight)
         part = torch.exp(each - total).detach().nan_to_num()
         digits = math.sqrt(float(drawn.variance_of_mean(state))) / LN10
         info: dict[str, Any] = {
@@ -323,8 +322,7 @@ def _count(state: Lines, k: int, cut: _Cut) -> Lines:
 def _drift(pieces: list[tuple[Tensor, Problem]], state: Lines) -> Tensor:
     """0 with the gradient of log P: every crossing follows the boundary of C."""
     log_w = state.log_weight.detach()
-    each = log_w + drawn.log_means(state)
-    total = log_sum(each) if len(each) else each.new_tensor(-math.inf)
+    each, total = drawn.log_parts(state, log_w)
     drift = state.drift
     for k in range(len(each)):
         units, index, mine, piece = drawn.mates(state, k)

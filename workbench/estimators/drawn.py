@@ -72,11 +72,16 @@ def log_means(state: Lines) -> Tensor:
                         m.new_tensor(-math.inf) for m in means])  # fmt: skip
 
 
+def log_parts(state: Lines, log_weight: Tensor) -> tuple[Tensor, Tensor]:
+    """log of every summit's part of P `(k,)`, and log P, -inf where there is no summit."""
+    each = log_weight + log_means(state)
+    return each, log_sum(each) if len(each) else each.new_tensor(-math.inf)
+
+
 def relative_variance(state: Lines) -> Tensor:
     """Variance of one line of every summit, over P^2, `(k,)`."""
     log_w = state.log_weight.detach()
-    each = log_w + log_means(state)
-    total = log_sum(each) if len(each) else each.new_tensor(-math.inf)
+    each, total = log_parts(state, log_w)
     if not bool(torch.isfinite(total)):
         return torch.zeros_like(each)
     own = [torch.exp(state.log_p[state.owner == k] + log_w[k] - total) for k in range(len(each))]
