@@ -211,6 +211,7 @@ def test_propagation_rows(monkeypatch):
     assert by_name["covariance"]["published"] == 9.7e-5
     assert by_name["mean"]["published"] is None
     assert all(r["cpu_ms"] > 0 and r["draw_us"] > 0 for r in rows)
+    assert by_name["cumulant"]["vnmse"] < by_name["augmented"]["vnmse"]
     assert by_name["cumulant"]["vnmse"] < 0.3 * by_name["covariance"]["vnmse"]
     assert list(nets.conclude(rows))
 

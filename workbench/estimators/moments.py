@@ -58,8 +58,8 @@ class Moments(Estimator):
     Gaussian with at most two rivals. On ReLU networks it can be digits off in the tail.
 
     Args:
-        propagator: "covariance", "mean", or "cumulant" (third cumulants too).
-        tail: "gaussian"; with "cumulant" also "edgeworth", "pearson3" or "saddlepoint".
+        propagator: "covariance", "mean", "augmented" or "cumulant" (third cumulants too).
+        tail: "gaussian"; with third cumulants also "edgeworth", "pearson3" or "saddlepoint".
         order: terms of the Hermite series of a covariance.
 
     >>> import torch, workbench as wb
@@ -89,8 +89,12 @@ class Moments(Estimator):
             if (value := getattr(self, what)) not in known:
                 raise BadInput(f"unknown {what} {value!r}: use one of {', '.join(known)}")
         propagation.Covariance(self.order)
-        if self.propagator == "cumulant":
-            propagation.Cumulant(self.order)
+        self._build()
+
+    def _build(self) -> propagation.Propagator:
+        return PROPAGATORS[self.propagator](
+            **({} if self.propagator == "mean" else {"order": self.order})
+        )
 
     def init(self, problem: Problem, rng: Rng) -> MomentsState:
         zero = torch.zeros((), dtype=problem.distribution.dtype)
@@ -102,8 +106,7 @@ class Moments(Estimator):
         assert isinstance(d, HasMoments) and isinstance(c, Polyhedral)
         pieces = d.pieces()
         event = c.halfspaces(problem.outputs, pieces[0].mean)
-        settings = {} if self.propagator == "mean" else {"order": self.order}
-        propagator, tail = PROPAGATORS[self.propagator](**settings), TAILS[self.tail]()
+        propagator, tail = self._build(), TAILS[self.tail]()
         terms, laws, flops, doubt = [], [], 0.0, _too_deep(problem.graph)
         for piece in pieces:
             law, spent = propagator.law(problem.graph, piece, event.a, event.b)

@@ -1,11 +1,12 @@
 """How a law moves through a network."""
 
+from workbench.propagation.augmented import Augmented
 from workbench.propagation.base import Carrier, Propagator
 from workbench.propagation.covariance import Covariance
 from workbench.propagation.cumulant import Cumulant
 from workbench.propagation.mean import Mean
 
-ALL: tuple[type[Propagator], ...] = (Mean, Covariance, Cumulant)
+ALL: tuple[type[Propagator], ...] = (Mean, Covariance, Augmented, Cumulant)
 """Every propagator, as `workbench list propagators` shows them."""
 
-__all__ = ["ALL", "Carrier", "Covariance", "Cumulant", "Mean", "Propagator"]
+__all__ = ["ALL", "Augmented", "Carrier", "Covariance", "Cumulant", "Mean", "Propagator"]

@@ -29,7 +29,8 @@ def standard(law: Law, tail: str) -> Standard:
     """The margins in standard units. Raises `Unsupported` where no third cumulant is known."""
     if law.third is None and law.fourth is None and not law.gaussian:
         raise Unsupported(
-            f"tail {tail!r}", "it reads third cumulants, which only propagator 'cumulant' carries"
+            f"tail {tail!r}",
+            "it reads third cumulants, which propagators 'augmented' and 'cumulant' carry",
         )
     sd = law.std
     alive = sd > 0
