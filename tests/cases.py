@@ -61,6 +61,14 @@ ROWS = (
         within=1e-9,  # every line is crossed at the same t
         sampled=False,
     ),
+    Row(
+        "slices",
+        "A_d10_1e-12",
+        budget=20_000,
+        settings=({}, {"directions": 2, "nodes": 12, "width": 0.5}, {"directions": 0}),
+        within=1e-6,  # of the trapezoidal sums
+        sampled=False,
+    ),
     Row("monte_carlo", "A_d10_1e-3", budget=20_000, settings=({}, {"batch": 999}), coverage=0.95),
     Row(
         "subset",

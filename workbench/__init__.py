@@ -23,6 +23,7 @@ from workbench.estimators import (
     Moments,
     MonteCarlo,
     Orthant,
+    Slices,
     Subset,
     Upper,
 )  # fmt: skip
@@ -40,6 +41,7 @@ __all__ = [
     "GLD", "And", "Argmax", "BadInput", "Box", "Budget", "ChangeOfMeasure", "Conditioned",
     "Cubature", "DesignPoint", "Discrete", "Enumeration", "Estimate", "Estimator", "Gaussian",
     "Grad", "Halfspace", "Importance", "Kind", "Lower", "Mixture", "Moments", "MonteCarlo",
-    "NotConverged", "Or", "Orthant", "Polytope", "Problem", "Rng", "Spec", "StaleRun", "Subset",
-    "Truth", "Unsupported", "Upper", "WorkbenchError", "best_truth", "load", "log_p_and_grad",
+    "NotConverged", "Or", "Orthant", "Polytope", "Problem", "Rng", "Slices", "Spec", "StaleRun",
+    "Subset", "Truth", "Unsupported", "Upper", "WorkbenchError", "best_truth", "load",
+    "log_p_and_grad",
 ]  # fmt: skip

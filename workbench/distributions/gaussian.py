@@ -98,6 +98,12 @@ class Gaussian(Reparameterised, Density, Moments, Factored, Distribution):
         volume = torch.log(diagonal).sum() + self.dim * LOG_SQRT_2PI
         return -0.5 * z.square().sum(-1) - volume
 
+    def covariance(self, of_noise: Tensor) -> Tensor:
+        """Covariance `(d, d)` of x where that of z is `of_noise` `(d, d)`."""
+        if self.diagonal:
+            return of_noise * torch.outer(self.scale, self.scale)
+        return self.scale @ of_noise @ self.scale.T
+
     def pieces(self) -> tuple[Piece, ...]:
         cov = self.scale.square() if self.diagonal else self.scale @ self.scale.T
         return (Piece(self.mean.new_zeros(()), self.mean, cov),)

@@ -13,10 +13,11 @@ from workbench.estimators.moments import Moments
 from workbench.estimators.monte_carlo import MonteCarlo
 from workbench.estimators.orthant import Orthant
 from workbench.estimators.proofs import proof
+from workbench.estimators.slices import Slices
 from workbench.estimators.subset import Subset
 
 ALL: tuple[type[Estimator], ...] = (
-    Moments, Conditioned, MonteCarlo, Importance, Subset, DesignPoint, GLD, Lower, Upper,
+    Moments, Slices, Conditioned, MonteCarlo, Importance, Subset, DesignPoint, GLD, Lower, Upper,
     ChangeOfMeasure, Enumeration, Cubature, Orthant,
 )  # fmt: skip
 """Every estimator: the tests, the command line, the comparison and the screens go by this tuple."""
@@ -24,5 +25,5 @@ ALL: tuple[type[Estimator], ...] = (
 __all__ = [
     "ALL", "GLD", "ChangeOfMeasure", "Conditioned", "Cubature", "DesignPoint", "Enumeration",
     "Estimate", "Estimator", "Importance", "Lower", "Moments", "MonteCarlo", "Needs", "Orthant",
-    "Subset", "Upper", "proof",
+    "Slices", "Subset", "Upper", "proof",
 ]  # fmt: skip

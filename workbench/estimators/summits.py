@@ -76,14 +76,16 @@ class Landscape:
     Args:
         problem: one that `propagates`.
         allowed: forward-equivalents after which climbs end where they are.
+        narrowed: `(d, d)`: a covariance of noise in the place of I.
     """
 
-    def __init__(self, problem: Problem, allowed: float = math.inf):
+    def __init__(self, problem: Problem, allowed: float = math.inf, narrowed: Tensor | None = None):
         d, c = problem.distribution, problem.spec
         assert isinstance(d, Gaussian) and isinstance(c, Polyhedral)
         self.problem, self.distribution = problem, d
         self.event: Halfspaces = c.halfspaces(problem.outputs, d.mean)
-        self.cov = d.pieces()[0].cov.detach()
+        cov = d.pieces()[0].cov if narrowed is None else d.covariance(narrowed)
+        self.cov = cov.detach()
         self.allowed, self.forwards = allowed, 0
 
     def piece(self, theta: Tensor) -> Piece:
@@ -150,6 +152,22 @@ class Frozen:
             (slope,) = torch.autograd.grad(log_u.sum(), at)
         self.of.forwards += 3 * len(theta)
         return log_u.detach(), slope.detach()
+
+    def blind(self, theta: Tensor, clause: int) -> bool:
+        """Whether log u does not rise towards theta `(d,)` there, where the law of the margin does:
+        what its spread alone makes likely the smoothed network does not see."""
+        _, slope = self.gradient(theta[None], _FIRST + clause)
+        return _cosine(slope[0], theta) < _ALIKE
+
+    def hessian(self, theta: Tensor, clause: int) -> Tensor:
+        """Of log u at theta `(d,)`, `(d, d)`."""
+        which = torch.tensor([clause])
+        found = torch.autograd.functional.hessian(
+            lambda t: self.log_u(t[None], which)[0], theta.detach(), vectorize=True
+        )
+        self.of.forwards += _HESSIAN * len(theta)
+        assert isinstance(found, Tensor)
+        return torch.nan_to_num(found)
 
     def climb(self, theta: Tensor, clause: Tensor) -> tuple[Tensor, Tensor]:
         """theta and height after some damped steps theta <- grad log u(theta)."""
@@ -304,17 +322,12 @@ def spread(land: Landscape, theta: Tensor, clause: int) -> Tensor:
     """
     frozen, d = land.freeze(theta), len(theta)
     eye = torch.eye(d, dtype=theta.dtype)
-    which = torch.tensor([clause])
-    if _cosine(frozen.gradient(theta[None], which)[1][0], theta) < _ALIKE:
+    if frozen.blind(theta, clause):
         return eye
-    curvature = torch.autograd.functional.hessian(
-        lambda t: frozen.log_u(t[None], which)[0], theta.detach(), vectorize=True
-    )
-    land.forwards += _HESSIAN * d
-    assert isinstance(curvature, Tensor)
+    curvature = frozen.hessian(theta, clause)
     unit = theta / theta.norm()
     across = eye - torch.outer(unit, unit)
-    cov = across @ (eye + torch.nan_to_num(curvature)) @ across + torch.outer(unit, unit)
+    cov = across @ (eye + curvature) @ across + torch.outer(unit, unit)
     values, vectors = torch.linalg.eigh(0.5 * (cov + cov.T))
     roots = torch.clamp(values, _LEAST, _MOST) ** (0.5 * _FLATTER)
     return vectors @ torch.diag(roots) @ vectors.T

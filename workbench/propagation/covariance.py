@@ -60,7 +60,8 @@ class _Covariances(Carrier):
 
     def _series(self, block: Tensor, sd: Tensor, b: Tensor, own: Tensor) -> Tensor:
         """sum_k b_k b_k^T R^k off the diagonal, by Horner's rule; the exact variance on it."""
-        corr = block / sd[..., None, :] / sd[..., :, None]
+        # A variance that rounding left below 0 has a tiny scale, and then no correlation.
+        corr = torch.clamp(block / sd[..., None, :] / sd[..., :, None], -1.0, 1.0)
         b = b[: _enough(corr.detach(), b.detach(), own.detach(), self.tolerance)]
         self.flops += cost.hermite_series(sd.shape[-1], len(b)) * (
             corr.numel() // sd.shape[-1] ** 2

@@ -20,6 +20,7 @@ SPREAD: dict[str, str] = {"moments": "propagator"}
 """Estimators that get one row for every choice of a setting."""
 TITLES = {
     "monte_carlo": "Monte Carlo",
+    "slices": "propagation of slices",
     "gld": "Gaussian fit to samples",
     "importance": "importance sampling",
     "lower": "proved lower bound",

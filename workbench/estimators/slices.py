@@ -1,0 +1,230 @@
+"""Propagation of slices: the law of total probability over one to three directions, by nodes."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from workbench.distributions import Gaussian, Mixture, Reparameterised
+from workbench.distributions import Moments as HasMoments
+from workbench.errors import BadInput, Unsupported
+from workbench.estimators import radial, slicing, summits
+from workbench.estimators.base import Estimate, Estimator, Needs
+from workbench.estimators.conditioned import pieces_of
+from workbench.estimators.moments import Moments
+from workbench.estimators.slicing import SCAN, Slicing
+from workbench.iteration import State
+from workbench.math.cost import Cost, forward_equivalents
+from workbench.math.logspace import log_sum
+from workbench.problem import Problem
+from workbench.rng import Rng
+from workbench.specs import Polyhedral
+from workbench.types import Grad, Kind, Pace
+
+_SUMMITS = 6
+ALONG = ("directions", "radius")
+MOST = 3
+"""Directions at most."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sliced(State):
+    """The parts of P so far, one a summit."""
+
+    log_p: Tensor
+    """0-d: with no direction at all; carries the graph."""
+    parts: Tensor
+    """`(m,)`: log P of every summit's slices; carries the graph."""
+    theta: Tensor
+    """`(k, d)`: the summits, piece after piece of D."""
+    clause: Tensor
+    piece: Tensor
+    used: tuple[int, ...] = ()
+    """Directions of every part."""
+    flops: float = 0.0
+    begun: bool = False
+    searched: bool = False
+    done: bool = False
+
+
+@dataclass(frozen=True)
+class Slices(Estimator):
+    """P = sum of weights x P(C | slice), every slice of D propagated by itself.
+
+    D is a mixture of narrow Gaussians along one to three directions u (see `slicing`), so that
+    only the law across them is presumed. The first direction is that of a summit: where the mean of
+    D has to go for C to become likely. A further one is where failures spread the least as D does.
+    Every rival class has its own summit and slices, and their sums are added. With 0 directions
+    this is covariance propagation alone; with more and more of them it tends to integration, at a
+    price that grows as nodes^directions. Along "radius" the slices are spheres: for networks that
+    are homogeneous (bias-free ReLU nets) under a D around 0, whose radius then scales the margin.
+
+    Deterministic. The gradient holds directions and nodes still, on which the exact integral does
+    not depend.
+
+    Args:
+        directions: 0 to 3.
+        nodes: slices a direction.
+        width: standard deviation that a slice keeps along the directions, where D has 1.
+        along: "directions" or "radius".
+
+    >>> import workbench as wb
+    >>> round(Slices()(wb.load("A_d10_1e-12")).log10_p, 4)
+    -12.0
+    """
+
+    directions: int = 1
+    nodes: int = 16
+    width: float = 0.3
+    along: str = "directions"
+    name: ClassVar[str] = "slices"
+    kind: ClassVar[Kind] = Kind.HEURISTIC
+    grad: ClassVar[Grad] = Grad.IMPLICIT
+    needs: ClassVar[Needs] = Needs((HasMoments, Reparameterised), (Polyhedral,), readable=True)
+    pace: ClassVar[Pace] = Pace.AT_REST
+    choices: ClassVar[Mapping[str, tuple[str, ...]]] = {"along": ALONG}
+
+    def __post_init__(self) -> None:
+        for name, least, most in (("directions", 0, MOST), ("nodes", 4, 64)):
+            value = getattr(self, name)
+            whole = isinstance(value, int) and not isinstance(value, bool)
+            if not whole or not least <= value <= most:
+                raise BadInput(f"slices: {name} must be {least} to {most}, got {value!r}")
+        if not isinstance(self.width, int | float) or not 0.05 <= self.width <= 0.95:
+            raise BadInput(f"slices: width must be 0.05 to 0.95, got {self.width!r}")
+        if self.along not in ALONG:
+            raise BadInput(f"unknown along {self.along!r}: use one of {', '.join(ALONG)}")
+
+    def init(self, problem: Problem, rng: Rng) -> Sliced:
+        d = problem.distribution
+        zero, index = torch.zeros((), dtype=d.dtype), torch.zeros(0, dtype=torch.long)
+        none = zero.reshape(1)[:0]
+        points = none.reshape(0, d.dim)
+        return Sliced(rng=rng, log_p=zero, parts=none, theta=points, clause=index, piece=index)
+
+    def step(self, problem: Problem, state: Sliced) -> Sliced:
+        if not state.begun:
+            return self._begin(problem, state)
+        pieces = pieces_of(problem)
+        if not state.searched:
+            return self._search(pieces, state)
+        new = self._slice(pieces, state, len(state.used))
+        return replace(new, done=len(new.used) == len(new.theta))
+
+    def _begin(self, problem: Problem, state: Sliced) -> Sliced:
+        """No direction at all."""
+        d = problem.distribution
+        if not isinstance(d, Gaussian | Mixture):
+            raise Unsupported(f"the distribution {d.name!r}", "a gaussian or a mixture is needed")
+        if self.along == "radius":
+            log_p, flops = radial.log_p(problem)
+        else:
+            moments = Moments()
+            whole = moments.step(problem, moments.init(problem, state.rng))
+            log_p, flops = whole.log_p, whole.flops
+        cost = forward_equivalents(flops, problem.flops_per_forward)
+        return replace(
+            state, log_p=log_p, flops=flops, begun=True,
+            done=self.along == "radius" or self.directions == 0,
+            forwards=state.forwards + (cost if cost <= state.left else 0),
+        )  # fmt: skip
+
+    @torch.no_grad()
+    def _search(self, pieces: list[tuple[Tensor, Problem]], state: Sliced) -> Sliced:
+        theta, clause, piece = [state.theta], [state.clause], [state.piece]
+        for i, (_, problem) in enumerate(pieces):
+            found = summits.find(problem, _SUMMITS, state.left)
+            state = replace(state, forwards=state.forwards + found.forwards)
+            if len(found.theta) == 0:  # a piece that is left out would be silently missed
+                return replace(state, done=True)
+            theta.append(found.theta)
+            clause.append(found.clause)
+            piece.append(torch.full_like(found.clause, i))
+        return replace(
+            state, theta=torch.cat(theta), clause=torch.cat(clause), piece=torch.cat(piece),
+            searched=True,
+        )  # fmt: skip
+
+    def _slice(self, pieces: list[tuple[Tensor, Problem]], state: Sliced, k: int) -> Sliced:
+        """The slices of summit k, in as many directions as its share of the budget holds."""
+        log_weight, problem = pieces[int(state.piece[k])]
+        land = summits.Landscape(problem)
+        price = land.propagation(state.theta[k])
+        count = self._affordable(state.left / (len(state.theta) - k), price, land.distribution.dim)
+        mates = torch.nonzero(state.piece == state.piece[k]).squeeze(1)
+        own = int((mates == k).nonzero())
+        theta, clause = state.theta[k], int(state.clause[k])
+        with torch.no_grad():
+            shared = slicing.shared_out(land, state.theta[mates], state.clause[mates])
+        part = state.log_p.new_tensor(-math.inf)
+        if not bool(shared[own].any()):
+            count = 0  # what it leads to stands higher at another summit
+        if count:
+            unit = theta / theta.norm()
+            cut = Slicing(problem, unit[None], self.width, state.theta[mates], own, shared)
+            nodes, log_weight_of_node, cut = self._nodes(land, cut, theta, clause, count)
+            values, flops = cut.values(nodes)
+            land.spend(flops)
+            part = log_weight + log_sum(values) + log_weight_of_node
+        return replace(
+            state,
+            parts=torch.cat([state.parts, part[None]]),
+            used=(*state.used, count),
+            forwards=state.forwards + land.forwards,
+        )
+
+    def _affordable(self, forwards: float, price: int, d: int) -> int:
+        """How many directions so many forward-equivalents hold, at most those asked for."""
+        for count in range(min(self.directions, d), 0, -1):
+            search = (count - 1) * (slicing.SEARCH * price + summits.SPREAD_COST * d)
+            looks = (count - 1) * SCAN + slicing.COARSE[count] ** count
+            if search + price * (2 + looks + self.nodes**count) <= forwards:
+                return count
+        return 0
+
+    @torch.no_grad()
+    def _nodes(
+        self, land: summits.Landscape, cut: Slicing, theta: Tensor, clause: int, count: int
+    ) -> tuple[Tensor, float, Slicing]:
+        """The nodes `(nodes^count, count)`, the log of the weight of each, and their slicing.
+
+        Trapezoidal sums over what lies within pi nodes / 2 nats of the highest: for a Gaussian
+        integrand what is cut off and what aliases are then of one size, e^(-pi nodes / 2).
+        """
+        at = theta.norm()[None]
+        for _ in range(count - 1):
+            mean, flops = slicing.scan(cut, at)
+            land.spend(flops)
+            at = torch.cat([at[:-1], at.new_tensor([mean, 0.0])])
+            way = slicing.next_direction(land, cut.basis, self.width, at[:-1] @ cut.basis, clause)
+            cut = replace(cut, basis=torch.cat([cut.basis, way[None]]))
+        ranges, flops = slicing.reach(cut, at, 0.5 * math.pi * self.nodes)
+        land.spend(flops)
+        log_weight = sum(math.log((high - low) / (self.nodes - 1)) for low, high in ranges)
+        return slicing.grid(ranges, self.nodes, theta.dtype), log_weight, cut
+
+    def finished(self, state: Sliced) -> bool:
+        return state.done
+
+    def read(self, state: Sliced) -> Estimate:
+        cost = Cost(forwards=state.forwards, flops=0.0 if state.forwards else state.flops)
+        if not any(state.used):
+            info: dict[str, Any] = {"directions": 0}
+            if self.directions and self.along == "directions":
+                info["warning"] = "the budget held no slices: this is propagation alone"
+            return Estimate(state.log_p, None, self.kind, cost, info=info)
+        total = log_sum(state.parts)
+        share = torch.exp(state.parts - total).detach().nan_to_num()
+        info = {
+            "directions": max(state.used),
+            "summits": [
+                {"norm": float(theta.norm()), "part": float(p), "directions": q}
+                for theta, p, q in zip(state.theta, share, state.used, strict=False)
+            ],
+        }
+        if min(q for q in state.used if q) < min(self.directions, state.theta.shape[1]):
+            info["warning"] = "the budget held fewer directions than were asked for"
+        return Estimate(torch.clamp(total, max=0.0), None, self.kind, cost, info=info)
