@@ -184,9 +184,8 @@ def _ends(t: Tensor, profile: Tensor, drop: float) -> tuple[float, float]:
     high = torch.nonzero(profile >= floor).squeeze(1)
     if len(high) == 0:  # nothing fails anywhere here
         return float(t[0]), float(t[-1])
-    return tuple(
-        _edge(t, profile, int(i), step, floor) for i, step in ((high[0], -1), (high[-1], 1))
-    )
+    first, last = int(high[0]), int(high[-1])
+    return _edge(t, profile, first, -1, floor), _edge(t, profile, last, 1, floor)
 
 
 def _edge(t: Tensor, profile: Tensor, i: int, step: int, floor: float) -> float:
