@@ -156,7 +156,7 @@ def test_the_radius_is_refused_where_it_says_nothing():
         log10_p("A_d10_1e-6", along="radius")
     box = wb.Box(torch.zeros(2), torch.ones(2))
     with pytest.raises(wb.Unsupported, match="gaussian"):
-        wb.Slices()(wb.Problem(box, torch.nn.Linear(2, 2), wb.Argmax(0)))
+        wb.Slices()(wb.Problem(box, chain([dense(torch.eye(2))]), wb.Argmax(0)))
 
 
 def test_a_budget_that_holds_less_is_said():
