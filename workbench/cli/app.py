@@ -10,6 +10,7 @@ from workbench.cli.compare import compare
 from workbench.cli.estimate import estimate
 from workbench.cli.frame import Commands
 from workbench.cli.listing import listing, schema
+from workbench.cli.runs import resume, runs
 from workbench.cli.start import lab, serve
 from workbench.cli.truth import truth
 
@@ -47,6 +48,8 @@ app.command()(estimate)
 app.command()(compare)
 app.command()(coherence)
 app.command()(truth)
+app.command()(resume)
+app.command()(runs)
 app.command()(bench)
 app.command()(serve)
 app.command()(lab)

@@ -9,10 +9,11 @@ import typer
 
 from workbench.cli import settings
 from workbench.cli.frame import INTERRUPTED, AsJson, Debug, warn
-from workbench.cli.plain import plain, print_json
+from workbench.cli.plain import print_json
 from workbench.cli.progress import Bar
 from workbench.cli.tables import grid, say, table
 from workbench.errors import BadInput
+from workbench.experiments.plain import plain
 
 
 def bench(

@@ -1,5 +1,7 @@
 """`workbench estimate`."""
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -33,6 +35,19 @@ Seconds = Annotated[
 Seed = Annotated[
     int, typer.Option("--seed", metavar="K", parser=settings.whole, help="Of all random numbers.")
 ]
+RunFolder = Annotated[
+    Path | None,
+    typer.Option("--run", metavar="DIR", help="Keep it in a new folder, to be resumed from."),
+]
+Every = Annotated[
+    int,
+    typer.Option(
+        "--every",
+        metavar="STEPS",
+        parser=settings.whole,
+        help="From checkpoint to checkpoint of --run; there is one every second too.",
+    ),
+]
 
 
 def estimate(
@@ -47,24 +62,37 @@ def estimate(
     budget: Forwards = None,
     seconds: Seconds = None,
     seed: Seed = 0,
+    folder: RunFolder = None,
+    every: Every = 50,
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
     """Estimate log P of one problem with one estimator.
 
-    Ctrl-C prints the best estimate so far and exits with 130.
+    Ctrl-C prints the best estimate so far and exits with 130; with --run, `workbench resume` goes
+    on from there.
     """
     from workbench import catalogue
     from workbench.experiments import Attempt
 
     method = settings.build(estimator, assignments or [])
     attempt = Attempt(catalogue.load(problem), method, settings.budget_of(budget, seconds), seed)
-    interrupted, label = False, f"{attempt.problem.name}: {method.name}"
+    if folder is None:
+        drive(attempt, attempt.walk(), as_json)
+        return
+    from workbench.experiments import Run
+
+    with Run.start(folder, "estimate", attempt, every) as run:
+        drive(attempt, run.walk(), as_json)
+
+
+def drive(attempt: "Attempt", walk: Iterator[float], as_json: bool) -> None:
+    """Step an attempt to the end, or to Ctrl-C, and print what it found."""
+    interrupted, label = False, f"{attempt.problem.name}: {attempt.estimator.name}"
     with Bar(label) as bar:
         try:
-            attempt.run(
-                lambda share: bar.update(share, f"{label}, {attempt.state.forwards:,} forwards")
-            )
+            for share in walk:
+                bar.update(share, f"{label}, {attempt.state.forwards:,} forwards")
         except KeyboardInterrupt:
             interrupted = True
     if interrupted and not attempt.started:

@@ -1,6 +1,7 @@
 """One estimate under way, and the runs of one estimator seed after seed."""
 
 import math
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeAlias
@@ -64,7 +65,7 @@ class Attempt:
         if self._proved:  # and `report` says so
             yield 1.0
             return
-        walk = steps(self.estimator, self.problem, self.state, self.budget)
+        walk = steps(self.estimator, self.problem, self.state, self._budget_left())
         while True:
             try:
                 begun = time.perf_counter()
@@ -77,6 +78,13 @@ class Attempt:
             self.state, look = taken
             self.seconds += time.perf_counter() - begun  # its own: between steps others have turns
             yield look.fraction
+
+    def _budget_left(self) -> Budget:
+        """The budget, of whose seconds an attempt that goes on has spent some already."""
+        seconds = self.budget.seconds
+        if seconds is not None:
+            seconds = max(seconds - self.seconds, sys.float_info.min)
+        return Budget(self.budget.forwards, seconds)
 
     def run(self, progress: Callable[[float], None] | None = None) -> None:
         """Step to the end of the budget; `progress` is told its share after every step.

@@ -2,8 +2,6 @@
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,6 +19,7 @@ from workbench.errors import BadInput, Unsupported
 from workbench.math.checks import check_finite
 from workbench.models import Network, Shift, Sum, dense
 from workbench.models.mlp import activation_module
+from workbench.problem import atomic
 from workbench.problem import card as cards
 from workbench.problem.core import Problem, Truth
 from workbench.specs import And, Argmax, Halfspace, Or, Polytope, Spec
@@ -141,27 +140,31 @@ def save(problem: Problem, folder: Path) -> Path:
     """Write the tensors, then the card, each in one atomic step."""
     card, data = encode(problem)
     folder.mkdir(parents=True, exist_ok=True)
-    _write(folder / card.weights.file, data)
+    atomic.write(folder / card.weights.file, data)
     path = folder / f"{_file_name(problem.name)}.json"
-    _write(path, (card.model_dump_json(indent=1, exclude_none=True) + "\n").encode())
+    atomic.write(path, _text(card))
     return path
+
+
+def to_files(problem: Problem) -> dict[str, bytes]:
+    """A problem as files of fixed names, {name: bytes}, for a folder that holds more than it."""
+    card, data = encode(problem)
+    weights = cards.WeightsCard(file="problem.safetensors", sha256=card.weights.sha256)
+    return {weights.file: data, "problem.json": _text(card.model_copy(update={"weights": weights}))}
+
+
+def from_files(file: Callable[[str], bytes]) -> Problem:
+    """Inverse of `to_files`; `file` gives the bytes under a name."""
+    return decode(parse(file("problem.json"), "problem.json"), file("problem.safetensors"))
+
+
+def _text(card: cards.Card) -> bytes:
+    return (card.model_dump_json(indent=1, exclude_none=True) + "\n").encode()
 
 
 def _file_name(name: str) -> str:
     kept = "".join(c if c.isascii() and (c.isalnum() or c in "._+-") else "_" for c in name)
     return kept if kept[:1].isalnum() else f"p{kept}"
-
-
-def _write(path: Path, data: bytes) -> None:
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def load(path: Path) -> Problem:

@@ -1,0 +1,66 @@
+"""`workbench runs` and `workbench resume`."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from workbench.cli.estimate import drive
+from workbench.cli.frame import AsJson, Debug
+from workbench.cli.plain import print_json
+from workbench.cli.tables import grid, say, table
+
+
+def runs(
+    place: Annotated[Path, typer.Argument(metavar="DIR", help="A run, or a folder of runs.")],
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """The runs in a folder: what each is, how far it came, and whether it is whole."""
+    from workbench.bench import Column
+    from workbench.experiments import shelf
+
+    rows = shelf(place)
+    if as_json:
+        print_json({"runs": rows})
+        return
+    rows = [{**row, "run": _short(row["run"], place)} for row in rows]
+    whole = [_cells(row) for row in rows if row["standing"] != "damaged"]
+    columns = [
+        Column("run", "run"), Column("title", "what"), Column("standing", "standing"),
+        Column("steps", "steps", "count"), Column("log10_p", "log10 P", "power", "log10_err"),
+        Column("seconds", "seconds", "seconds"),
+    ]  # fmt: skip
+    if whole:
+        say(table(columns, whole))
+    damaged = [(row["run"], row["reason"]) for row in rows if row["standing"] == "damaged"]
+    if damaged:
+        say(grid(damaged))
+    if not rows:
+        say(f"There are no runs in {place}.")
+
+
+def _short(run: str, place: Path) -> str:
+    """A run's folder as seen from the folder that was asked about."""
+    path = Path(run)
+    return path.name if path == place else str(path.relative_to(place))
+
+
+def _cells(row: dict[str, Any]) -> dict[str, Any]:
+    last = row["metrics"]
+    return {**row, "log10_p": last.get("log10_p"), "log10_err": last.get("log10_err")}
+
+
+def resume(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a run.")],
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Go on with a run from its last checkpoint, as if it had never been stopped.
+
+    Ctrl-C saves the last finished step, prints what is known so far and exits with 130.
+    """
+    from workbench.experiments import Run
+
+    with Run.resume(folder) as run:
+        drive(run.subject, run.walk(), as_json)

@@ -1,0 +1,108 @@
+"""The kinds of run that a folder can hold: how each is written down, and made again from that."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar, Protocol
+
+from workbench.errors import StaleRun, WorkbenchError
+from workbench.estimators import ALL
+from workbench.experiments.attempt import Attempt, Row
+from workbench.iteration import Budget, State
+from workbench.problem import codec
+
+
+class Subject(Protocol):
+    """What a run steps through: an estimate, a search or a training under way.
+
+    `walk` yields the share of the work that is done after every step, with `state` and `seconds`
+    brought up to date; a subject whose `state` was set goes on from there.
+    """
+
+    state: State
+    seconds: float
+
+    def walk(self) -> Iterator[float]: ...
+
+
+class RunKind(ABC):
+    """How one kind of subject becomes settings and files, and comes back from them."""
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def describe(self, subject: Any) -> tuple[dict[str, Any], dict[str, bytes]]:
+        """Its settings, JSON-able, and the files that it is made of."""
+
+    @abstractmethod
+    def rebuild(self, config: dict[str, Any], file: Callable[[str], bytes]) -> Subject:
+        """The subject before its first step, from what `describe` gave."""
+
+    @abstractmethod
+    def metrics(self, subject: Any) -> Row:
+        """One line of metrics, of the present state."""
+
+    @abstractmethod
+    def title(self, config: dict[str, Any]) -> str:
+        """What runs, in a few words."""
+
+
+class Estimates(RunKind):
+    """An estimator on a problem."""
+
+    name = "estimate"
+
+    def describe(self, subject: Attempt) -> tuple[dict[str, Any], dict[str, bytes]]:
+        """The estimator's name and settings, the budget, the seed; the card and its tensors."""
+        budget = subject.budget
+        config = {
+            "problem": subject.problem.name,
+            "estimator": subject.estimator.name,
+            "settings": subject.estimator.settings(),
+            "budget": {"forwards": budget.forwards, "seconds": budget.seconds},
+            "seed": subject.seed,
+        }
+        return config, codec.to_files(subject.problem)
+
+    def rebuild(self, config: dict[str, Any], file: Callable[[str], bytes]) -> Attempt:
+        """The attempt. Raises `StaleRun` where this workbench has no such estimator."""
+        known = {cls.name: cls for cls in ALL}
+        try:
+            estimator = known[config["estimator"]](**config["settings"])
+        except (KeyError, TypeError):
+            raise StaleRun(
+                f"this workbench has no estimator {config['estimator']!r} with the settings of "
+                "the run: use the one that made it"
+            ) from None
+        problem = codec.from_files(file)
+        return Attempt(problem, estimator, Budget(**config["budget"]), config["seed"])
+
+    def metrics(self, subject: Attempt) -> Row:
+        """log10 P, its error and its cost so far; why there is none, where a step has no answer."""
+        head = {
+            "steps": subject.state.steps, "forwards": subject.state.forwards,
+            "seconds": subject.seconds,
+        }  # fmt: skip
+        try:
+            found = subject.estimate()
+        except WorkbenchError as error:  # too early to say
+            return {**head, "reason": str(error)}
+        low, high = found.log10_interval or (None, None)
+        return {
+            **head, "log10_p": found.log10_p, "log10_err": found.log10_err,
+            "log10_low": low, "log10_high": high,
+        }  # fmt: skip
+
+    def title(self, config: dict[str, Any]) -> str:
+        """The estimator on the problem."""
+        return f"{config['estimator']} on {config['problem']}"
+
+
+KINDS: tuple[RunKind, ...] = (Estimates(),)
+
+
+def kind_of(name: str) -> RunKind:
+    """The kind of that name. Raises `StaleRun` where there is none."""
+    for kind in KINDS:
+        if kind.name == name:
+            return kind
+    raise StaleRun(f"this workbench knows no runs of kind {name!r}: use the one that made it")

@@ -1,0 +1,133 @@
+"""An estimate, a search or a training that lives in a folder and can be gone on with."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from workbench.estimators.base import check_positive
+from workbench.experiments.attempt import Row
+from workbench.experiments.folder import Folder
+from workbench.experiments.kinds import RunKind, Subject, kind_of
+
+EVERY, SECONDS = 50, 1.0
+"""Steps, and seconds, from checkpoint to checkpoint: whichever comes first."""
+
+
+class Run:
+    """A subject and the folder that it is kept in.
+
+    A run that was killed loses at most the steps since the last checkpoint, and `resume` goes on
+    from there: the state after k steps is the same bit for bit, however often it was cut short
+    (on the same machine and with the same versions).
+
+    Attributes:
+        subject: what runs; its `state` and `seconds` are those of the last step.
+        folder: where it is kept.
+
+    >>> import tempfile
+    >>> import workbench as wb
+    >>> from workbench.experiments import Attempt, Run
+    >>> attempt = Attempt(wb.load("A_d10_1e-3"), wb.MonteCarlo(), wb.Budget(50_000), seed=0)
+    >>> place = Path(tempfile.mkdtemp()) / "first"
+    >>> with Run.start(place, "estimate", attempt) as run:
+    ...     share = next(run.walk())  # and no further
+    >>> with Run.resume(place) as run:
+    ...     run.finish()
+    >>> round(Run.resume(place).subject.estimate().log10_p)
+    -3
+    """
+
+    def __init__(self, subject: Any, kind: RunKind, folder: Folder):
+        self.subject, self.kind, self.folder = subject, kind, folder
+        self._new: list[Row] = []
+        self._saved = time.monotonic()
+
+    @staticmethod
+    def start(path: str | Path, kind: str, subject: Subject, every: int = EVERY) -> "Run":
+        """Keep a subject, as it stands, in a new folder.
+
+        Args:
+            path: a folder that does not exist yet, or is empty.
+            kind: one of `KINDS`.
+            subject: what is to run.
+            every: steps from checkpoint to checkpoint, at most: there is one every second too.
+
+        Raises:
+            BadInput: where the path is taken, or `every` is no positive whole number.
+            Unsupported: where no card describes the problem.
+        """
+        check_positive("a run", every=every)
+        known = kind_of(kind)
+        config, files = known.describe(subject)
+        folder = Folder.create(
+            path, kind, config, files, subject.state, every=every, seconds=subject.seconds
+        )
+        return Run(subject, known, folder)
+
+    @staticmethod
+    def resume(path: str | Path) -> "Run":
+        """The run in a folder, as its last checkpoint left it.
+
+        Raises:
+            BadInput: where there is none, or another process is at work on it.
+            StaleRun: where it was truncated, altered, or made by a newer workbench.
+        """
+        folder = Folder.open(path)
+        try:
+            kind = kind_of(folder.kind)
+            subject = kind.rebuild(folder.config, folder.file)
+            subject.state = folder.state(type(subject.state))
+        except BaseException:
+            folder.close()
+            raise
+        subject.seconds = folder.mark.seconds
+        return Run(subject, kind, folder)
+
+    @property
+    def rows(self) -> list[Row]:
+        """All metrics so far, a row a step."""
+        return [*self.folder.rows, *self._new]
+
+    @property
+    def finished(self) -> bool:
+        """Whether no step is left."""
+        return self.folder.mark.finished
+
+    def walk(self) -> Iterator[float]:
+        """Step to the end, saving as it goes; the share of the work done after every step.
+
+        Whoever stops half-way, or is interrupted, has the last finished step saved by `close`.
+        """
+        if self.finished:
+            return
+        for share in self.subject.walk():
+            self._new.append(self.kind.metrics(self.subject))
+            due = time.monotonic() - self._saved >= SECONDS
+            if due or share >= 1.0 or len(self._new) >= self.folder.every:
+                self.save(share >= 1.0)
+            yield share
+
+    def finish(self) -> None:
+        """Step to the end."""
+        for _ in self.walk():
+            pass
+
+    def save(self, finished: bool = False) -> None:
+        """A checkpoint of the last step."""
+        self.folder.save(self.subject.state, self.subject.seconds, self._new, finished)
+        self._new, self._saved = [], time.monotonic()
+
+    def close(self) -> None:
+        """Save what is new, and let another process have the folder; may be called twice."""
+        try:
+            if self._new:
+                self.save()
+        finally:
+            self.folder.close()
+
+    def __enter__(self) -> "Run":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
