@@ -189,7 +189,16 @@ def sealed(folder, name, **changes):
     "name, changes, sentence",
     [
         (RUN, {"kind": "dream"}, "knows no runs of kind 'dream'"),
-        (RUN, {"config": {"estimator": "gone", "settings": {}}}, "has no estimator 'gone'"),
+        (
+            RUN,
+            {"config": {"settings": {"type": "Gone", "depth": 3}, "budget": {}}},
+            "no 'Gone' with",
+        ),
+        (
+            RUN,
+            {"config": {"settings": {"type": "GLD", "depth": 3}, "budget": {}}},
+            "the settings d",
+        ),
         (RUN, {"files": {"../x": "0"}}, "names a file outside itself"),
         (CHECKPOINT, {"state": "../x"}, "names a file outside itself"),
         (CHECKPOINT, {"more": 1}, "other fields than a checkpoint"),

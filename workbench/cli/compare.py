@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from workbench.cli import numbers, settings
+from workbench.cli import files, numbers, settings
 from workbench.cli.estimate import Forwards, Seconds, truth_text
-from workbench.cli.extras import need, need_views
+from workbench.cli.extras import need_views
 from workbench.cli.frame import INTERRUPTED, AsJson, Debug, warn
 from workbench.cli.plain import print_json
 from workbench.cli.progress import Bar
@@ -64,7 +64,9 @@ def compare(
         raise BadInput(f"--seeds must be at least 1, got {seeds}")
     if plot is not None:
         need_views("a plot")
-    _check_files(out, plot)
+        files.check(plot)
+    if out is not None:
+        files.check(out, _FORMATS)
     known = [cls.name for cls in estimators.ALL]
     methods = [settings.build(name.strip(), []) for name in (names or ",".join(known)).split(",")]
     sources = list(dict.fromkeys(problems))
@@ -101,17 +103,6 @@ def compare(
     if interrupted:
         warn("stopped early; these are the estimates so far.")
         raise typer.Exit(INTERRUPTED)
-
-
-def _check_files(out: Path | None, plot: Path | None) -> None:
-    """What is asked for can be written, said before anything is estimated."""
-    for path in filter(None, (out, plot)):
-        if not path.resolve().parent.is_dir():
-            raise BadInput(f"the folder of {str(path)!r} does not exist: make it first")
-    if out is not None and out.suffix not in _FORMATS:
-        raise BadInput(f"--out writes {', '.join(_FORMATS)}; got {str(out)!r}")
-    if out is not None and out.suffix == ".parquet":
-        need("Parquet", ("pyarrow",), "views")
 
 
 def _write(path: Path, rows: list[dict[str, Any]], script: str, limit: Any) -> None:

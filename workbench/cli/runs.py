@@ -5,14 +5,25 @@ from typing import Annotated, Any
 
 import typer
 
+from workbench.cli import files
 from workbench.cli.estimate import drive
 from workbench.cli.frame import AsJson, Debug
 from workbench.cli.plain import print_json
 from workbench.cli.tables import grid, say, table
 
+_FORMATS = (".csv", ".parquet")
+
 
 def runs(
     place: Annotated[Path, typer.Argument(metavar="DIR", help="A run, or a folder of runs.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="FILE",
+            help="Write the metrics of all whole runs as .csv or .parquet, a row a step.",
+        ),
+    ] = None,
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
@@ -20,7 +31,11 @@ def runs(
     from workbench.bench import Column
     from workbench.experiments import shelf
 
+    if out is not None:
+        files.check(out, _FORMATS)
     rows = shelf(place)
+    if out is not None:
+        _write(out, rows)
     if as_json:
         print_json({"runs": rows})
         return
@@ -38,6 +53,17 @@ def runs(
         say(grid(damaged))
     if not rows:
         say(f"There are no runs in {place}.")
+
+
+def _write(path: Path, rows: list[dict[str, Any]]) -> None:
+    from workbench.experiments import Folder, table_csv, table_parquet
+
+    whole = [row["run"] for row in rows if row["standing"] != "damaged"]
+    steps = [{"run": run, **step} for run in whole for step in Folder.look(run).rows]
+    if path.suffix == ".parquet":
+        path.write_bytes(table_parquet(steps))
+    else:
+        path.write_text(table_csv(steps))
 
 
 def _short(run: str, place: Path) -> str:

@@ -2,15 +2,20 @@
 
 from workbench.experiments.attempt import Attempt, Row, error_in_digits, runs, seeds_of
 from workbench.experiments.compare import compare
-from workbench.experiments.export import to_csv, to_parquet
+from workbench.experiments.config import decode, encode
+from workbench.experiments.course import Course, Subject
+from workbench.experiments.export import table_csv, table_parquet, to_csv, to_parquet
 from workbench.experiments.folder import Folder
 from workbench.experiments.recipe import recipe, recipes
 from workbench.experiments.reference import best_truth
 from workbench.experiments.run import Run
 from workbench.experiments.shelf import shelf
 from workbench.experiments.summary import summarise, truth_row
+from workbench.experiments.sweep import estimated, grid, sweep
 
 __all__ = [
-    "Attempt", "Folder", "Row", "Run", "best_truth", "compare", "error_in_digits", "recipe",
-    "recipes", "runs", "seeds_of", "shelf", "summarise", "to_csv", "to_parquet", "truth_row",
+    "Attempt", "Course", "Folder", "Row", "Run", "Subject", "best_truth", "compare", "decode",
+    "encode", "error_in_digits", "estimated", "grid", "recipe", "recipes", "runs", "seeds_of",
+    "shelf", "summarise", "sweep", "table_csv", "table_parquet", "to_csv", "to_parquet",
+    "truth_row",
 ]  # fmt: skip

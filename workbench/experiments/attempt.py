@@ -1,8 +1,6 @@
 """One estimate under way, and the runs of one estimator seed after seed."""
 
 import math
-import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeAlias
 
@@ -10,7 +8,8 @@ import torch
 
 from workbench.errors import Unsupported
 from workbench.estimators import Estimate, Estimator, proof
-from workbench.iteration import Budget, State, steps
+from workbench.experiments.course import advance
+from workbench.iteration import Budget, State
 from workbench.problem import Problem, Truth
 from workbench.rng import Rng
 from workbench.types import Pace
@@ -65,26 +64,10 @@ class Attempt:
         if self._proved:  # and `report` says so
             yield 1.0
             return
-        walk = steps(self.estimator, self.problem, self.state, self._budget_left())
-        while True:
-            try:
-                begun = time.perf_counter()
-                with torch.no_grad():  # not around a yield, where it would reach the consumer
-                    taken = next(walk, None)
-            except Unsupported as error:
-                raise self.estimator.refusal(self.problem, error) from None
-            if taken is None:
-                return
-            self.state, look = taken
-            self.seconds += time.perf_counter() - begun  # its own: between steps others have turns
-            yield look.fraction
-
-    def _budget_left(self) -> Budget:
-        """The budget, of whose seconds an attempt that goes on has spent some already."""
-        seconds = self.budget.seconds
-        if seconds is not None:
-            seconds = max(seconds - self.seconds, sys.float_info.min)
-        return Budget(self.budget.forwards, seconds)
+        try:
+            yield from advance(self, self.estimator, self.budget, torch.no_grad)
+        except Unsupported as error:
+            raise self.estimator.refusal(self.problem, error) from None
 
     def run(self, progress: Callable[[float], None] | None = None) -> None:
         """Step to the end of the budget; `progress` is told its share after every step.

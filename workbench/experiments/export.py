@@ -3,11 +3,12 @@
 import csv
 import io
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from workbench.errors import Unsupported
 from workbench.experiments.attempt import Row
+from workbench.experiments.plain import plain
 from workbench.iteration import Budget
 
 COLUMNS: dict[str, type] = {
@@ -41,11 +42,7 @@ def flat(rows: Iterable[Row], budget: Budget) -> list[Row]:
 
 def to_csv(rows: Iterable[Row], budget: Budget) -> str:
     """The runs as CSV under a line of names; -inf is `-inf`, what is not known is empty."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(COLUMNS), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(flat(rows, budget))
-    return text.getvalue()
+    return _csv(flat(rows, budget), list(COLUMNS))
 
 
 def to_parquet(rows: Iterable[Row], budget: Budget) -> bytes:
@@ -54,6 +51,59 @@ def to_parquet(rows: Iterable[Row], budget: Budget) -> bytes:
     Raises:
         Unsupported: without pyarrow.
     """
+    return _parquet(flat(rows, budget), COLUMNS)
+
+
+def table_csv(rows: Sequence[Row]) -> str:
+    """Any rows as CSV: metrics of a run, a sweep; what a row lacks is empty.
+
+    >>> table_csv([{"n": 1}, {"n": 2, "log10_p": float("-inf"), "who": ["a", "b"]}])
+    'n,log10_p,who\\n1,,\\n2,-inf,"[""a"", ""b""]"\\n'
+    """
+    return _csv(_texts(rows), list(_columns(rows)))
+
+
+def table_parquet(rows: Sequence[Row]) -> bytes:
+    """Any rows as a Parquet file. Raises `Unsupported` without pyarrow."""
+    return _parquet(_texts(rows), _columns(rows))
+
+
+def _columns(rows: Sequence[Row]) -> dict[str, type]:
+    """The columns in order of appearance, each of the narrowest type that holds its values."""
+    seen: dict[str, set[type]] = {}
+    for row in rows:
+        for name, value in row.items():
+            kinds = seen.setdefault(name, set())
+            if value is not None:
+                kinds.add(type(value) if isinstance(value, bool | int | float) else str)
+    numbers = ({int, float}, {float})
+    return {
+        name: float if kinds in numbers else kinds.pop() if len(kinds) == 1 else str
+        for name, kinds in seen.items()
+    }
+
+
+def _texts(rows: Sequence[Row]) -> list[Row]:
+    """Every value as its column holds it; lists and objects as JSON."""
+    columns = _columns(rows)
+
+    def held(value: Any, kind: type) -> Any:
+        if value is None or isinstance(value, kind):
+            return value
+        return kind(value) if kind is float else json.dumps(plain(value))
+
+    return [{name: held(row.get(name), kind) for name, kind in columns.items()} for row in rows]
+
+
+def _csv(table: Iterable[Row], names: list[str]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(table)
+    return text.getvalue()
+
+
+def _parquet(table: list[Row], columns: dict[str, type]) -> bytes:
     try:
         import pyarrow as pa  # no other format needs it
         import pyarrow.parquet as parquet
@@ -66,7 +116,7 @@ def to_parquet(rows: Iterable[Row], budget: Budget) -> bytes:
     types: dict[type, Any] = {
         str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_(),
     }  # fmt: skip
-    schema = pa.schema([(name, types[kind]) for name, kind in COLUMNS.items()])
+    schema = pa.schema([(name, types[kind]) for name, kind in columns.items()])
     sink = io.BytesIO()
-    parquet.write_table(pa.Table.from_pylist(flat(rows, budget), schema), sink)
+    parquet.write_table(pa.Table.from_pylist(table, schema), sink)
     return sink.getvalue()

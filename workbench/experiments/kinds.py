@@ -1,27 +1,16 @@
 """The kinds of run that a folder can hold: how each is written down, and made again from that."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
-from typing import Any, ClassVar, Protocol
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 from workbench.errors import StaleRun, WorkbenchError
 from workbench.estimators import ALL
 from workbench.experiments.attempt import Attempt, Row
-from workbench.iteration import Budget, State
+from workbench.experiments.config import decode, encode
+from workbench.experiments.course import Subject
+from workbench.iteration import Budget
 from workbench.problem import codec
-
-
-class Subject(Protocol):
-    """What a run steps through: an estimate, a search or a training under way.
-
-    `walk` yields the share of the work that is done after every step, with `state` and `seconds`
-    brought up to date; a subject whose `state` was set goes on from there.
-    """
-
-    state: State
-    seconds: float
-
-    def walk(self) -> Iterator[float]: ...
 
 
 class RunKind(ABC):
@@ -53,28 +42,19 @@ class Estimates(RunKind):
 
     def describe(self, subject: Attempt) -> tuple[dict[str, Any], dict[str, bytes]]:
         """The estimator's name and settings, the budget, the seed; the card and its tensors."""
-        budget = subject.budget
         config = {
             "problem": subject.problem.name,
             "estimator": subject.estimator.name,
-            "settings": subject.estimator.settings(),
-            "budget": {"forwards": budget.forwards, "seconds": budget.seconds},
+            "settings": encode(subject.estimator),
+            "budget": encode(subject.budget),
             "seed": subject.seed,
         }
         return config, codec.to_files(subject.problem)
 
     def rebuild(self, config: dict[str, Any], file: Callable[[str], bytes]) -> Attempt:
         """The attempt. Raises `StaleRun` where this workbench has no such estimator."""
-        known = {cls.name: cls for cls in ALL}
-        try:
-            estimator = known[config["estimator"]](**config["settings"])
-        except (KeyError, TypeError):
-            raise StaleRun(
-                f"this workbench has no estimator {config['estimator']!r} with the settings of "
-                "the run: use the one that made it"
-            ) from None
-        problem = codec.from_files(file)
-        return Attempt(problem, estimator, Budget(**config["budget"]), config["seed"])
+        estimator, budget = decode([config["settings"], config["budget"]], (*ALL, Budget))
+        return Attempt(codec.from_files(file), estimator, budget, config["seed"])
 
     def metrics(self, subject: Attempt) -> Row:
         """log10 P, its error and its cost so far; why there is none, where a step has no answer."""

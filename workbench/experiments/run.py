@@ -7,8 +7,9 @@ from typing import Any
 
 from workbench.estimators.base import check_positive
 from workbench.experiments.attempt import Row
+from workbench.experiments.course import Subject
 from workbench.experiments.folder import Folder
-from workbench.experiments.kinds import RunKind, Subject, kind_of
+from workbench.experiments.kinds import RunKind, kind_of
 
 EVERY, SECONDS = 50, 1.0
 """Steps, and seconds, from checkpoint to checkpoint: whichever comes first."""

@@ -1,0 +1,116 @@
+"""Many configurations of one task, on any executor, into one table."""
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
+from pathlib import Path
+from typing import Any, Protocol
+
+from workbench import catalogue
+from workbench.errors import BadInput
+from workbench.estimators import ALL
+from workbench.experiments.attempt import Attempt, Row
+from workbench.experiments.folder import is_run
+from workbench.experiments.run import Run
+from workbench.iteration import Budget
+
+
+class Future(Protocol):
+    """What `submit` hands back."""
+
+    def result(self) -> Any: ...
+
+
+class Submits(Protocol):
+    """What a sweep asks of an executor: threads, processes, a cluster."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any) -> Future: ...
+
+
+def grid(**axes: Sequence[Any]) -> list[Row]:
+    """All combinations, the last axis fastest.
+
+    >>> grid(problem=["digits"], seed=[0, 1])
+    [{'problem': 'digits', 'seed': 0}, {'problem': 'digits', 'seed': 1}]
+    """
+    return [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
+
+
+def sweep(
+    task: Callable[[Row], Mapping[str, Any]], configs: Iterable[Row],
+    executor: Executor | Submits | None = None, report: Callable[[float, str], None] | None = None,
+) -> Iterator[Row]:  # fmt: skip
+    """One row a configuration, in their order: the configuration and what the task made of it.
+
+    A configuration that fails, or whose process dies, has one row with its `reason`; the others go
+    on. For processes the task must be a function of a module, such as `estimated`.
+
+    Args:
+        task: from a configuration to its results.
+        configs: what `grid` makes, or any others.
+        executor: anything with `submit(task, config)` whose futures have `result()`; this thread
+            does the work where it is None.
+        report: told the share of the rows that are there, and the last one.
+
+    >>> def half(config):
+    ...     return {"half": 1 / config["n"]}
+    >>> rows = list(sweep(half, grid(n=[0, 2])))
+    >>> rows[0]["reason"], rows[1]["half"]
+    ('ZeroDivisionError: division by zero', 0.5)
+    """
+    todo = list(configs)
+    results = (
+        [_Here(task, config) for config in todo] if executor is None
+        else [executor.submit(task, config) for config in todo]
+    )  # fmt: skip
+    for i, (config, future) in enumerate(zip(todo, results, strict=True)):
+        try:
+            row = {**config, **future.result()}
+        except Exception as error:  # whatever the task or its process died of
+            row = {**config, "reason": f"{type(error).__name__}: {error}"}
+        if report is not None:
+            report((i + 1) / len(todo), ", ".join(f"{k}={v}" for k, v in config.items()))
+        yield row
+
+
+class _Here:
+    """A future that is computed by whoever asks for its result."""
+
+    def __init__(self, task: Callable[[Row], Any], config: Row):
+        self._task, self._config = task, config
+
+    def result(self) -> Any:
+        return self._task(self._config)
+
+
+def estimated(config: Row) -> Row:
+    """A task: one estimate, kept in a folder where the configuration has a `run`.
+
+    Args:
+        config: `problem` (a name or a card), `estimator`, and as needed `settings`, `forwards`,
+            `seconds`, `seed`, `run`. A run that is there already is gone on with, so that a sweep
+            which was killed does no work twice.
+
+    Returns:
+        The row of the estimate (see `Attempt.row`).
+
+    >>> estimated({"problem": "A_d10_1e-6", "estimator": "moments"})["log10_p"]
+    -6.0
+    """
+    known = {cls.name: cls for cls in ALL}
+    if config["estimator"] not in known:
+        raise BadInput(f"no estimator is called {config['estimator']!r}")
+    estimator = known[config["estimator"]](**config.get("settings", {}))
+    forwards, seconds = config.get("forwards"), config.get("seconds")
+    budget = Budget() if forwards is seconds is None else Budget(forwards, seconds)
+    attempt = Attempt(catalogue.load(config["problem"]), estimator, budget, config.get("seed", 0))
+    place = config.get("run")
+    if place is None:
+        attempt.run()
+        return attempt.row()
+    begun = is_run(Path(place))
+    with Run.resume(place) if begun else Run.start(place, "estimate", attempt) as run:
+        if begun and run.kind.describe(attempt)[0] != run.folder.config:
+            raise BadInput(f"{place} holds a run with other settings: choose another folder")
+        run.finish()
+        return run.subject.row()
