@@ -16,15 +16,16 @@ EVERY, SECONDS = 50, 1.0
 
 
 class Run:
-    """A subject and the folder that it is kept in.
+    """A subject, its metrics, and the folder that it is kept in, once it is.
 
     A run that was killed loses at most the steps since the last checkpoint, and `resume` goes on
     from there: the state after k steps is the same bit for bit, however often it was cut short
     (on the same machine and with the same versions).
 
-    Attributes:
+    Args:
         subject: what runs; its `state` and `seconds` are those of the last step.
-        folder: where it is kept.
+        kind: how it is written down: one of `KINDS`, or its name.
+        folder: where it is kept; in memory alone without one.
 
     >>> import tempfile
     >>> import workbench as wb
@@ -35,36 +36,23 @@ class Run:
     ...     share = next(run.walk())  # and no further
     >>> with Run.resume(place) as run:
     ...     run.finish()
-    >>> round(Run.resume(place).subject.estimate().log10_p)
+    >>> round(run.subject.estimate().log10_p)
     -3
     """
 
-    def __init__(self, subject: Any, kind: RunKind, folder: Folder):
-        self.subject, self.kind, self.folder = subject, kind, folder
+    def __init__(self, subject: Any, kind: RunKind | str, folder: Folder | None = None):
+        self.subject, self.folder = subject, folder
+        self.kind = kind_of(kind) if isinstance(kind, str) else kind
         self._new: list[Row] = []
+        self._finished = False
         self._saved = time.monotonic()
 
     @staticmethod
     def start(path: str | Path, kind: str, subject: Subject, every: int = EVERY) -> "Run":
-        """Keep a subject, as it stands, in a new folder.
-
-        Args:
-            path: a folder that does not exist yet, or is empty.
-            kind: one of `KINDS`.
-            subject: what is to run.
-            every: steps from checkpoint to checkpoint, at most: there is one every second too.
-
-        Raises:
-            BadInput: where the path is taken, or `every` is no positive whole number.
-            Unsupported: where no card describes the problem.
-        """
-        check_positive("a run", every=every)
-        known = kind_of(kind)
-        config, files = known.describe(subject)
-        folder = Folder.create(
-            path, kind, config, files, subject.state, every=every, seconds=subject.seconds
-        )
-        return Run(subject, known, folder)
+        """Keep a subject, as it stands, in a new folder; errors as `keep`."""
+        run = Run(subject, kind)
+        run.keep(path, every)
+        return run
 
     @staticmethod
     def resume(path: str | Path) -> "Run":
@@ -85,15 +73,40 @@ class Run:
         subject.seconds = folder.mark.seconds
         return Run(subject, kind, folder)
 
+    def keep(self, path: str | Path, every: int = EVERY) -> None:
+        """Keep the run, as it stands, in a new folder from now on.
+
+        Args:
+            path: a folder that does not exist yet, or is empty.
+            every: steps from checkpoint to checkpoint, at most: there is one every second too.
+
+        Raises:
+            BadInput: where the path is taken, or `every` is no positive whole number.
+            Unsupported: where no card describes the problem.
+        """
+        check_positive("a run", every=every)
+        config, files = self.kind.describe(self.subject)
+        folder = Folder.create(
+            path, self.kind.name, config, files, self.subject.state, every=every,
+            seconds=self.subject.seconds, rows=self.rows, finished=self.finished,
+        )  # fmt: skip
+        self.let_go()
+        self.folder, self._new, self._saved = folder, [], time.monotonic()
+
+    def let_go(self) -> None:
+        """Leave the folder as it stands; the run goes on in memory alone."""
+        self.close()
+        self._new, self.folder = self.rows, None
+
     @property
     def rows(self) -> list[Row]:
         """All metrics so far, a row a step."""
-        return [*self.folder.rows, *self._new]
+        return [*self.folder.rows, *self._new] if self.folder else list(self._new)
 
     @property
     def finished(self) -> bool:
         """Whether no step is left."""
-        return self.folder.mark.finished
+        return self._finished or (self.folder is not None and self.folder.mark.finished)
 
     def walk(self) -> Iterator[float]:
         """Step to the end, saving as it goes; the share of the work done after every step.
@@ -104,23 +117,34 @@ class Run:
             return
         for share in self.subject.walk():
             self._new.append(self.kind.metrics(self.subject))
+            self._finished = share >= 1.0
             due = time.monotonic() - self._saved >= SECONDS
-            if due or share >= 1.0 or len(self._new) >= self.folder.every:
-                self.save(share >= 1.0)
+            if self.folder and (due or self._finished or len(self._new) >= self.folder.every):
+                self.save()
             yield share
+
+    def back(self, state: Any, seconds: float, rows: int) -> None:
+        """Return to an earlier state of the run, with as many rows; its folder is let go."""
+        self.let_go()
+        self.subject.state, self.subject.seconds = state, seconds
+        self._new, self._finished = self._new[:rows], False
 
     def finish(self) -> None:
         """Step to the end."""
         for _ in self.walk():
             pass
 
-    def save(self, finished: bool = False) -> None:
-        """A checkpoint of the last step."""
-        self.folder.save(self.subject.state, self.subject.seconds, self._new, finished)
-        self._new, self._saved = [], time.monotonic()
+    def save(self) -> None:
+        """A checkpoint of the last step, if the run has a folder."""
+        if self.folder is not None:
+            state, seconds = self.subject.state, self.subject.seconds
+            self.folder.save(state, seconds, self._new, self._finished)
+            self._new, self._saved = [], time.monotonic()
 
     def close(self) -> None:
         """Save what is new, and let another process have the folder; may be called twice."""
+        if self.folder is None:
+            return
         try:
             if self._new:
                 self.save()

@@ -10,7 +10,8 @@ from workbench import catalogue
 from workbench.errors import BadInput
 from workbench.estimators import ALL
 from workbench.experiments.attempt import Attempt, Row
-from workbench.experiments.folder import is_run
+from workbench.experiments.folder import Folder, is_run
+from workbench.experiments.kinds import kind_of
 from workbench.experiments.run import Run
 from workbench.iteration import Budget
 
@@ -109,8 +110,8 @@ def estimated(config: Row) -> Row:
         attempt.run()
         return attempt.row()
     begun = is_run(Path(place))
+    if begun and Folder.look(place).config != kind_of("estimate").describe(attempt)[0]:
+        raise BadInput(f"{place} holds a run with other settings: choose another folder")
     with Run.resume(place) if begun else Run.start(place, "estimate", attempt) as run:
-        if begun and run.kind.describe(attempt)[0] != run.folder.config:
-            raise BadInput(f"{place} holds a run with other settings: choose another folder")
         run.finish()
         return run.subject.row()

@@ -1,0 +1,194 @@
+"""A run under a reader's hand: run, pause, step, rewind, reset, save, open. No interface in here.
+
+All that touches the run happens in the worker's thread, as blocks of jobs; the screen reads what
+was published.
+"""
+
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from workbench.errors import BadInput
+from workbench.experiments import Run
+from workbench.views.worker import RUNNING, Worker
+
+JOB, FILES = "stepping", "files"
+"""Names of its jobs."""
+SPEEDS = {"1 a second": 1.0, "5 a second": 5.0, "as fast as it goes": 0.0}
+"""{what a reader reads: steps a second, 0 for no limit}."""
+_NAP = 0.05  # seconds: the longest that a slow course keeps the thread from other jobs
+_LOOK = 0.25  # seconds between pictures of a fast course
+_KEPT = 128  # points to rewind to, of the last steps; half as many again of earlier ones
+
+RUNS = "runs"
+_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,59}")
+
+Blocks = Iterator[dict[str, Any]]
+
+
+class Stepping:
+    """One run in the worker.
+
+    Args:
+        worker: whose thread steps.
+        make: a new run at its first state; called in the worker's thread.
+        look: what a screen shows of it beyond its metrics, as a dict to publish; likewise.
+
+    Published under `JOB`: `steps`, `share` of the work done, `rows` (the metrics so far, a tuple),
+    `over` (no step is left), `back` (points to rewind to), `folder` (where it is kept, or ""), and
+    what `look` gives.
+    """
+
+    def __init__(
+        self, worker: Worker, make: Callable[[], Run], look: Callable[[Run], Mapping[str, Any]]
+    ):
+        self.worker, self._make, self._look = worker, make, look
+        self.speed = 0.0
+        self.run: Run | None = None
+        self._past: list[tuple[Any, float, int]] = []
+        self._share = 0.0
+
+    @property
+    def found(self) -> Mapping[str, Any]:
+        """What is published; empty before the first action."""
+        return self.worker.results.get(JOB, {})
+
+    @property
+    def place(self) -> str:
+        """The folder that the run is kept in, or ""."""
+        run = self.run
+        return "" if run is None or run.folder is None else str(run.folder.path)
+
+    @property
+    def running(self) -> bool:
+        """Whether it steps by itself."""
+        return self.found.get("state") == RUNNING
+
+    def play(self) -> None:
+        """Step on, to the end or until paused."""
+        self._begin(self._stepping(None))
+
+    def step(self) -> None:
+        """One step, and no further."""
+        self._begin(self._stepping(1))
+
+    def pause(self) -> None:
+        """Stop after the present step, and save it where the run is kept."""
+        self._begin(self._resting())
+
+    def rewind(self) -> None:
+        """Back to the point before: the last step, or further where the past was thinned out."""
+        self._begin(self._rewinding())
+
+    def reset(self) -> None:
+        """A new run, as `make` makes it now; a folder that is held is let go as it stands."""
+        self._begin(self._resetting())
+
+    def save(self, path: str | Path) -> None:
+        """Keep the run in a folder from now on; what goes wrong is published under `FILES`."""
+        self.worker.start(FILES, self._saving(Path(path)))
+
+    def open(self, path: str | Path) -> None:
+        """Put the run of a folder in place of this one, paused."""
+        self._begin(self._opening(Path(path)))
+
+    def close(self) -> None:
+        """Save what is kept, and let the folder go; the worker must have ended."""
+        if self.run is not None:
+            self.run.close()
+
+    def _begin(self, blocks: Blocks) -> None:
+        held = {k: v for k, v in self.found.items() if k not in ("state", "message")}
+        self.worker.start(JOB, blocks, **held)
+
+    def _live(self) -> Run:
+        if self.run is None:
+            self._take(self._make())
+        assert self.run is not None
+        return self.run
+
+    def _take(self, run: Run) -> None:
+        if self.run is not None:
+            self.run.close()
+        self.run, self._past, self._share = run, [], 0.0
+        self._note(run)
+
+    def _note(self, run: Run) -> None:
+        """Remember the present state as one to rewind to."""
+        self._past.append((run.subject.state, run.subject.seconds, len(run.rows)))
+        if len(self._past) > 2 * _KEPT:
+            self._past[:_KEPT] = self._past[:_KEPT:2]
+
+    def _told(self, run: Run, look: bool = True) -> dict[str, Any]:
+        return {
+            "steps": run.subject.state.steps, "share": self._share, "rows": tuple(run.rows),
+            "over": run.finished, "back": len(self._past) - 1,
+            "folder": self.place,
+            **(self._look(run) if look else {}),
+        }  # fmt: skip
+
+    def _stepping(self, count: int | None) -> Blocks:
+        run = self._live()
+        if run.finished:
+            yield self._told(run)
+            return
+        walk, done, looked = run.walk(), 0, 0.0
+        while count is None or done < count:
+            due = time.monotonic() + (1.0 / self.speed if self.speed and count is None else 0.0)
+            share = next(walk, None)
+            if share is None:
+                break
+            done, self._share = done + 1, share
+            self._note(run)
+            look = time.monotonic() - looked > _LOOK
+            yield self._told(run, look)
+            if look:
+                looked = time.monotonic()
+            while (rest := due - time.monotonic()) > 0.0:
+                time.sleep(min(rest, _NAP))
+                yield {}
+        run.save()
+        yield self._told(run)
+
+    def _resting(self) -> Blocks:
+        run = self._live()
+        run.save()
+        yield self._told(run)
+
+    def _rewinding(self) -> Blocks:
+        run = self._live()
+        if self._past[-1][0] is run.subject.state and len(self._past) > 1:
+            self._past.pop()
+        run.back(*self._past[-1])
+        self._share = 0.0
+        yield self._told(run)
+
+    def _resetting(self) -> Blocks:
+        self._take(self._make())
+        assert self.run is not None
+        yield self._told(self.run)
+
+    def _opening(self, path: Path) -> Blocks:
+        self._take(Run.resume(path))
+        assert self.run is not None
+        yield self._told(self.run)
+
+    def _saving(self, path: Path) -> Blocks:
+        run = self._live()
+        run.keep(path)
+        yield {"folder": str(path)}
+
+
+def place_of(name: str) -> Path:
+    """Where a screen keeps the run of a name: `runs/<name>` below the folder it was started in.
+
+    Raises:
+        BadInput: for what is no plain name; a page, or a link, reaches no other folder.
+    """
+    if not _NAME.fullmatch(name):
+        raise BadInput(
+            f"a run is named by up to 60 letters, digits, dots, - and _; got {name[:60]!r}"
+        )
+    return Path(RUNS) / name
