@@ -25,6 +25,7 @@ _PILOT, _FEWEST, _BATCHES = 96, 12, 6
 _FAINT = math.log(1e-3)  # of P: a summit below is left out, its failures counted by other lines
 _SAVED = 0.5  # share of the lines that knowing the spread usually spares
 _USUAL = 5.0  # evaluations of the margin that a line usually costs
+_FOR_GRADIENT = 2.4  # forward passes for more lines, over those that the value took
 _PLAIN = 0.3  # share of the lines that keep the spread of D
 _BEYOND, _BEFORE = 9.0, 12.0
 _UNSURE = 0.3  # digits
@@ -42,8 +43,9 @@ class Conditioned(Estimator):
     twice. What propagation presumes steers where the lines lie and never what they say: as their
     number grows the answer tends to P.
 
-    Deterministic. The gradient goes through the crossings, dt* = -ds / (ds/dt); for it, lines that
-    meet the boundary of C at less than 9 degrees are left out. The differences among the lines tell
+    Deterministic. The gradient goes through the crossings, dt* = -ds / (ds/dt), of these lines and
+    of more, at up to three times the cost of the value; lines that meet the boundary of C at less
+    than 9 degrees are left out of it. The differences among the lines tell
     how far to trust it (`info["spread_digits"]`). Blind to parts of C that no summit leads to.
 
     Where D is not Gaussian, M not readable or C not polyhedral, the directions are those of design
@@ -98,8 +100,7 @@ class Conditioned(Estimator):
             return self._pilot(pieces, state)
         if not self._enough(state):
             return self._further(pieces, state)
-        drift, forwards = _drift(pieces, state), 3 * len(state.t)
-        return replace(state, drift=drift, followed=True, forwards=state.forwards + forwards)
+        return self._follow(pieces, state)
 
     def _begin(self, problem: Problem, state: Lines) -> Lines:
         """Propagation alone: what is answered where the budget holds no search."""
@@ -178,19 +179,30 @@ class Conditioned(Estimator):
         return state.propagated and _SAVED * _USUAL * needed > k * summits.SPREAD_COST * d
 
     def _further(self, pieces: list[tuple[Tensor, Problem]], state: Lines) -> Lines:
-        """A batch of lines, more of them where lines differ more."""
+        """A batch of lines."""
         n = min(self.lines - len(state.t), state.left // lines.MOST)
-        batch = max(_FEWEST, math.ceil(self.lines / _BATCHES))
+        return self._draw(pieces, state, min(max(_FEWEST, math.ceil(self.lines / _BATCHES)), n))
+
+    def _draw(self, pieces: list[tuple[Tensor, Problem]], state: Lines, n: float) -> Lines:
+        """About n more lines, more of them where lines differ more."""
         error = torch.sqrt(drawn.relative_variance(state))
         share = error / error.sum() if float(error.sum()) > 0 else torch.ones_like(error)
         for k in range(len(state.theta)):
-            mine = math.ceil(min(batch, n) * float(share[k] / share.sum()))
+            mine = math.ceil(n * float(share[k] / share.sum()))
             if mine:
                 first = int((state.owner == k).sum())
                 cut = self._cut(pieces, state, k, first, mine)
                 state = _count(state, k, cut)
                 state = replace(state, forwards=state.forwards + cut.hit.evaluations)
         return state
+
+    def _follow(self, pieces: list[tuple[Tensor, Problem]], state: Lines) -> Lines:
+        """The gradient, from more lines than the value: its components differ more among them."""
+        spare = state.left - 3 * len(state.t)
+        n = min(_FOR_GRADIENT * state.forwards / (_USUAL + 3), spare // (lines.MOST + 3))
+        more = self._draw(pieces, state, n) if n >= _FEWEST and math.isfinite(n) else state
+        forwards = more.forwards + 3 * len(more.t)
+        return replace(state, drift=_drift(pieces, more), followed=True, forwards=forwards)
 
     def _cut(
         self, pieces: list[tuple[Tensor, Problem]], state: Lines, k: int, first: int, n: int
