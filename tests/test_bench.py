@@ -287,13 +287,14 @@ def test_bounds_bench_encloses_every_truth(monkeypatch):
 
 def test_coherence_bench_has_a_row_for_each_deterministic_presumption(monkeypatch):
     monkeypatch.setattr(coherent, "QUICK", ("A_d10_1e-3", "B_w32_h2_1e-3"))
-    chosen = [wb.Moments(), wb.Moments(propagator="mean")]
-    assert {m.name for m in coherent.methods()} >= {"moments"}
+    chosen = [wb.Moments(), wb.Slices(), wb.Moments(propagator="mean")]
+    assert {m.name for m in coherent.methods()} >= {"moments", "slices", "conditioned"}
     monkeypatch.setattr(coherent, "methods", lambda: chosen)
     rows = list(coherent.COHERENCE.run(True, lambda *_: None))
-    assert [r["estimator"] for r in rows] == ["moments", "moments, mean"] * 2
+    assert [r["estimator"] for r in rows] == ["moments", "slices", "moments, mean"] * 2
     assert abs(rows[0]["error"]) < 1e-9 and rows[0]["digits"] < 1e-3
-    assert abs(rows[2]["left"]) < abs(rows[2]["error"])
+    assert abs(rows[3]["left"]) < abs(rows[3]["error"])
+    assert rows[4]["digits"] > abs(rows[4]["error"])
 
 
 def test_heat_bench_finds_the_error_along_the_defect(monkeypatch):

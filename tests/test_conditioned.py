@@ -31,13 +31,24 @@ def unit_gaussian(d):
 
 @pytest.fixture(scope="module")
 def errors():
-    """Error in digits and forward-equivalents of the default settings on reference problems."""
+    """Error in digits, forward-equivalents, indicator of the default settings on all of them."""
     found = {}
     for name in (*NETS, *DIGITS, "D_mintree_1e-7", "D_needle_1e-6", "D_ramp_1e-7"):
         problem = wb.load(name)
         estimate = quick(problem)
-        found[name] = (abs(estimate.log10_p - problem.truth.log10_p), estimate.cost.forwards)
+        error = abs(estimate.log10_p - problem.truth.log10_p)
+        found[name] = (error, estimate.cost.forwards, estimate.indicator)
     return found
+
+
+def test_the_indicator_tells_how_far_off_the_answer_is(errors):
+    """Twice the indicator covers 95% of the errors, or about that: 22 lines, at most 4 beyond it
+    by chance with a false-alarm rate of 2e-3 at exactly 95%; and it ranks them."""
+    from scipy.stats import spearmanr
+
+    size, _, told = zip(*errors.values(), strict=True)
+    assert sum(e < 2 * i for e, i in zip(size, told, strict=True)) >= len(size) - 4
+    assert spearmanr(size, told)[0] > 0.4
 
 
 def test_digits_are_right_to_a_few_hundredths_of_a_digit(errors):

@@ -272,3 +272,14 @@ def test_accents_stand_out_from_the_ground(ground):
     for colour, _ in (*style.ACCENTS.values(), *style.SPARE):
         ratio = light(colour) / light(ground)
         assert max(ratio, 1 / ratio) > 2.0
+
+
+def test_a_heuristic_shows_its_own_indicator():
+    problem = wb.load("B_w32_h2_1e-3")
+    entry = roster.roster()["conditioned"]
+    with torch.no_grad():
+        estimate = wb.Conditioned()(problem)
+    done = {"state": "done", "estimate": estimate, "fraction": 1.0, "position": 1}
+    row = rows.worker_row(entry, problem, {}, done, 1)
+    assert row.indicator == estimate.indicator and row.err is None
+    assert f"presumption, ~ {estimate.indicator:.1g}" in table.table([row], problem.truth)

@@ -59,6 +59,16 @@ def test_more_directions_come_closer():
         assert off[1] < off[0] - 0.1 and off[2] < off[1] + 0.05
 
 
+def test_what_a_direction_more_would_change_tells_how_far_off_it_is():
+    exact = wb.Slices()(wb.load("A_d10_1e-12"), AMPLE)
+    assert exact.indicator < 1e-3
+    for name in (*DIGITS, "D_mintree_1e-7", "B_w32_h4_1e-8", "B_w64_h2_1e-8"):
+        problem = wb.load(name)
+        with torch.no_grad():
+            answer = wb.Slices()(problem, AMPLE)
+        assert answer.indicator < 0.05 if name in DIGITS else answer.indicator > 0.5
+
+
 def test_slices_of_every_width_are_exact_on_a_linear_model():
     for width in (0.2, 0.5, 0.9):
         assert abs(log10_p("A_d100_1e-12", width=width, nodes=24) + 12.0) < 1e-5

@@ -64,6 +64,7 @@ def row(family: str, problem: Problem, method: Estimator) -> Row:
             "error": estimate.log10_p - truth.log10_p,
             "forwards": estimate.cost.forwards,
             "seconds": estimate.cost.seconds,
+            "indicator": estimate.indicator,
             "warning": estimate.warning,
         }
         found |= _gradient(problem, method)
@@ -146,6 +147,12 @@ def conclude(rows: list[Row]) -> Iterator[str]:
                     f"; gradient off by {statistics.median(slopes):.1%} (worst {max(slopes):.1%}), "
                     f"value and gradient {statistics.median(costs):.1f} times the value"
                 )
+            told = [(abs(r["error"]), r["indicator"]) for r in known if r["indicator"] is not None]
+            if told:
+                text += (
+                    f"; below twice the digits foretold on {sum(e < 2 * i for e, i in told)} of "
+                    f"{len(told)}"
+                )
             if any(math.isinf(e) for e in errors):
                 text += f"; P = 0 on {sum(map(math.isinf, errors))}"
             yield text + "."
@@ -170,6 +177,7 @@ TAILS = Bench(
         Column("truth", "truth", "power", "truth_se"),
         Column("estimator", "estimator"),
         Column("error", "error", "error"),
+        Column("indicator", "foretold", "digits"),
         Column("forwards", "forwards", "count"),
         Column("seconds", "seconds", "seconds"),
         Column("gradient_error", "gradient off", "small"),

@@ -61,6 +61,13 @@ class Estimate:
         """Why the estimate may not be what it seems, in one sentence; else empty."""
         return str(self.info.get("warning", ""))
 
+    @property
+    def indicator(self) -> float | None:
+        """How many digits a heuristic may be off as its own defects have it: a hint from what the
+        answer owes, which takes no truth and bounds nothing. None where it has none."""
+        value = self.info.get("indicator_digits")
+        return None if value is None else float(value)
+
     def __repr__(self) -> str:
         error = "" if self.log10_err is None else f" +- {self.log10_err:.2g}"
         return (

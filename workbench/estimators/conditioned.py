@@ -28,6 +28,7 @@ _USUAL = 5.0  # evaluations of the margin that a line usually costs
 _FOR_GRADIENT = 2.4  # forward passes for more lines, over those that the value took
 _PLAIN = 0.3  # share of the lines that keep the spread of D
 _BEYOND, _BEFORE = 9.0, 12.0
+_LIGHT = 0.3  # tail index of the lines' shares up to which their spread is what it seems
 _UNSURE = 0.3  # digits
 
 
@@ -46,7 +47,8 @@ class Conditioned(Estimator):
     Deterministic. The gradient goes through the crossings, dt* = -ds / (ds/dt), of these lines and
     of more, at up to three times the cost of the value; lines that meet the boundary of C at less
     than 9 degrees are left out of it. The differences among the lines tell
-    how far to trust it (`info["spread_digits"]`). Blind to parts of C that no summit leads to.
+    how far to trust it (`info["spread_digits"]`), and more so where their shares are heavy-tailed
+    (`info["indicator_digits"]`). Blind to parts of C that no summit leads to.
 
     Where D is not Gaussian, M not readable or C not polyhedral, the directions are those of design
     points, found by the gradient of the margin alone.
@@ -248,6 +250,7 @@ class Conditioned(Estimator):
             ],
             "search": "propagation" if state.propagated else "the margin's gradient",
             "spread_digits": digits,
+            "indicator_digits": digits * math.exp(max(0.0, drawn.tail_index(state) - _LIGHT)),
         }
         if not bool(torch.isfinite(total)):
             info["warning"] = (

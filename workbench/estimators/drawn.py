@@ -7,7 +7,10 @@ import torch
 from torch import Tensor
 
 from workbench.iteration import State
+from workbench.math import pareto
 from workbench.math.logspace import log_sum
+
+_EVEN = 1e-6  # nats
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +89,21 @@ def relative_variance(state: Lines) -> Tensor:
         return torch.zeros_like(each)
     own = [torch.exp(state.log_p[state.owner == k] + log_w[k] - total) for k in range(len(each))]
     return torch.stack([x.var(unbiased=False) if len(x) else x.new_zeros(()) for x in own])
+
+
+def tail_index(state: Lines) -> float:
+    """Tail index of the lines' shares of P, 1 where too few differ to tell; see `math.pareto`.
+
+    Lines of one share have none: 0.
+    """
+    if not len(state.t):
+        return 0.0
+    used = torch.stack([(state.owner == k).sum() for k in range(len(state.theta))])
+    share = state.log_p + state.log_weight.detach()[state.owner] - torch.log(used[state.owner])
+    share = share[torch.isfinite(share)]
+    if len(share) == 0 or float(share.max() - share.min()) < _EVEN:
+        return 0.0
+    return min(1.0, pareto.tail_index(share, len(state.t)))
 
 
 def variance_of_mean(state: Lines) -> Tensor:

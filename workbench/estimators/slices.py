@@ -18,13 +18,15 @@ from workbench.estimators.moments import Moments
 from workbench.estimators.slicing import SCAN, Slicing
 from workbench.iteration import State
 from workbench.math.cost import Cost, forward_equivalents
-from workbench.math.logspace import log_sum
+from workbench.math.logspace import LN10, log_sum
 from workbench.problem import Problem
 from workbench.rng import Rng
 from workbench.specs import Polyhedral
 from workbench.types import Grad, Kind, Pace
 
 _SUMMITS = 6
+_FEW, _ACROSS = 8, 3.5  # nodes a direction of the comparison, and how far a new one reaches
+_FACTOR = 3.0  # usual error over what one direction more changes
 ALONG = ("directions", "radius")
 MOST = 3
 """Directions at most."""
@@ -38,6 +40,9 @@ class Sliced(State):
     """0-d: with no direction at all; carries the graph."""
     parts: Tensor
     """`(m,)`: log P of every summit's slices; carries the graph."""
+    others: Tensor
+    """`(m,)`: the same parts with a direction more, or less where there is none left; inf where the
+    budget held none."""
     theta: Tensor
     """`(k, d)`: the summits, piece after piece of D."""
     clause: Tensor
@@ -62,8 +67,9 @@ class Slices(Estimator):
     price that grows as nodes^directions. Along "radius" the slices are spheres: for networks that
     are homogeneous (bias-free ReLU nets) under a D around 0, whose radius then scales the margin.
 
-    Deterministic. The gradient holds directions and nodes still, on which the exact integral does
-    not depend.
+    What one direction more would change tells how far to trust it (`info["indicator_digits"]`,
+    three times that). Deterministic. The gradient holds directions and nodes still, on which the
+    exact integral does not depend.
 
     Args:
         directions: 0 to 3.
@@ -103,7 +109,9 @@ class Slices(Estimator):
         zero, index = torch.zeros((), dtype=d.dtype), torch.zeros(0, dtype=torch.long)
         none = zero.reshape(1)[:0]
         points = none.reshape(0, d.dim)
-        return Sliced(rng=rng, log_p=zero, parts=none, theta=points, clause=index, piece=index)
+        return Sliced(
+            rng=rng, log_p=zero, parts=none, others=none, theta=points, clause=index, piece=index
+        )
 
     def step(self, problem: Problem, state: Sliced) -> Sliced:
         if not state.begun:
@@ -112,7 +120,7 @@ class Slices(Estimator):
         if not state.searched:
             return self._search(pieces, state)
         new = self._slice(pieces, state, len(state.used))
-        return replace(new, done=len(new.used) == len(new.theta))
+        return replace(new, done=new.done or len(new.used) == len(new.theta))
 
     def _begin(self, problem: Problem, state: Sliced) -> Sliced:
         """No direction at all."""
@@ -152,26 +160,31 @@ class Slices(Estimator):
         """The slices of summit k, in as many directions as its share of the budget holds."""
         log_weight, problem = pieces[int(state.piece[k])]
         land = summits.Landscape(problem)
-        price = land.propagation(state.theta[k])
-        count = self._affordable(state.left / (len(state.theta) - k), price, land.distribution.dim)
+        price, share = land.propagation(state.theta[k]), state.left / (len(state.theta) - k)
+        count = self._affordable(share, price, land.distribution.dim)
+        if not count:  # a part that is left out would be silently missed
+            none = state.parts[:0]
+            return replace(state, parts=none, others=none, used=(), done=True)
         mates = torch.nonzero(state.piece == state.piece[k]).squeeze(1)
         own = int((mates == k).nonzero())
         theta, clause = state.theta[k], int(state.clause[k])
         with torch.no_grad():
             shared = slicing.shared_out(land, state.theta[mates], state.clause[mates])
-        part = state.log_p.new_tensor(-math.inf)
-        if not bool(shared[own].any()):
-            count = 0  # what it leads to stands higher at another summit
-        if count:
+        part = other = state.log_p.new_tensor(-math.inf)
+        if bool(shared[own].any()):  # else what it leads to stands higher at another summit
             unit = theta / theta.norm()
             cut = Slicing(problem, unit[None], self.width, state.theta[mates], own, shared)
-            nodes, log_weight_of_node, cut = self._nodes(land, cut, theta, clause, count)
+            nodes, log_cell, cut = self._nodes(land, cut, theta, clause, count)
             values, flops = cut.values(nodes)
             land.spend(flops)
-            part = log_weight + log_sum(values) + log_weight_of_node
+            part = log_weight + log_sum(values) + log_cell
+            other = part.new_tensor(math.inf)
+            if price * (slicing.SEARCH + _FEW ** min(MOST, count + 1)) < share - land.forwards:
+                other = log_weight.detach() + self._other(land, cut, nodes, values.detach(), clause)
         return replace(
             state,
             parts=torch.cat([state.parts, part[None]]),
+            others=torch.cat([state.others, other[None]]),
             used=(*state.used, count),
             forwards=state.forwards + land.forwards,
         )
@@ -203,8 +216,26 @@ class Slices(Estimator):
             cut = replace(cut, basis=torch.cat([cut.basis, way[None]]))
         ranges, flops = slicing.reach(cut, at, 0.5 * math.pi * self.nodes)
         land.spend(flops)
-        log_weight = sum(math.log((high - low) / (self.nodes - 1)) for low, high in ranges)
-        return slicing.grid(ranges, self.nodes, theta.dtype), log_weight, cut
+        nodes = slicing.grid(ranges, self.nodes, theta.dtype)
+        return nodes, slicing.log_cell(ranges, self.nodes), cut
+
+    @torch.no_grad()
+    def _other(
+        self, land: summits.Landscape, cut: Slicing, nodes: Tensor, values: Tensor, clause: int
+    ) -> Tensor:
+        """log of the sum with one direction more, of few nodes, or with one less."""
+        near = nodes[values >= values.max() - 0.5 * math.pi * _FEW]
+        ranges = [(float(t.min()), float(t.max())) for t in near.T]
+        if len(ranges) < min(MOST, land.distribution.dim):
+            at = torch.softmax(values, 0) @ nodes
+            way = slicing.next_direction(land, cut.basis, self.width, at @ cut.basis, clause)
+            cut = replace(cut, basis=torch.cat([cut.basis, way[None]]))
+            ranges.append((-_ACROSS, _ACROSS))
+        else:
+            cut, ranges = replace(cut, basis=cut.basis[:-1]), ranges[:-1]
+        found, flops = cut.values(slicing.grid(ranges, _FEW, nodes.dtype))
+        land.spend(flops)
+        return log_sum(found) + slicing.log_cell(ranges, _FEW)
 
     def finished(self, state: Sliced) -> bool:
         return state.done
@@ -218,8 +249,10 @@ class Slices(Estimator):
             return Estimate(state.log_p, None, self.kind, cost, info=info)
         total = log_sum(state.parts)
         share = torch.exp(state.parts - total).detach().nan_to_num()
+        gap = abs(float(log_sum(state.others) - total.detach())) / LN10
         info = {
             "directions": max(state.used),
+            "indicator_digits": _FACTOR * gap if math.isfinite(gap) else None,
             "summits": [
                 {"norm": float(theta.norm()), "part": float(p), "directions": q}
                 for theta, p, q in zip(state.theta, share, state.used, strict=False)

@@ -199,8 +199,15 @@ def _edge(t: Tensor, profile: Tensor, i: int, step: int, floor: float) -> float:
 
 def grid(ranges: Sequence[tuple[float, float]], nodes: int, dtype: torch.dtype) -> Tensor:
     """All combinations of so many equally spaced nodes a direction, `(nodes^q, q)`."""
+    if not ranges:
+        return torch.zeros(1, 0, dtype=dtype)
     axes = [torch.linspace(low, high, nodes, dtype=dtype) for low, high in ranges]
     return torch.cartesian_prod(*axes).reshape(-1, len(axes))
+
+
+def log_cell(ranges: Sequence[tuple[float, float]], nodes: int) -> float:
+    """log of the volume that each node of a `grid` stands for."""
+    return sum(math.log((high - low) / (nodes - 1)) for low, high in ranges)
 
 
 def next_direction(land: Landscape, basis: Tensor, width: float, at: Tensor, clause: int) -> Tensor:

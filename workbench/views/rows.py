@@ -39,6 +39,8 @@ class Row:
     """Why there is no estimate, or what it is doing."""
     warning: str = ""
     """Why the estimate may not be what it seems."""
+    indicator: float | None = None
+    """Digits that a heuristic may be off, as its own defects have it."""
 
     @property
     def upper_only(self) -> float | None:
@@ -98,6 +100,7 @@ def _row(entry: Entry, estimate: Estimate, state: str, fraction: float = 1.0) ->
     return Row(
         entry.key, entry.title, estimate.kind, state, estimate.log10_p, estimate.log10_err,
         estimate.log10_interval, cost.forwards, cost.seconds, fraction, note, estimate.warning,
+        estimate.indicator,
     )  # fmt: skip
 
 

@@ -19,6 +19,9 @@ KINDS = {
     "lower": "lower bound",
     "upper": "upper bound",
 }
+INDICATED = (
+    "A heuristic: no error bar. It may be about so many digits off, as its own defects have it."
+)
 PROMISES = {
     "heuristic": "No error bar: compare it with truth on problems like this one.",
     "unbiased": "The mean over seeds is P.",
@@ -89,6 +92,8 @@ def _line(row: Row, truth: Truth | None, mark: str) -> str:
             value = "–"
         elif row.err is not None and math.isfinite(row.err):
             error = f"± {row.err:.2g}"
+        elif row.indicator is not None and math.isfinite(row.log10_p):
+            error, promise = f"{error}, ~ {row.indicator:.1g}", f"title='{INDICATED}'"
         if truth is not None and math.isfinite(row.log10_p):
             off = f"{row.log10_p - truth.log10_p:+.2f}".replace("-", MINUS)
     cost = f"{row.forwards:,}" if row.forwards else ""
