@@ -227,7 +227,7 @@ class Slices(Estimator):
         near = nodes[values >= values.max() - 0.5 * math.pi * _FEW]
         ranges = [(float(t.min()), float(t.max())) for t in near.T]
         if len(ranges) < min(MOST, land.distribution.dim):
-            at = torch.softmax(values, 0) @ nodes
+            at = torch.softmax(values, 0).to(nodes.dtype) @ nodes
             way = slicing.next_direction(land, cut.basis, self.width, at @ cut.basis, clause)
             cut = replace(cut, basis=torch.cat([cut.basis, way[None]]))
             ranges.append((-_ACROSS, _ACROSS))
