@@ -16,6 +16,9 @@ class Law:
         third: kappa_3 of each margin, `(*B, r)`; None where the propagator carries none.
         fourth: kappa_4 of each margin, likewise.
         gaussian: whether the propagator that left no third cumulants knows them to be 0.
+        remainder: what the series of a covariance left out at most, at any layer, as a share of
+            the product of the standard deviations; None where no series was used.
+        doubt: why the propagator's own approximations should not be trusted here; else empty.
     """
 
     mean: Tensor
@@ -23,6 +26,8 @@ class Law:
     third: Tensor | None = None
     fourth: Tensor | None = None
     gaussian: bool = False
+    remainder: float | None = None
+    doubt: str = ""
 
     @property
     def std(self) -> Tensor:

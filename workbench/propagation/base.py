@@ -25,6 +25,10 @@ class Carrier(ABC):
     flops: float = 0.0
     knows_third: bool = False
     """Whether third cumulants are carried: None from `higher` then means that they are 0."""
+    remainder: float | None = None
+    """The greatest remainder of a covariance's series so far; see `Law`."""
+    doubt: str = ""
+    """Why what is carried should not be trusted, in one sentence; else empty."""
 
     @abstractmethod
     def affine(self, i: int, inputs: tuple[int, ...], what: Affine, live: set[int]) -> None:
@@ -101,7 +105,10 @@ class Propagator(ABC):
             scales[i] = safe_std(carrier.marginal(i)[1])
         mean, cov = carrier.joint(len(moves) + 1)
         third, fourth = carrier.higher(len(moves) + 1)
-        law = Law(mean, cov.expand(*mean.shape, mean.shape[-1]), third, fourth, carrier.knows_third)
+        law = Law(
+            mean, cov.expand(*mean.shape, mean.shape[-1]), third, fourth, carrier.knows_third,
+            carrier.remainder, carrier.doubt,
+        )  # fmt: skip
         return law, scales, carrier.flops
 
     @final

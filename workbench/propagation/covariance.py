@@ -13,6 +13,7 @@ from workbench.math import cost
 from workbench.propagation.base import Carrier, Propagator
 from workbench.propagation.blocks import Block, outer, sum_of, total
 from workbench.propagation.scale import safe_std
+from workbench.propagation.series import enough
 
 
 class _Covariances(Carrier):
@@ -23,6 +24,7 @@ class _Covariances(Carrier):
         self.tolerance = tolerance
         self.means = {0: piece.mean}
         self.blocks = {(0, 0): Block(piece.cov, bool(piece.uncorrelated))}
+        self.remainder = 0.0
 
     def _block(self, i: int, j: int) -> Block:
         return self.blocks[i, j] if j <= i else self.blocks[j, i].T
@@ -62,7 +64,8 @@ class _Covariances(Carrier):
         """sum_k b_k b_k^T R^k off the diagonal, by Horner's rule; the exact variance on it."""
         # A variance that rounding left below 0 has a tiny scale, and then no correlation.
         corr = torch.clamp(block / sd[..., None, :] / sd[..., :, None], -1.0, 1.0)
-        b = b[: _enough(corr.detach(), b.detach(), own.detach(), self.tolerance)]
+        terms, left = enough(corr, b, own, self.tolerance)
+        b, self.remainder = b[:terms], max(self.remainder, left)
         self.flops += cost.hermite_series(sd.shape[-1], len(b)) * (
             corr.numel() // sd.shape[-1] ** 2
         )
@@ -82,20 +85,6 @@ class _Covariances(Carrier):
 
     def joint(self, i: int) -> tuple[Tensor, Tensor]:
         return self.means[i], self.blocks[i, i].dense
-
-
-def _enough(corr: Tensor, b: Tensor, var: Tensor, tolerance: float) -> int:
-    """How many terms leave a remainder of at most `tolerance` of the standard deviations.
-
-    Entry (i, j) drops sum_{k>K} b_k(i) b_k(j) rho^k, at most |rho|^(K+1) times the root of
-    tail_i tail_j with tail_i = var_i - sum_{k<=K} b_k(i)^2 (Cauchy-Schwarz and Parseval).
-    """
-    rho = torch.triu(corr, 1).abs_().amax()
-    tail = 1.0 - b.square().cumsum(0) / torch.where(var > 0, var, 1.0)
-    worst = torch.where(var > 0, tail, 0.0).flatten(1).amax(1)
-    powers = rho ** torch.arange(2, len(b) + 2, dtype=rho.dtype, device=rho.device)
-    found = (powers * worst <= tolerance).nonzero()
-    return int(found[0]) + 1 if len(found) else len(b)
 
 
 @dataclass(frozen=True)

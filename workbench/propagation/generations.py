@@ -13,7 +13,13 @@ from workbench.propagation.base import Carrier
 from workbench.propagation.blocks import Block, sum_of, total
 from workbench.propagation.marginals import Marginals
 from workbench.propagation.scale import safe_std
+from workbench.propagation.series import enough
 from workbench.propagation.third import Factors, Generation, pushed, slices
+
+STRAINED = (
+    "a neuron is too far from Gaussian for a series in its third and fourth cumulants, "
+    "which were cut"
+)
 
 
 class Generations(Carrier):
@@ -24,17 +30,19 @@ class Generations(Carrier):
 
     Args:
         piece: of D.
-        order: terms of the Hermite series of a covariance.
+        order: terms of the Hermite series of a covariance, fewer where `tolerance` needs no more.
         memory: generations that are kept whole; None keeps all. Of an older one an activation
             keeps kappa(x_i, x_i, x_j), in the generation that it begins. While a second value is
             needed later (around a residual sum) nothing is forgotten.
     """
 
     knows_third = True
+    tolerance = 1e-6
 
     def __init__(self, piece: Piece, order: int, memory: int | None = None):
         self.order = order
         self.memory = memory
+        self.remainder = 0.0
         self.means = {0: piece.mean}
         self.blocks = {(0, 0): Block(piece.cov, bool(piece.uncorrelated))}
         self.generations: list[Generation] = []
@@ -76,6 +84,8 @@ class Generations(Carrier):
         )  # fmt: skip
         self.means[i], self.marginals[i] = marginals.mean, marginals.var
         self.flops += 200.0 * mean.numel()
+        if marginals.strained:
+            self.doubt = STRAINED
         others = sorted(live - {i})
         born = len(self.generations)
         forgotten = 0 if others or self.memory is None else max(0, born + 1 - self.memory)
@@ -95,7 +105,7 @@ class Generations(Carrier):
         """The joint law of value i = f(source), without the oldest generations of factors."""
         inv = m.inv
         rho = block.dense * inv[..., :, None] * inv[..., None, :]
-        rho = _without_diagonal(rho)
+        rho = torch.clamp(_without_diagonal(rho), -1.0, 1.0)
         old, self.generations = self.generations[:forgotten], self.generations[forgotten:]
         lost, kept = self._slices(old, source, inv), self._slices(self.generations, source, inv)
         found = [x for x in (lost, kept) if x is not None]
@@ -103,7 +113,9 @@ class Generations(Carrier):
         q = None
         if pairs is not None:
             q = _without_diagonal(pairs * inv[..., :, None].square() * inv[..., None, :].square())
-        cov, third, fourth = m.joint(rho, t, q)
+        terms, left = enough(rho, m.b, m.gauss, self.tolerance)
+        self.remainder = max(self.remainder, left)
+        cov, third, fourth = m.joint(rho, t, q, max(2, terms))
         self.blocks[i, i] = Block(cov + torch.diag_embed(m.var))
         self.fourths[i] = fourth + torch.diag_embed(m.fourth)
         b1, b2 = m.b[0], m.b[1]

@@ -20,6 +20,9 @@ from workbench.math.activations import Activation
 from workbench.propagation.blocks import outer
 
 _R2, _R6, _R24 = math.sqrt(2.0), math.sqrt(6.0), math.sqrt(24.0)
+MOST = 1.0, 2.0
+"""Skewness and kurtosis beyond which an expansion around a Gaussian is no density (Barton and
+Dennis 1952); what is larger is read as these."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,8 +31,10 @@ class Marginals:
 
     Attributes:
         mean, var, third, fourth: cumulants of f(X).
+        gauss: Var f(X) if X were Gaussian.
         inv: 1 / standard deviation of X, 0 where X is constant.
         skew: kappa_3 of X in units of its standard deviation.
+        strained: whether a skewness or kurtosis of X was read as less than it is.
         b: E[f He_k] / sqrt(k!), k = 1, 2, ..; `(K, *B, n)`.
         square: E[g^2 He_k] / sqrt(k!) for k = 1, 2, as X's skewness and kurtosis change it.
         slope: E f'(X).
@@ -37,10 +42,12 @@ class Marginals:
 
     mean: Tensor
     var: Tensor
+    gauss: Tensor
     third: Tensor
     fourth: Tensor
     inv: Tensor
     skew: Tensor
+    strained: bool
     b: Tensor
     square: tuple[Tensor, Tensor]
 
@@ -62,8 +69,10 @@ class Marginals:
         """From the law of X: its mean, its standard deviation, third and fourth cumulants."""
         inv = torch.where(alive, 1.0 / sd, 0.0)
         zero = torch.zeros_like(mu)
-        s3 = zero if third is None else third * inv * inv * inv
-        s4 = zero if fourth is None else fourth * inv * inv * inv * inv
+        skew = zero if third is None else third * inv * inv * inv
+        kurtosis = zero if fourth is None else fourth * inv * inv * inv * inv
+        s3, s4 = (torch.clamp(x, -m, m) for x, m in zip((skew, kurtosis), MOST, strict=True))
+        strained = bool((s3 != skew).any()) or bool((s4 != kurtosis).any())
         b = row.coefficients(mu, sd, max(order, 4))
         plain, gauss = row.moments(mu, sd)
         mean = plain + s3 * b[2] / _R6 + s4 * b[3] / _R24
@@ -84,10 +93,10 @@ class Marginals:
         )
         third, fourth = moment(3), moment(4) - 3.0 * var.square()
         third, fourth = (torch.where(alive, x, 0.0) for x in (third, fourth))
-        return cls(mean, var, third, fourth, inv, s3, b[:order], (one, two))
+        return cls(mean, var, gauss, third, fourth, inv, skew, strained, b[:order], (one, two))
 
     def joint(
-        self, rho: Tensor, t: Tensor | None, q: Tensor | None
+        self, rho: Tensor, t: Tensor | None, q: Tensor | None, terms: int
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Off the diagonal: Cov(g_i, g_j), kappa(g_i, g_i, g_j), kappa(g_i, g_i, g_j, g_j).
 
@@ -95,8 +104,12 @@ class Marginals:
             rho: correlations of X, 0 on the diagonal; `(*B, n, n)`.
             t: kappa(x_i, x_i, x_j), q: kappa(x_i, x_i, x_j, x_j), in units of the standard
                 deviations and 0 on the diagonal; None where they are 0.
+            terms: of the Hermite series, at least 2.
         """
-        b, (p21, p22) = self.b, self.square
+        b, (p21, p22) = self.b[:terms], self.square
+        t, q = (
+            x if x is None else torch.clamp(x, -m, m) for x, m in zip((t, q), MOST, strict=True)
+        )
         cov = outer(b[-1])
         for row in b.flip(0)[1:]:
             cov = torch.addcmul(outer(row), cov, rho)
