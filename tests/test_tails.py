@@ -165,13 +165,3 @@ def test_a_warning_reaches_the_estimate():
     )
     found = wb.Moments("cumulant", "pearson3")(problem)
     assert found.warning.startswith("The tail of a margin is lighter")
-
-
-@pytest.mark.parametrize("layers, said", [(16, ""), (17, "With 17 activation layers, sampling")])
-def test_a_deep_network_is_said_to_be_one(layers, said):
-    model = mlp([2, *([3] * layers), 1], torch.Generator().manual_seed(1), bias_std=0.1)
-    problem = wb.Problem(
-        wb.Gaussian(torch.zeros(2), torch.ones(2)), model, wb.Halfspace(torch.ones(1), -1.0)
-    )
-    warning = wb.Moments()(problem).warning
-    assert warning.startswith(said) and bool(warning) == bool(said)

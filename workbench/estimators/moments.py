@@ -10,8 +10,8 @@ from torch import Tensor
 from workbench import propagation, tails
 from workbench.distributions import Moments as HasMoments
 from workbench.errors import BadInput
+from workbench.estimators import limits
 from workbench.estimators.base import Estimate, Estimator, Needs
-from workbench.graph import Elementwise, Graph
 from workbench.iteration import State
 from workbench.math.cost import Cost
 from workbench.math.logspace import log_sum
@@ -25,10 +25,6 @@ PROPAGATORS = {p.name: p for p in propagation.ALL}
 TAILS = {t.name: t for t in tails.ALL}
 
 
-DEEP = 16
-"""Activation layers beyond which sampling of equal time knows the means of random nets better."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class MomentsState(State):
     """Holds the answer once the one step is done."""
@@ -38,7 +34,9 @@ class MomentsState(State):
     margin_mean: Tensor
     margin_std: Tensor
     flops: float = 0.0
-    doubt: str = ""
+    remainder: float = -1.0
+    """Of the Hermite series; below 0 where there was none."""
+    doubts: str = ""
     done: bool = False
 
 
@@ -55,7 +53,11 @@ class Moments(Estimator):
     total probability.
 
     Deterministic, differentiable in the parameters of D, M and C; exact where M is linear and D
-    Gaussian with at most two rivals. On ReLU networks it can be digits off in the tail.
+    Gaussian with at most two rivals. On ReLU networks it can be digits off in the tail. A
+    covariance is a series, whose proven remainder is `info["series_remainder"]`: the greatest of
+    all layers, as a share of the product of two standard deviations. What is presumed besides, that
+    neurons are jointly Gaussian or nearly so, has no bound; the warning says where it was measured
+    to fail.
 
     Args:
         propagator: "covariance", "mean", "augmented" or "cumulant" (third cumulants too).
@@ -107,15 +109,18 @@ class Moments(Estimator):
         pieces = d.pieces()
         event = c.halfspaces(problem.outputs, pieces[0].mean)
         propagator, tail = self._build(), TAILS[self.tail]()
-        terms, laws, flops, doubt = [], [], 0.0, _too_deep(problem.graph)
+        terms, laws, flops, remainder = [], [], 0.0, -1.0
+        doubts = [limits.too_deep(problem, propagator.name)]
         for piece in pieces:
             law, spent = propagator.law(problem.graph, piece, event.a, event.b)
             beta = tail.index(law)
-            doubt = doubt or tail.doubt(law)
+            doubts += [law.doubt, tail.doubt(law)]
+            remainder = max(remainder, -1.0 if law.remainder is None else law.remainder)
             terms.append(piece.log_weight + log_union(beta, law.corr, event.clauses))
             laws.append((law.mean.detach(), law.std.detach(), beta.detach()))
             flops += spent
         log_p = torch.clamp(log_sum(torch.stack(terms)), max=0.0)  # rounding may pass 1
+        doubts.append(limits.too_narrow(problem, float(log_p.detach())))
         top = int(torch.argmax(torch.stack(terms).detach()))
         mean, std, beta = laws[top]
         return replace(
@@ -125,7 +130,8 @@ class Moments(Estimator):
             margin_mean=mean,
             margin_std=std,
             flops=flops,
-            doubt=doubt,
+            remainder=remainder,
+            doubts="; ".join(dict.fromkeys(d for d in doubts if d)),
             done=True,
         )
 
@@ -135,17 +141,11 @@ class Moments(Estimator):
             "margin_mean": state.margin_mean.tolist(),
             "margin_std": state.margin_std.tolist(),
         }
-        if state.doubt:
-            info["warning"] = f"{state.doubt[0].upper()}{state.doubt[1:]}."
+        if state.remainder >= 0.0:
+            info["series_remainder"] = state.remainder
+        if state.doubts:
+            info["warning"] = f"{state.doubts[0].upper()}{state.doubts[1:]}."
         return Estimate(state.log_p, None, self.kind, Cost(flops=state.flops), info=info)
 
     def finished(self, state: MomentsState) -> bool:
         return state.done
-
-
-def _too_deep(graph: Graph) -> str:
-    """Said of networks on which propagation was measured to lose to sampling; else empty."""
-    layers = sum(isinstance(node.op, Elementwise) for node in graph.nodes)
-    if layers <= DEEP:
-        return ""
-    return f"with {layers} activation layers, sampling of the same time is likely to know better"

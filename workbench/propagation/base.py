@@ -30,6 +30,10 @@ class Carrier(ABC):
     doubt: str = ""
     """Why what is carried should not be trusted, in one sentence; else empty."""
 
+    def left_out(self, share: float) -> None:
+        """Keep the greatest remainder."""
+        self.remainder = max(self.remainder or 0.0, share)
+
     @abstractmethod
     def affine(self, i: int, inputs: tuple[int, ...], what: Affine, live: set[int]) -> None:
         """Value i = sum of maps of the inputs; keep its moments, jointly with the `live` values."""

@@ -24,7 +24,6 @@ class _Covariances(Carrier):
         self.tolerance = tolerance
         self.means = {0: piece.mean}
         self.blocks = {(0, 0): Block(piece.cov, bool(piece.uncorrelated))}
-        self.remainder = 0.0
 
     def _block(self, i: int, j: int) -> Block:
         return self.blocks[i, j] if j <= i else self.blocks[j, i].T
@@ -65,7 +64,8 @@ class _Covariances(Carrier):
         # A variance that rounding left below 0 has a tiny scale, and then no correlation.
         corr = torch.clamp(block / sd[..., None, :] / sd[..., :, None], -1.0, 1.0)
         terms, left = enough(corr, b, own, self.tolerance)
-        b, self.remainder = b[:terms], max(self.remainder, left)
+        b = b[:terms]
+        self.left_out(left)
         self.flops += cost.hermite_series(sd.shape[-1], len(b)) * (
             corr.numel() // sd.shape[-1] ** 2
         )

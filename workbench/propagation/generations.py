@@ -42,7 +42,6 @@ class Generations(Carrier):
     def __init__(self, piece: Piece, order: int, memory: int | None = None):
         self.order = order
         self.memory = memory
-        self.remainder = 0.0
         self.means = {0: piece.mean}
         self.blocks = {(0, 0): Block(piece.cov, bool(piece.uncorrelated))}
         self.generations: list[Generation] = []
@@ -114,7 +113,7 @@ class Generations(Carrier):
         if pairs is not None:
             q = _without_diagonal(pairs * inv[..., :, None].square() * inv[..., None, :].square())
         terms, left = enough(rho, m.b, m.gauss, self.tolerance)
-        self.remainder = max(self.remainder, left)
+        self.left_out(left)
         cov, third, fourth = m.joint(rho, t, q, max(2, terms))
         self.blocks[i, i] = Block(cov + torch.diag_embed(m.var))
         self.fourths[i] = fourth + torch.diag_embed(m.fourth)

@@ -1,0 +1,83 @@
+"""Where `moments` says that it was measured to be no good, and what it can prove of its series."""
+
+import math
+
+import pytest
+import torch
+
+import workbench as wb
+from workbench.estimators.limits import DEEPEST, WIDTHS, deepest
+from workbench.models import mlp
+from workbench.propagation import Covariance
+from workbench.propagation.series import enough
+
+
+def net(width, layers, b=-1.0):
+    model = mlp([2, *([width] * layers), 1], torch.Generator().manual_seed(1), bias_std=0.1)
+    return wb.Problem(
+        wb.Gaussian(torch.zeros(2), torch.ones(2)), model, wb.Halfspace(torch.ones(1), b)
+    )
+
+
+def test_the_limits_are_those_measured_and_lie_between_elsewhere():
+    for name, limits in DEEPEST.items():
+        assert tuple(deepest(name, w) for w in WIDTHS) == limits
+        assert deepest(name, 48) in range(limits[0], limits[1] + 1)
+        assert deepest(name, 512) == 2 * limits[-1]
+        assert deepest(name, 8) == 1
+    assert deepest("mean", 256) == 1
+
+
+@pytest.mark.parametrize("propagator, layers", [("covariance", 4), ("cumulant", 8)])
+def test_a_deep_network_is_said_to_be_one(propagator, layers):
+    assert "activation layers" not in wb.Moments(propagator)(net(64, layers)).warning
+    warning = wb.Moments(propagator)(net(64, layers + 1)).warning
+    assert warning.startswith(f"Through {layers + 1} activation layers 64 wide, sampling")
+
+
+@pytest.mark.parametrize(
+    "width, b, said", [(64, -30.0, True), (64, -1.0, False), (97, -30.0, False)]
+)
+def test_a_narrow_network_is_said_to_have_no_known_tail(width, b, said):
+    found = wb.Moments()(net(width, 2, b))
+    assert (found.log10_p < -4.0) == (b == -30.0)
+    assert ("too narrow for a tail" in found.warning) == said
+
+
+def test_a_linear_model_has_no_series_and_no_limits():
+    found = wb.Moments()(wb.load("A_d10_1e-12"))
+    assert found.warning == "" and "series_remainder" not in found.info
+
+
+@pytest.mark.parametrize("propagator", ["covariance", "augmented", "cumulant"])
+def test_the_remainder_of_the_series_falls_with_its_order(propagator):
+    few, many = (wb.Moments(propagator, order=k)(net(64, 2)).info for k in (2, 30))
+    assert 0.0 <= many["series_remainder"] < few["series_remainder"] < 1.0
+
+
+def test_the_remainder_bounds_what_was_left_out():
+    """Against the sum of 40 terms, on 30 neurons; the bound must hold and not be idle."""
+    from workbench.math.activations import activation
+
+    g = torch.Generator().manual_seed(0)
+    a = torch.randn(30, 60, generator=g)
+    cov = a @ a.T / 60
+    mu, sd = torch.randn(30, generator=g), cov.diagonal().sqrt()
+    corr = cov / sd / sd[:, None]
+    row = activation("relu")
+    b, var = row.coefficients(mu, sd, 40), row.moments(mu, sd)[1]
+    for tolerance in (1e-2, 1e-4):
+        terms, left = enough(corr, b[:12], var, tolerance)
+        gap = sum(torch.outer(x, x) * corr**k for k, x in enumerate(b[terms:], terms + 1))
+        share = (gap / torch.outer(var, var).sqrt()).fill_diagonal_(0.0).abs().max()
+        assert 0.0 < share <= left <= tolerance or terms == 12
+        assert share > 0.01 * left
+
+
+def test_a_strained_series_is_cut_and_says_so():
+    """Ten narrow layers: cumulants grow past what the series can follow, and nothing overflows."""
+    found = wb.Moments("cumulant", "saddlepoint")(net(8, 30))
+    assert math.isfinite(found.log10_p)
+    assert "too far from Gaussian" in found.warning
+    plain = Covariance()
+    assert plain.start(net(8, 1).distribution.pieces()[0]).doubt == ""
