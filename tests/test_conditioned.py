@@ -209,6 +209,28 @@ def test_where_propagation_misleads_the_margin_leads():
     assert abs(answer.log10_p - sampled.log10_p) < 0.5 + 5 * sampled.log10_err
 
 
+@pytest.mark.parametrize("width, hidden, deviations", [(24, 5, 6.5), (12, 8, 6.0)])
+def test_what_lies_behind_a_margin_that_misleads_is_found_on_spheres(width, hidden, deviations):
+    """Two narrow deep networks, one at 1e-43: another net of many more lines agrees."""
+    problem = held_out.random_net(width, hidden, 0.1, deviations)
+    answer = quick(problem)
+    assert answer.info["search"] == "the margin's gradient" and not answer.warning
+    with torch.no_grad():
+        more = wb.Conditioned(lines=10_000, tolerance=0.05, net=3)(problem, 200_000)
+    assert abs(answer.log10_p - more.log10_p) < 0.5
+    if deviations == 6.0:
+        with torch.no_grad():
+            sampled = wb.Subset(1000)(problem, 600_000, 2)
+        assert abs(answer.log10_p - sampled.log10_p) < 0.5
+
+
+def test_a_far_search_keeps_to_its_budget():
+    problem = held_out.random_net(12, 8, 0.1, 6.0)
+    for budget in (700, 2_000, 4_000, 8_000):
+        with torch.no_grad():
+            assert wb.Conditioned()(problem, budget).cost.forwards <= budget
+
+
 def test_renaming_neurons_changes_nothing():
     problem = wb.load("B_w32_h2_1e-5")
     first, middle = (m for m in problem.model.modules() if isinstance(m, nn.Linear)), None
