@@ -8,7 +8,7 @@ from scipy.integrate import quad
 from scipy.stats import norm
 
 import workbench as wb
-from workbench.estimators.change_of_measure import _bound, _draw, _relative_entropy
+from workbench.estimators.change_of_measure import _draw, _relative_entropy, bound
 
 HALFSPACE = 0.0
 
@@ -51,16 +51,16 @@ def test_the_inequality_holds_on_half_spaces(beta, shift, scale):
     """P = Phi(-beta), p = Phi((shift - beta) / scale): both exact."""
     entropy = _relative_entropy(state(wb.load("A_d10_1e-3"), shift, scale))
     p = norm.cdf((shift - beta) / scale)
-    assert _bound(entropy, p) <= norm.logsf(beta) + 1e-12
+    assert bound(entropy, p) <= norm.logsf(beta) + 1e-12
 
 
 def test_it_is_an_equality_at_d_given_c():
     entropy = _relative_entropy(state(wb.load("A_d10_1e-3"), 5.0, HALFSPACE))
-    assert _bound(entropy, 1.0) == pytest.approx(norm.logsf(5.0), rel=1e-12)
+    assert bound(entropy, 1.0) == pytest.approx(norm.logsf(5.0), rel=1e-12)
 
 
 def test_it_rises_with_p():
-    values = [_bound(3.0, p) for p in (0.0, 1e-9, 1e-3, 0.1, 0.5, 0.9, 0.999, 1.0)]
+    values = [bound(3.0, p) for p in (0.0, 1e-9, 1e-3, 0.1, 0.5, 0.9, 0.999, 1.0)]
     assert values == sorted(values)
 
 

@@ -106,14 +106,14 @@ class ChangeOfMeasure(Estimator):
             z = _draw(problem, one, self.pilot, state.rng.child("pilot", k).generator())
             hits = int((problem.margin_of_noise(z) > 0).sum())
             low = math.exp(clopper_pearson(hits, self.pilot)[0])
-            bounds.append(_bound(_relative_entropy(one), low))
+            bounds.append(bound(_relative_entropy(one), low))
         best = tried[bounds.index(max(bounds))]
         return replace(best, forwards=state.forwards + len(tried) * self.pilot)
 
     def read(self, state: Tilted) -> Estimate:
         entropy = _relative_entropy(state)
         low = math.exp(clopper_pearson(state.hits, state.draws)[0])
-        log_p = _bound(entropy, low)
+        log_p = bound(entropy, low)
         seen = state.hits / state.draws if state.draws else 0.0
         info = {
             "relative_entropy": entropy,
@@ -121,7 +121,7 @@ class ChangeOfMeasure(Estimator):
             "scale": state.scale if state.scale != _HALFSPACE else "beyond the shift",
             "p": seen,
             "p_low": low,
-            "log10_at_p": _bound(entropy, seen) / math.log(10.0),
+            "log10_at_p": bound(entropy, seen) / math.log(10.0),
             "confidence": 0.975,
         }
         if log_p == -math.inf:
@@ -154,10 +154,10 @@ def _relative_entropy(state: Tilted) -> float:
     return 0.5 * (t * t + s * s - 1.0) - math.log(s)
 
 
-def _bound(entropy: float, p: float) -> float:
-    """-(KL + h(p)) / p; -inf at p = 0.
+def bound(entropy: float, p: float) -> float:
+    """log P >= -(KL + h(p)) / p in nats, from KL(D || D0) and p = P_D(C); -inf at p = 0.
 
-    >>> _bound(2.0, 1.0), _bound(0.0, 0.0)
+    >>> bound(2.0, 1.0), bound(0.0, 0.0)
     (-2.0, -inf)
     """
     if p <= 0.0:

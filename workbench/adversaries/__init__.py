@@ -1,0 +1,40 @@
+"""Adversaries: given M and C, find the distribution D near D0 on which C is likely.
+
+The interface, as the screens, the training loop and the command line use it:
+
+- `Adversary(family, region, estimator, optimiser, rate, steps, restarts, patience)`: frozen
+  settings. `families.ALL` lists the families (frozen dataclasses of settings, each with a `name`);
+  `REGIONS` the trust regions: `KL(nats)`, `Penalty(cost)`, `Ball(radius)`.
+- One iteration shape, as everywhere: `init(problem, rng) -> Search`, `step(problem, state)`,
+  `read(state) -> Found`, `finished(state)`; the state goes through `iteration.pack` / `unpack` and
+  resumes bit for bit. The first step estimates log P under D0 (`Found.reference`); every further
+  one adds a row (restart, spent, log P, price) to `Found.path`. The problem may change between
+  steps in its model: what a training loop that alternates with an adversary does.
+- `report(problem, state, seconds) -> Attack`: the best D so far (`.distribution`, `.log10_p`,
+  `.nats`, `.posed` = the problem under D, `.frontier()`); `.check(rng, budget)` lets an independent
+  sampler look (`.checked`, `.warning`, `.bound_lower`); `.record()` is what `workbench attack
+  --json` prints.
+- `adversary(problem, budget, rng, progress)` does all of it.
+
+>>> import workbench as wb
+>>> from workbench.adversaries import KL, Adversary
+>>> attack = Adversary(region=KL(2.0), estimator=wb.Moments())(wb.load("A_d10_1e-6"))
+>>> attack.warning
+''
+"""
+
+from workbench.adversaries import families
+from workbench.adversaries.adversary import Adversary
+from workbench.adversaries.divergence import Nats, relative_entropy
+from workbench.adversaries.families import Family, Shifted, family
+from workbench.adversaries.region import KL, Ball, Penalty, Region
+from workbench.adversaries.result import Attack
+from workbench.adversaries.search import Found, Search
+
+REGIONS: tuple[type[Region], ...] = (KL, Penalty, Ball)
+"""Every trust region."""
+
+__all__ = [
+    "KL", "REGIONS", "Adversary", "Attack", "Ball", "Family", "Found", "Nats", "Penalty", "Region",
+    "Search", "Shifted", "families", "family", "relative_entropy",
+]  # fmt: skip

@@ -1,0 +1,281 @@
+"""The adversary: D searched by gradient to raise log P, held near D0 by a trust region."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from workbench.adversaries import checking, optimisers, ride
+from workbench.adversaries.divergence import Nats, relative_entropy
+from workbench.adversaries.families import Family, Parameters, Shifted, at, flat
+from workbench.adversaries.region import KL, Region
+from workbench.adversaries.result import Attack, attacked
+from workbench.adversaries.search import Found, Search
+from workbench.distributions import Distribution, Reparameterised
+from workbench.errors import BadInput, NotConverged, Unsupported
+from workbench.estimators import Conditioned, Estimator, summits
+from workbench.estimators.base import check_positive
+from workbench.iteration import Budget, Progress, run
+from workbench.objective import log_p_and_grad
+from workbench.problem import Problem
+from workbench.rng import Rng, as_rng
+
+_RAMP = 0.4  # share of the steps over which the limit grows to its full size
+_FEASIBLE = 1e-6
+_FIRST = 0.05  # of the limit: the first step's
+_BETTER = 1e-4  # nats of log P that count as better
+_LEAST_PRICE = 0.1
+_FOREVER, _POINTS, _FINAL_DRAWS = 1e9, 8, 8192
+
+
+@dataclass(frozen=True)
+class Adversary:
+    """max log P_D[C] over a family of D, subject to a trust region around D0.
+
+    Every step estimates log P_D[C] and its gradient g deterministically (no failure need ever have
+    been seen), and the gradient k of what D spends. With a limit, lambda = (g . k / |k|^2)+ is the
+    price of a nat; the optimiser moves along g - lambda k, and D is put back on the edge of the
+    region, along k. What it comes to rest on has g = lambda k: nothing more is to be had at that
+    price. The limit grows from near nothing to its full size, so that the path is a frontier. With
+    a fixed price instead, the optimiser moves along g - price k.
+
+    Settings:
+        family: how D may differ from D0.
+        region: how far it may go.
+        estimator: of log P, one with a gradient (pathwise as `moments`, implicit as `conditioned`).
+        optimiser: "natural" steps by rate / lambda: with rate 1 and a shifted D the fixed point
+            theta = g / lambda; "adam", "rmsprop", "momentum" are torch's.
+        rate: of the optimiser.
+        steps: at most, a restart.
+        restarts: starts: the first at D0, each further one at the edge towards another failure.
+        patience: steps at the full limit without gain that end a restart.
+
+    >>> import workbench as wb
+    >>> problem = wb.load("A_d10_1e-6")
+    >>> attack = Adversary(region=KL(2.0), estimator=wb.Moments(), steps=10)(problem)
+    >>> round(attack.nats, 6), round(attack.log10_p, 3)  # log10 Phi(2 - 4.753)
+    (2.0, -2.53)
+    """
+
+    family: Family = field(default_factory=Shifted)
+    region: Region = field(default_factory=KL)
+    estimator: Estimator = field(default_factory=Conditioned)
+    optimiser: str = "natural"
+    rate: float = 0.7
+    steps: int = 40
+    restarts: int = 1
+    patience: int = 8
+    name: ClassVar[str] = "adversary"
+    choices: ClassVar[Mapping[str, tuple[str, ...]]] = {"optimiser": optimisers.NAMES}
+
+    def __post_init__(self) -> None:
+        check_positive(self.name, steps=self.steps, restarts=self.restarts, patience=self.patience)
+        if self.optimiser not in optimisers.NAMES:
+            known = ", ".join(optimisers.NAMES)
+            raise BadInput(f"unknown optimiser {self.optimiser!r}: use one of {known}")
+        if not (isinstance(self.rate, int | float) and 0 < self.rate < math.inf):
+            raise BadInput(f"adversary: rate must be a number above 0, got {self.rate!r}")
+
+    def check(self, problem: Problem) -> None:
+        """Raises `Unsupported`, with what to use instead, unless the search can run here."""
+        self.family.check(problem.distribution)
+
+    def init(self, problem: Problem, rng: Rng) -> Search:
+        """The state before the first step."""
+        self.check(problem)
+        d = problem.distribution
+        none = torch.zeros(0, d.noise_dim if isinstance(d, Reparameterised) else d.dim,
+                           dtype=d.dtype)  # fmt: skip
+        theta = flat(self.family.module(d, rng.child("start", 0), none))
+        return Search(
+            rng=rng, theta=theta, moments=optimisers.none_yet(self.optimiser, theta), points=none,
+            best=theta, path=torch.zeros(0, 4, dtype=torch.float64),
+        )  # fmt: skip
+
+    def step(self, problem: Problem, state: Search) -> Search:
+        """One gradient step; the first also estimates log P under D0."""
+        _ = problem.readable  # read once, here, for all that follow
+        if state.steps == 0:
+            return self._begin(problem, state)
+        module = self._module(problem, state)
+        rng, before = state.rng.child("kl", state.steps), state.forwards
+        budget = Budget(None if state.limit is None else max(1, int(state.left)), _FOREVER)
+        theta = state.theta.detach().requires_grad_()
+        posed = problem.vary(distribution=at(module, theta))
+        estimate, (gain,) = log_p_and_grad(
+            posed, self.estimator, [theta], budget, state.rng.child("estimate")
+        )
+        spent = self._spent(module, problem, rng)
+        value, cost, _ = ride.with_slope(spent, state.theta)
+        state = replace(state, forwards=before + estimate.cost.forwards,
+                        last=estimate.cost.forwards)  # fmt: skip
+        state = self._keep(state, float(estimate.log_p.detach()), value, ride.price(gain, cost))
+        state = self._move(state, spent, gain, cost, value)
+        return self._restart(problem, state) if self._over(state) else state
+
+    def _begin(self, problem: Problem, state: Search) -> Search:
+        """log P under D0; where failures are nearest."""
+        budget = Budget(None if state.limit is None else max(1, int(state.left)), _FOREVER)
+        with torch.no_grad():
+            estimate = self.estimator(problem, budget, state.rng.child("estimate"))
+        forwards, points = estimate.cost.forwards, state.points
+        if self.restarts > 1:
+            try:
+                found = summits.find(problem, _POINTS, state.left - forwards)
+            except Unsupported:
+                pass
+            else:
+                points, forwards = found.theta, forwards + found.forwards
+        return replace(
+            state, reference=float(estimate.log_p), points=points, last=forwards,
+            forwards=state.forwards + forwards,
+        )  # fmt: skip
+
+    def _module(self, problem: Problem, state: Search) -> Parameters:
+        start = state.rng.child("start", state.restart)
+        return self.family.module(problem.distribution, start, state.points[:0])
+
+    def _spent(self, module: Parameters, problem: Problem, rng: Rng) -> Callable[[Tensor], Nats]:
+        return lambda theta: self.region.spent(at(module, theta), problem.distribution, rng)
+
+    def _keep(self, state: Search, log_p: float, spent: float, price: float) -> Search:
+        """The best so far, and one more row of the path."""
+        value = log_p - self.region.price * spent
+        row = torch.tensor([[state.restart, spent, log_p, price]], dtype=torch.float64)
+        state = replace(state, path=torch.cat([state.path, row]), price=price)
+        feasible = spent <= self.region.limit * (1.0 + _FEASIBLE)
+        gained = feasible and value > state.best_value + _BETTER
+        stale = 0 if gained or self._ramp(state) < 1.0 else state.stale + 1
+        if not (feasible and value > state.best_value):
+            return replace(state, stale=stale)
+        return replace(
+            state, best=state.theta, best_restart=state.restart, best_value=value,
+            best_log_p=log_p, best_spent=spent, stale=stale,
+        )  # fmt: skip
+
+    def _ramp(self, state: Search) -> float:
+        """Share of the limit that the next step may spend."""
+        if math.isinf(self.region.limit) or state.restart or state.full:
+            return 1.0
+        ticks = max(1.0, _RAMP * self.steps)
+        return min(1.0, _FIRST + (1.0 - _FIRST) * state.ticks / ticks)
+
+    def _move(
+        self, state: Search, spent: Callable[[Tensor], Nats], gain: Tensor, cost: Tensor,
+        value: float,
+    ) -> Search:  # fmt: skip
+        """One step of the optimiser, then back onto the edge."""
+        limited = math.isfinite(self.region.limit)
+        price = state.price if limited else self.region.price
+        limit = self._ramp(state) * self.region.limit
+        length = float(gain.norm())
+        if length == 0.0:
+            return replace(state, ticks=state.ticks + 1)
+        if limited and value <= _FIRST**2 * limit:  # at D0 nothing has a price yet
+            theta, moments = state.theta + math.sqrt(2.0 * limit) / length * gain, state.moments
+        else:
+            reach = math.sqrt(2.0 * limit) if limited else max(1.0, math.sqrt(2.0 * value))
+            rate = self.rate
+            if self.optimiser == "natural":
+                rate = rate / max(price, _LEAST_PRICE * length / reach)
+            theta, moments = optimisers.ascend(
+                self.optimiser, state.theta, gain - price * cost, state.moments, state.ticks, rate
+            )
+        if limited and (price > 0.0 or value <= 0.0 or _over_limit(spent, theta, limit)):
+            theta = ride.onto_edge(spent, theta, limit)
+        return replace(state, theta=theta, moments=moments, ticks=state.ticks + 1)
+
+    def _over(self, state: Search) -> bool:
+        return state.ticks >= self.steps or state.stale >= self.patience
+
+    def _restart(self, problem: Problem, state: Search) -> Search:
+        """From the edge of the region, towards another failure."""
+        k = state.restart + 1
+        state = replace(state, restart=k, ticks=0, stale=0)
+        if k >= self.restarts or not len(state.points):
+            return replace(state, restart=self.restarts)
+        point = state.points[k % len(state.points)][None]
+        start = state.rng.child("start", k)
+        module = self.family.module(problem.distribution, start, point)
+        spent = self._spent(module, problem, state.rng.child("kl", state.steps))
+        theta = flat(module)
+        if math.isfinite(self.region.limit):
+            theta = ride.onto_edge(spent, theta, self.region.limit)
+        return replace(state, theta=theta, moments=optimisers.none_yet(self.optimiser, theta))
+
+    def carried(self, state: Search) -> Search:
+        """A search that goes on from where this one found its best, under another limit."""
+        return replace(
+            state, theta=state.best, moments=optimisers.none_yet(self.optimiser, state.best),
+            ticks=0, restart=0, full=True, stale=0, best_restart=0, best_value=-math.inf,
+            best_log_p=-math.inf, path=state.path[:0],
+        )  # fmt: skip
+
+    def finished(self, state: Search) -> bool:
+        """Whether all restarts are done, or the budget holds no further step."""
+        return state.restart >= self.restarts or (state.steps > 0 and state.left < state.last)
+
+    def read(self, state: Search) -> Found:
+        """Where the search stands."""
+        info = {
+            "restarts": min(state.restart + 1, self.restarts), "best_restart": state.best_restart,
+            "stale": state.stale, "failures_near": len(state.points),
+        }  # fmt: skip
+        return Found(
+            state.best, state.best_log_p, state.best_spent, state.reference, state.price,
+            state.path, state.forwards, info,
+        )  # fmt: skip
+
+    def distribution(self, problem: Problem, state: Search, theta: Tensor) -> Distribution:
+        """D at parameters theta `(p,)` such as the state holds: `theta`, or `best`."""
+        return at(self._module(problem, replace(state, restart=0)), theta.detach())
+
+    def report(self, problem: Problem, state: Search, seconds: float) -> Attack:
+        """The best D so far, not yet checked; its nats from fresh draws where they are estimated.
+
+        Raises:
+            NotConverged: before the first step along a gradient is done.
+        """
+        found = self.read(state)
+        if not len(found.path):
+            raise NotConverged("the adversary has made no step yet: there is no D to show")
+        d = self.distribution(problem, state, found.theta)
+        nats = relative_entropy(d, problem.distribution, state.rng.child("nats"), _FINAL_DRAWS)
+        spent = float(nats.value), nats.err
+        return attacked(problem, d, self.family.name, spent, found, seconds)
+
+    def __call__(
+        self,
+        problem: Problem,
+        budget: Budget | int | None = None,
+        rng: Rng | int = 0,
+        progress: Callable[[Progress], None] | None = None,
+        check: int = checking.BUDGET,
+    ) -> Attack:
+        """Search to the end, then check what was found.
+
+        Args:
+            problem: (D0, M, C).
+            budget: of the search: a `Budget`, or forward passes; as much as it takes by default.
+            rng: a random stream, or a seed.
+            progress: called after every step.
+            check: forward passes of the check; 0 leaves it out.
+        """
+        if not isinstance(budget, Budget):
+            budget = Budget(budget, None if budget else _FOREVER)
+        rng = as_rng(rng)
+        state, seconds = run(self, problem, self.init(problem, rng), budget, progress)
+        found = self.report(problem, state, seconds)
+        return found.check(rng.child("check"), check) if check else found
+
+    def settings(self) -> dict[str, Any]:
+        """The fields and their values."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}
+
+
+def _over_limit(spent: Callable[[Tensor], Nats], theta: Tensor, limit: float) -> bool:
+    with torch.no_grad():
+        return float(spent(theta).value) > limit

@@ -1,0 +1,80 @@
+"""What a family of adversaries is: settings, and a Module of parameters that yields D."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from workbench.distributions import Distribution
+from workbench.errors import Unsupported
+from workbench.rng import Rng
+
+
+class Parameters(nn.Module, ABC):
+    """Trainable parameters of D; called without arguments it gives D as a frozen value.
+
+    As they are made they stand at the reference D0 (or as near to it as the family comes), scaled
+    so that near D0 the relative entropy is about |theta - theta0|^2 / 2: steps of one length mean
+    the same nats in every family.
+    """
+
+    @abstractmethod
+    def forward(self) -> Distribution:
+        """D, differentiable in the parameters."""
+
+
+@dataclass(frozen=True)
+class Family(ABC):
+    """A way to move D away from D0; subclasses are frozen dataclasses of settings."""
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def serves(self, reference: Distribution) -> bool:
+        """Whether the family can start from this D0."""
+
+    @abstractmethod
+    def needed(self) -> str:
+        """What D0 has to be, in a clause, for those that it does not serve."""
+
+    @abstractmethod
+    def module(self, reference: Distribution, rng: Rng, points: Tensor) -> Parameters:
+        """Fresh parameters around D0.
+
+        Args:
+            rng: of random starts, where the family has them.
+            points: `(k, noise_dim)` in the base noise of D0: where failures are nearest, for
+                families that start different parts at different failures. k may be 0.
+        """
+
+    def check(self, reference: Distribution) -> None:
+        """Raises `Unsupported` unless the family can start from this D0."""
+        if not self.serves(reference):
+            from workbench.adversaries.families import ALL
+
+            others = [cls.name for cls in ALL if cls().serves(reference)]
+            raise Unsupported(
+                f"the family {self.name!r} around a {reference.name} D0",
+                f"{self.needed()} is needed", others,
+            )  # fmt: skip
+
+    def settings(self) -> dict[str, Any]:
+        """The fields and their values."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}
+
+
+def flat(module: nn.Module) -> Tensor:
+    """All parameters as one vector `(p,)`, detached."""
+    return torch.cat([p.detach().reshape(-1) for p in module.parameters()])
+
+
+def at(module: Parameters, theta: Tensor) -> Distribution:
+    """D at the parameters theta `(p,)`, as `flat` orders them; carries the graph of theta."""
+    found, start = {}, 0
+    for name, p in module.named_parameters():
+        found[name] = theta[start : start + p.numel()].reshape(p.shape)
+        start += p.numel()
+    return functional_call(module, found, ())
