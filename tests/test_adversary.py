@@ -119,11 +119,11 @@ def resumed(adversary, problem, stop):
 @pytest.mark.parametrize("stop", [1, 4])
 def test_resumed_search_equals_the_straight_one_bit_for_bit(optimiser, stop):
     adversary = Adversary(
-        region=KL(2.0), estimator=wb.Conditioned(lines=48), optimiser=optimiser, steps=8,
+        region=KL(2.0), estimator=wb.Conditioned(lines=48), optimiser=optimiser, steps=4,
         restarts=2,
     )  # fmt: skip
-    straight, again = resumed(adversary, wb.load("C_digits_p22_s20"), stop)
-    assert straight.restart == 2  # both restarts were done
+    straight, again = resumed(adversary, wb.load("B_w32_h2_1e-5"), stop)
+    assert straight.restart == 2  # no restart is left
     assert equal(straight, again)
 
 
@@ -134,9 +134,9 @@ def test_budget_is_kept():
 
 
 def test_estimate_and_check_that_part_are_told():
-    # Mean propagation sees no spread behind the first layer: it is digits off.
-    problem = wb.load("B_w32_h4_1e-3")
-    found = Adversary(region=KL(1.0), estimator=wb.Moments(propagator="mean"))(problem)
+    # Covariance propagation alone is digits too low in the tail of a random network.
+    problem = wb.load("B_w32_h4_1e-8")
+    found = Adversary(region=KL(0.5), estimator=wb.Moments())(problem)
     assert abs(found.log10_p - found.checked.log10_p) > 0.5
     assert "believe the check" in found.warning
 

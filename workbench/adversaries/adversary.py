@@ -22,6 +22,7 @@ from workbench.iteration import Budget, Progress, run
 from workbench.objective import log_p_and_grad
 from workbench.problem import Problem
 from workbench.rng import Rng, as_rng
+from workbench.types import Grad
 
 _RAMP = 0.4  # share of the steps over which the limit grows to its full size
 _FEASIBLE = 1e-6
@@ -82,6 +83,11 @@ class Adversary:
     def check(self, problem: Problem) -> None:
         """Raises `Unsupported`, with what to use instead, unless the search can run here."""
         self.family.check(problem.distribution)
+        if self.estimator.grad not in (Grad.PATHWISE, Grad.IMPLICIT):
+            raise Unsupported(
+                f"an adversary by the gradient of {self.estimator.name!r}",
+                "a deterministic estimate that carries one is needed", ["conditioned", "moments"],
+            )  # fmt: skip
 
     def init(self, problem: Problem, rng: Rng) -> Search:
         """The state before the first step."""
