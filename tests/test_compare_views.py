@@ -301,6 +301,13 @@ def test_both_faces_follow_one_session(session):
     widgets.budget.value = 5000
     assert session.budget == 5000 and panel.budget.number.value == 5000
     go.Figure(panel.errors.object)
+    folded = widgets.children[0].children[0].children[-1].children[0]  # the settings, folded
+    lines = next(c for box in folded.children for c in box.children if c.description == "lines")
+    lines.value = 96
+    assert session.settings == {"conditioned": {"lines": 96}}
+    lines.value = 0
+    widgets.estimators.value = ("conditioned",)
+    assert "lines" in widgets.table.html and "got 0" in widgets.table.html
 
 
 @pytest.mark.parametrize("face", [Compare, CompareWidgets])

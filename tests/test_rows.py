@@ -264,11 +264,13 @@ def test_accents_differ_for_every_eye(eye):
         assert apart > 0.05, f"{a} and {b} look alike"
 
 
+def light(colour):
+    """Relative luminance and what a screen reflects, as WCAG 2 has it."""
+    return float(linear(colour) @ torch.tensor([0.2126, 0.7152, 0.0722])) + 0.05
+
+
 @pytest.mark.parametrize("ground", ["#FFFFFF", "#212529"])
 def test_accents_stand_out_from_the_ground(ground):
-    def light(colour):
-        return float(linear(colour) @ torch.tensor([0.2126, 0.7152, 0.0722])) + 0.05
-
     for colour, _ in (*style.ACCENTS.values(), *style.SPARE):
         ratio = light(colour) / light(ground)
         assert max(ratio, 1 / ratio) > 2.0
@@ -283,3 +285,12 @@ def test_a_heuristic_shows_its_own_indicator():
     row = rows.worker_row(entry, problem, {}, done, 1)
     assert row.indicator == estimate.indicator and row.err is None
     assert f"presumption, ~ {estimate.indicator:.1g}" in table.table([row], problem.truth)
+
+
+def test_words_of_warning_are_read_on_either_ground():
+    for dark, ground in ((False, "#ffffff"), (True, "#212529")):
+        tones = re.findall(r"#[0-9a-f]{6}", style.TONES[dark])
+        assert len(tones) == 2
+        for tone in tones:
+            ratio = light(tone) / light(ground)
+            assert max(ratio, 1 / ratio) > 5.5, (tone, ground)

@@ -30,12 +30,14 @@ def explore(problem: str | Problem | None = None, **state: Any) -> "Explore":
     return make(problem, **state)
 
 
-def explore_widgets(problem: str | Problem | None = None, **state: Any) -> "ExploreWidgets":
+def explore_widgets(
+    problem: str | Problem | None = None, dark: bool = False, **state: Any
+) -> "ExploreWidgets":
     """The Explore screen for a notebook cell, in ipywidgets."""
     from workbench.views.state import Session
     from workbench.views.widgets import ExploreWidgets
 
-    return ExploreWidgets(Session(problem, **state))
+    return ExploreWidgets(Session(problem, **state), dark)
 
 
 def compare(problems: Sequence[str | Problem] | None = None, **state: Any) -> "Compare":
@@ -46,13 +48,13 @@ def compare(problems: Sequence[str | Problem] | None = None, **state: Any) -> "C
 
 
 def compare_widgets(
-    problems: Sequence[str | Problem] | None = None, **state: Any
+    problems: Sequence[str | Problem] | None = None, dark: bool = False, **state: Any
 ) -> "CompareWidgets":
     """The Compare screen for a notebook cell, in ipywidgets."""
     from workbench.views.compare_session import CompareSession
     from workbench.views.compare_widgets import CompareWidgets
 
-    return CompareWidgets(CompareSession(problems, **state))
+    return CompareWidgets(CompareSession(problems, **state), dark)
 
 
 def coherence(problem: str | Problem | None = None, **state: Any) -> "Coherence":
@@ -62,9 +64,11 @@ def coherence(problem: str | Problem | None = None, **state: Any) -> "Coherence"
     return make(problem, **state)
 
 
-def coherence_widgets(problem: str | Problem | None = None, **state: Any) -> "CoherenceWidgets":
+def coherence_widgets(
+    problem: str | Problem | None = None, dark: bool = False, **state: Any
+) -> "CoherenceWidgets":
     """The Coherence screen for a notebook cell, in ipywidgets."""
     from workbench.views.coherence_session import CoherenceSession
     from workbench.views.coherence_widgets import CoherenceWidgets
 
-    return CoherenceWidgets(CoherenceSession(problem, **state))
+    return CoherenceWidgets(CoherenceSession(problem, **state), dark)

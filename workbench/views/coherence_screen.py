@@ -10,7 +10,7 @@ from workbench.views import coherence_plots, coherence_words
 from workbench.views.coherence_session import CoherenceSession, entries
 from workbench.views.controls import label
 from workbench.views.following import ByTicker
-from workbench.views.parts import button, figure_pane, load_extension, text
+from workbench.views.parts import button, figure_pane, load_extension, on_ground, text
 from workbench.views.screen import groups
 from workbench.views.table import TABLE_CSS
 
@@ -30,7 +30,6 @@ class Coherence(ByTicker, pn.viewable.Viewer):
     def __init__(self, session: CoherenceSession, dark: bool = False, **params: Any):
         super().__init__(**params)
         self.session, self.dark = session, dark
-        self._seen: Any = None
         self.ticker = pn.state.add_periodic_callback(self.pull, period=PULL_MS, start=False)
         self._build()
         session.param.watch(lambda *_: self._chosen(), ["problem_name", "key", "probes"])
@@ -52,9 +51,9 @@ class Coherence(ByTicker, pn.viewable.Viewer):
         self.probes = pn.widgets.IntInput.from_param(
             s.param.probes, label="", width=118, margin=0, css_classes=["wb-probes"]
         )
-        self.run = button("Measure", self.start, self._guard, "primary")
-        self.all = button("Whole catalogue", self.start_all, self._guard)
-        self.hold = button("Stop", s.stop, self._guard)
+        self.run = button("Measure", self.start, self.guard, "primary")
+        self.all = button("Whole catalogue", self.start_all, self.guard)
+        self.hold = button("Stop", s.stop, self.guard)
         self.about, self.sentence = text(), text(css_classes=["wb-sentence"], margin=(4, 0, 8, 0))
         self.status = text(css_classes=["wb-status"])
         self.points_words = text(margin=(4, 0))
@@ -63,10 +62,11 @@ class Coherence(ByTicker, pn.viewable.Viewer):
             css_classes=["wb-defects"],
         )  # fmt: skip
         self.bars, self.scatter = figure_pane(_BARS), figure_pane(_SCATTER)
-        self.layout = pn.Row(
+        row = pn.Row(
             self._controls(), self._main(), sizing_mode="stretch_width",
             css_classes=["wb-coherence"],
         )  # fmt: skip
+        self.layout = on_ground(row, self.dark)
 
     def _controls(self) -> pn.Column:
         s = self.session
@@ -114,7 +114,7 @@ class Coherence(ByTicker, pn.viewable.Viewer):
 
     def _chosen(self) -> None:
         self.picker.value, self.method.value = self.session.problem_name, self.session.key
-        self._guard(self.start)
+        self.guard(self.start)
 
     def paint(self) -> None:
         """Sentence, table and charts as the session has them."""

@@ -12,6 +12,7 @@ from workbench.coherence.base import require_deterministic
 from workbench.errors import WorkbenchError
 from workbench.problem import Problem
 from workbench.types import Kind
+from workbench.views.known import Known, first_problem
 from workbench.views.link import take
 from workbench.views.roster import Entry, roster
 from workbench.views.worker import RUNNING, Worker
@@ -72,16 +73,12 @@ class CoherenceSession(param.Parameterized):
     )  # fmt: skip
 
     def __init__(self, problem: str | Problem | None = None, **params: Any):
-        names = catalogue.names()
-        chosen = "digits" if problem is None and "digits" in names else problem or names[0]
-        if not isinstance(chosen, Problem) and chosen not in names:
-            chosen = catalogue.load(chosen)  # the path of a card, or BadInput
-        self._own = chosen if isinstance(chosen, Problem) else None
-        name = chosen.name if isinstance(chosen, Problem) else chosen
+        self.known = Known()
+        name = self.known.add(first_problem() if problem is None else problem)
         self.worker = Worker()
         self._points: dict[tuple[str, str], Point] = {}
         super().__init__()
-        self.param.problem_name.objects = [name, *names] if name not in names else names
+        self.param.problem_name.objects = self.known.names
         self.param.key.objects = list(entries())
         self.param.update(**{"problem_name": name, "key": "moments", **params})
 
@@ -89,16 +86,10 @@ class CoherenceSession(param.Parameterized):
         """Take over what is sound of these values; a sentence about the rest, or ""."""
         return take(self, values, IN_URL)
 
-    def load(self, name: str) -> Problem:
-        """A problem by its name here."""
-        if self._own is not None and self._own.name == name:
-            return self._own
-        return catalogue.load(name)
-
     @property
     def problem(self) -> Problem:
         """The chosen one."""
-        return self.load(self.problem_name)
+        return self.known.problem(self.problem_name)
 
     @property
     def position(self) -> tuple[str, str, int]:

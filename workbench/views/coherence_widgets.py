@@ -1,16 +1,14 @@
 """The Coherence screen in ipywidgets: the same session, without Panel."""
 
-import asyncio
-from collections.abc import Callable
 from html import escape
-from typing import Any
 
 import ipywidgets as w
 
 from workbench.views import coherence_plots, coherence_words
 from workbench.views.coherence_session import CoherenceSession, entries
+from workbench.views.figure_widgets import empty_figure, show_figure
 from workbench.views.following import ByTask
-from workbench.views.widgets import STYLE, empty_figure, show_figure
+from workbench.views.widget_parts import STYLE, bound, button, half, wear
 
 _BARS, _SCATTER = 270, 340
 
@@ -24,16 +22,14 @@ class CoherenceWidgets(ByTask, w.VBox):
 
     def __init__(self, session: CoherenceSession, dark: bool = False):
         self.session, self.dark = session, dark
-        self._poller: asyncio.Task[None] | None = None
-        self._seen: Any = None
         titles = [(entry.title, key) for key, entry in entries().items()]
         names = list(session.param.problem_name.objects)
-        self.problem = self._bound(w.Dropdown, "problem_name", options=names)
-        self.method = self._bound(w.Dropdown, "key", options=titles)
-        self.probes = self._bound(w.BoundedIntText, "probes", min=0, max=10_000)
-        self.run = self._button("Measure", self.start, "primary")
-        self.hold = self._button("Stop", session.stop)
-        self.all = self._button("Whole catalogue", self.start_all)
+        self.problem = bound(session, w.Dropdown, "problem_name", self.guard, options=names)
+        self.method = bound(session, w.Dropdown, "key", self.guard, options=titles)
+        self.probes = bound(session, w.BoundedIntText, "probes", self.guard, min=0, max=10_000)
+        self.run = button("Measure", self.start, self.guard, "primary")
+        self.hold = button("Stop", session.stop, self.guard)
+        self.all = button("Whole catalogue", self.start_all, self.guard)
         self.about, self.sentence, self.table = w.HTML(), w.HTML(), w.HTML()
         self.status, self.points_words = w.HTML(), w.HTML()
         self.bars, self.scatter = empty_figure(_BARS), empty_figure(_SCATTER)
@@ -43,30 +39,13 @@ class CoherenceWidgets(ByTask, w.VBox):
              w.HBox([self.run, self.hold, self.all])],
             layout=w.Layout(width="340px", min_width="340px", margin="0 20px 0 0"),
         )  # fmt: skip
-        own = w.VBox([self.sentence, self.bars, self.table, self.status], layout=_half())
-        known = w.VBox([self.scatter, self.points_words], layout=_half())
+        own = w.VBox([self.sentence, self.bars, self.table, self.status], layout=half())
+        known = w.VBox([self.scatter, self.points_words], layout=half())
         main = w.HBox([own, known], layout=w.Layout(flex_flow="row wrap", flex="1 1 auto"))
         self.paint()
         super().__init__([w.HBox([controls, main])])
         self.add_class("wb-coherence-widgets")
-
-    def _bound(self, kind: Any, name: str, **more: Any) -> Any:
-        """A control that sets a parameter of the session and follows it."""
-        parameter = self.session.param[name]
-        control = kind(
-            value=getattr(self.session, name), description=parameter.label,
-            tooltip=parameter.doc, **more,
-        )  # fmt: skip
-        control.layout.width = "330px"
-        control.add_class(f"wb-{name}")
-        control.observe(lambda change: self.session.param.update(**{name: change["new"]}), "value")
-        self.session.param.watch(lambda e: setattr(control, "value", e.new), [name])
-        return control
-
-    def _button(self, name: str, action: Callable[[], Any], style: str = "") -> w.Button:
-        made = w.Button(description=name, button_style=style, layout=w.Layout(width="auto"))
-        made.on_click(lambda _: self._guard(action))
-        return made
+        wear(self, dark)
 
     def start(self) -> None:
         """Measure the present choice, and follow it."""
@@ -88,7 +67,3 @@ class CoherenceWidgets(ByTask, w.VBox):
         show_figure(self.bars, coherence_plots.bars(defects, s.key, self.dark, _BARS))
         show_figure(self.scatter, coherence_plots.foretold(s.points, self.dark, _SCATTER))
         self.points_words.value = STYLE + coherence_words.points_sentence(s.points, s.sweep)
-
-
-def _half() -> w.Layout:
-    return w.Layout(flex="1 1 460px", min_width="0")

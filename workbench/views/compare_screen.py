@@ -8,12 +8,13 @@ import panel as pn
 
 from workbench.problem import Problem
 from workbench.views import compare_plots, compare_words
+from workbench.views.compare_actions import Pressed
 from workbench.views.compare_session import CompareSession
 from workbench.views.compare_table import table
 from workbench.views.controls import Dial, label, settings_panel
 from workbench.views.following import ByTicker
 from workbench.views.live_panel import LiveHTML
-from workbench.views.parts import button, figure_pane, load_extension, text
+from workbench.views.parts import button, figure_pane, load_extension, on_ground, text
 from workbench.views.roster import roster
 from workbench.views.screen import Explore
 from workbench.views.state import Session
@@ -22,7 +23,7 @@ PULL_MS = 250
 _HEIGHT = 320
 
 
-class Compare(ByTicker, pn.viewable.Viewer):
+class Compare(Pressed, ByTicker, pn.viewable.Viewer):
     """The screen on a session.
 
     Args:
@@ -41,9 +42,8 @@ class Compare(ByTicker, pn.viewable.Viewer):
     ):
         super().__init__(**params)
         self.session, self.dark = session, dark
-        self._open = open_cell or self._open_below
-        self._seen: Any = None
-        self._recipe = ""
+        elsewhere = open_cell or self._open_below
+        self.open_cell = lambda name, key: elsewhere(name, key, session)
         self.opened: Session | None = None
         self.ticker = pn.state.add_periodic_callback(self.pull, period=PULL_MS, start=False)
         self._build()
@@ -68,9 +68,9 @@ class Compare(ByTicker, pn.viewable.Viewer):
         self.seeds = pn.widgets.IntInput.from_param(
             s.param.seeds, label="", width=118, margin=0, css_classes=["wb-seeds"]
         )
-        self.run = button("Run", self.start, self._guard, "primary")
-        self.hold = button("Stop", s.stop, self._guard)
-        self.reset = button("Clear", s.clear, self._guard)
+        self.run = button("Run", self.start, self.guard, "primary")
+        self.hold = button("Stop", s.stop, self.guard)
+        self.reset = button("Clear", s.clear, self.guard)
         self.files = [
             pn.widgets.FileDownload(
                 callback=callback, filename=f"comparison.{kind}", label=name, height=32,
@@ -90,10 +90,11 @@ class Compare(ByTicker, pn.viewable.Viewer):
         self.errors, self.claims = figure_pane(_HEIGHT), figure_pane(_HEIGHT)
         self.error_words, self.claim_words = text(margin=(4, 0)), text(margin=(4, 0))
         self.below = pn.Column(sizing_mode="stretch_width", margin=0)
-        self.layout = pn.Row(
+        row = pn.Row(
             self._controls(), self._main(), sizing_mode="stretch_width",
             css_classes=["wb-compare-screen"],
         )  # fmt: skip
+        self.layout = on_ground(row, self.dark)
 
     def _controls(self) -> pn.Column:
         s = self.session
@@ -137,29 +138,6 @@ class Compare(ByTicker, pn.viewable.Viewer):
     def __panel__(self) -> pn.viewable.Viewable:
         return self.layout
 
-    def start(self) -> None:
-        """Run what is missing, and follow it."""
-        self.session.start()
-        self.follow()
-
-    def press(self, data: dict[str, Any]) -> None:
-        """A button of the table: what it does, and the cell that it stands in."""
-        name, key = str(data.get("problem", "")), str(data.get("key", ""))
-        actions: dict[str, Callable[[], None]] = {
-            "open": lambda: self._open(name, key, self.session),
-            "cancel": lambda: self.session.cancel(name, key),
-            "run": lambda: self._run(name, key),
-            "recipe": lambda: setattr(self, "_recipe", self.session.recipe(name, key)),
-            "hide": lambda: setattr(self, "_recipe", ""),
-        }
-        action = actions.get(str(data.get("do")))
-        if action is not None:
-            self._guard(action)
-
-    def _run(self, name: str, key: str) -> None:
-        self.session.run(name, key)
-        self.follow()
-
     def _open_below(self, name: str, key: str, session: CompareSession) -> None:
         if self.opened is None:
             self.opened = Session(session.problem(name))
@@ -173,7 +151,7 @@ class Compare(ByTicker, pn.viewable.Viewer):
         problems = [s.problem(name) for name in s.problems]
         chosen = s.charted.name if s.charted else None
         self.picker.param.update(options=list(s.problems), value=chosen)
-        self.table.html = table(cells, problems, self._recipe)
+        self.table.html = table(cells, problems, self.recipe)
         shown = s.charted
         truth = None if shown is None or shown.truth is None else shown.truth.log10_p
         runs = compare_plots.of_cells(cells, shown.name if shown else "")

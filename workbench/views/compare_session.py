@@ -6,12 +6,12 @@ from typing import Any
 
 import param
 
-from workbench import catalogue
 from workbench.errors import BadInput, WorkbenchError
 from workbench.experiments import Row, recipe, seeds_of, to_csv, to_parquet
 from workbench.iteration import Budget
 from workbench.problem import Problem
 from workbench.views.compare_job import Cell, job, stand
+from workbench.views.known import Known
 from workbench.views.link import take
 from workbench.views.roster import roster, with_setting
 from workbench.views.worker import Worker
@@ -52,28 +52,16 @@ class CompareSession(param.Parameterized):
     )  # fmt: skip
 
     def __init__(self, problems: Sequence[str | Problem] | None = None, **params: Any):
-        names = catalogue.names()
-        chosen = [n for n in FIRST_PROBLEMS if n in names] if problems is None else list(problems)
-        self._own: dict[str, tuple[Problem, str]] = {}
-        self._loaded: dict[str, Problem] = {}
-        picked = [self._name(problem, names) for problem in chosen]
+        self.known = Known()
+        names = self.known.names
+        chosen = [n for n in FIRST_PROBLEMS if n in names] if problems is None else problems
+        picked = [self.known.add(problem) for problem in chosen]
         self.worker = Worker()
         super().__init__()
-        self.param.problems.objects = [*self._own, *names]
+        self.param.problems.objects = self.known.names
         self.param.estimators.objects = list(roster())
         first = [key for key in FIRST_ESTIMATORS if key in roster()]
         self.param.update(problems=picked, **{"estimators": first, **params})
-
-    def _name(self, problem: str | Problem, names: Sequence[str]) -> str:
-        """The name to list a problem under; what is not of the catalogue is kept."""
-        if isinstance(problem, Problem):
-            self._own[problem.name] = (problem, "")
-            return problem.name
-        if problem in names:
-            return problem
-        own = catalogue.load(problem)  # the path of a card, or BadInput
-        self._own[own.name] = (own, problem)
-        return own.name
 
     @property
     def charted(self) -> Problem | None:
@@ -88,11 +76,7 @@ class CompareSession(param.Parameterized):
 
     def problem(self, name: str) -> Problem:
         """The problem listed under a name."""
-        if name in self._own:
-            return self._own[name][0]
-        if name not in self._loaded:
-            self._loaded[name] = catalogue.load(name)
-        return self._loaded[name]
+        return self.known.problem(name)
 
     def setting(self, estimator: str, key: str, value: Any) -> None:
         """Give one setting of one estimator; `settings` keeps only what is not usual."""
@@ -194,7 +178,7 @@ class CompareSession(param.Parameterized):
         Raises:
             BadInput: for a problem that has no card to load.
         """
-        source = self._own.get(name, (None, name))[1]
+        source = self.known.source(name)
         if not source:
             raise BadInput(
                 f"{name} is a Problem of this session: save it with `problem.save(folder)` and "

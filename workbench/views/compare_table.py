@@ -202,7 +202,7 @@ CSS = f"""
   text-overflow: ellipsis; }}
 .wb-table td[data-do] {{ cursor: pointer; }}
 .wb-table td[data-do]:hover {{ text-decoration: underline; }}
-.wb-table .bad {{ color: #c0392b; font-weight: 600; }}
+.wb-table .bad {{ color: var(--wb-bad, #b3261e); font-weight: 600; }}
 .wb-table .bad::after {{ content: " !"; }}
 .wb-table .s {{ width: auto; padding-right: 0; }}
 .wb-table td, .wb-table th {{ padding-right: 8px; }}

@@ -1,15 +1,14 @@
 """The Compare screen in ipywidgets: the same session, without Panel."""
 
-import asyncio
 import base64
 import contextlib
-from collections.abc import Callable
 from typing import Any
 
 import ipywidgets as w
 
 from workbench.errors import WorkbenchError
 from workbench.views import compare_plots, compare_words
+from workbench.views.compare_actions import Pressed
 from workbench.views.compare_session import CompareSession
 from workbench.views.compare_table import table
 from workbench.views.figure_widgets import empty_figure, show_figure
@@ -17,13 +16,14 @@ from workbench.views.following import ByTask
 from workbench.views.live_widget import LiveHTML
 from workbench.views.roster import roster
 from workbench.views.state import Session
-from workbench.views.widgets import STYLE, ExploreWidgets
+from workbench.views.widget_parts import STYLE, bound, button, half, settings_panel, wear
+from workbench.views.widgets import ExploreWidgets
 
 _HEIGHT = 300
 _WIDE = "300px"
 
 
-class CompareWidgets(ByTask, w.VBox):
+class CompareWidgets(Pressed, ByTask, w.VBox):
     """Pickers, table and charts on a session; nothing runs before it is asked to.
 
     Args:
@@ -32,22 +32,21 @@ class CompareWidgets(ByTask, w.VBox):
 
     def __init__(self, session: CompareSession, dark: bool = False):
         self.session, self.dark = session, dark
-        self._poller: asyncio.Task[None] | None = None
-        self._seen: Any = None
-        self._recipe = ""
         self._explore: Session | None = None
         self._build()
         watched = ["problems", "estimators", "budget", "seeds", "settings", "shown"]
         session.param.watch(lambda *_: self.paint(), watched)
         controls = w.VBox(
             [w.HTML("<b>Problems</b>"), self.problems, w.HTML("<b>Estimators</b>"), self.estimators,
-             self.budget, self.seeds, w.HBox([self.run, self.hold, self.reset]), self.files],
+             self.budget, self.seeds, w.HBox([self.run, self.hold, self.reset]), self.files,
+             settings_panel(session, self.guard)],
             layout=w.Layout(width="330px", min_width="330px", margin="0 20px 0 0"),
         )  # fmt: skip
         charts = [
-            w.VBox([self.picker, self.errors, self.error_words], layout=_half()),
+            w.VBox([w.HTML("<b>Error against forward passes</b>"), self.picker, self.errors,
+                    self.error_words], layout=half()),
             w.VBox([w.HTML("<b>Claimed against actual error</b>"), self.claims, self.claim_words],
-                   layout=_half()),
+                   layout=half()),
         ]  # fmt: skip
         main = w.VBox(
             [self.status, self.table, w.HBox(charts, layout=w.Layout(flex_flow="row wrap"))],
@@ -57,17 +56,18 @@ class CompareWidgets(ByTask, w.VBox):
         self.paint()
         super().__init__([w.HBox([controls, main]), self.below])
         self.add_class("wb-compare-widgets")
+        wear(self, dark)
 
     def _build(self) -> None:
         s = self.session
         names = list(s.param.problems.objects)
         titles = [(entry.title, key) for key, entry in roster().items()]
         self.problems = self._bound(
-            w.SelectMultiple, "problems", options=names, rows=10, cast=tuple, back=list
+            w.SelectMultiple, "problems", options=names, rows=10, to_widget=tuple, to_session=list
         )
         self.estimators = self._bound(
-            w.SelectMultiple, "estimators", options=titles, rows=min(14, len(titles)), cast=tuple,
-            back=list,
+            w.SelectMultiple, "estimators", options=titles, rows=min(14, len(titles)),
+            to_widget=tuple, to_session=list,
         )  # fmt: skip
         for control in (self.problems, self.estimators):
             control.layout.width = _WIDE
@@ -76,37 +76,17 @@ class CompareWidgets(ByTask, w.VBox):
         self.picker = w.Dropdown(options=list(s.problems), description="errors on")
         self.picker.observe(self._pick, "value")
         s.param.watch(lambda *_: self._reselect(), ["shown", "problems"])
-        self.run = self._button("Run", self.start, "primary")
-        self.hold = self._button("Stop", s.stop)
-        self.reset = self._button("Clear", s.clear)
+        self.run = button("Run", self.start, self.guard, "primary")
+        self.hold = button("Stop", s.stop, self.guard)
+        self.reset = button("Clear", s.clear, self.guard)
         self.files = w.HTML()
         self.status = w.HTML()
         self.table = LiveHTML(self.press)
         self.errors, self.claims = empty_figure(_HEIGHT), empty_figure(_HEIGHT)
         self.error_words, self.claim_words = w.HTML(), w.HTML()
 
-    def _bound(
-        self, kind: Any, name: str, cast: Callable = int, back: Callable = int, **more: Any
-    ) -> Any:
-        """A control that sets a parameter of the session and follows it."""
-        parameter = self.session.param[name]
-        wide = {} if kind is w.SelectMultiple else {"description": parameter.label}
-        control = kind(
-            value=cast(getattr(self.session, name)), tooltip=parameter.doc, **wide, **more
-        )
-        if wide:
-            control.style.description_width = "110px"
-        control.add_class(f"wb-{name}")
-        control.observe(
-            lambda change: self.session.param.update(**{name: back(change["new"])}), "value"
-        )
-        self.session.param.watch(lambda e: setattr(control, "value", cast(e.new)), [name])
-        return control
-
-    def _button(self, name: str, action: Callable[[], Any], style: str = "") -> w.Button:
-        button = w.Button(description=name, button_style=style, layout=w.Layout(width="auto"))
-        button.on_click(lambda _: self._guard(action))
-        return button
+    def _bound(self, kind: Any, name: str, **more: Any) -> Any:
+        return bound(self.session, kind, name, self.guard, **more)
 
     def _pick(self, change: dict[str, Any]) -> None:
         if change["new"] in self.session.problems:
@@ -118,30 +98,7 @@ class CompareWidgets(ByTask, w.VBox):
         charted = self.session.charted
         self.picker.value = charted.name if charted else None
 
-    def start(self) -> None:
-        """Run what is missing, and follow it."""
-        self.session.start()
-        self.follow()
-
-    def press(self, data: dict[str, Any]) -> None:
-        """A button of the table: what it does, and the cell that it stands in."""
-        name, key = str(data.get("problem", "")), str(data.get("key", ""))
-        actions: dict[str, Callable[[], None]] = {
-            "open": lambda: self.explore(name, key),
-            "cancel": lambda: self.session.cancel(name, key),
-            "run": lambda: self._run(name, key),
-            "recipe": lambda: setattr(self, "_recipe", self.session.recipe(name, key)),
-            "hide": lambda: setattr(self, "_recipe", ""),
-        }
-        action = actions.get(str(data.get("do")))
-        if action is not None:
-            self._guard(action)
-
-    def _run(self, name: str, key: str) -> None:
-        self.session.run(name, key)
-        self.follow()
-
-    def explore(self, name: str, key: str) -> None:
+    def open_cell(self, name: str, key: str) -> None:
         """A cell in the Explore screen, under the charts."""
         s = self.session
         if self._explore is None:
@@ -155,7 +112,7 @@ class CompareWidgets(ByTask, w.VBox):
         s = self.session
         cells = s.cells()
         problems = [s.problem(name) for name in s.problems]
-        self.table.html = table(cells, problems, self._recipe)
+        self.table.html = table(cells, problems, self.recipe)
         self.files.value = _links(s) if not s.running else ""
         shown = s.charted
         truth = None if shown is None or shown.truth is None else shown.truth.log10_p
@@ -179,7 +136,3 @@ def _links(session: CompareSession) -> str:
         f"{base64.b64encode(data).decode()}'>Save {kind}</a>"
         for kind, data in files.items()
     )
-
-
-def _half() -> w.Layout:
-    return w.Layout(flex="1 1 460px", min_width="0")

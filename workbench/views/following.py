@@ -10,16 +10,38 @@ from workbench.errors import WorkbenchError
 _POLL = 0.2  # seconds between looks at the worker
 
 
-class ByTicker:
+class Guarded:
+    """For a view with a `status` line and `paint()`."""
+
+    status: Any
+    paint: Callable[[], None]
+
+    def say(self, message: str) -> None:
+        """Show a lasting message; nothing where it is empty."""
+        self.status.value = f"<span class='bad'>{escape(message)}</span>" if message else ""
+
+    def acted(self) -> None:
+        """What is painted after an action of the reader."""
+        self.paint()
+
+    def guard(self, action: Callable[[], Any]) -> None:
+        """Do it, and keep the sentence of what went wrong on the screen."""
+        try:
+            action()
+            self.say("")
+        except WorkbenchError as error:
+            self.say(str(error))
+        self.acted()
+
+
+class ByTicker(Guarded):
     """For a Panel view: a periodic callback that runs only while there is something to paint.
 
-    The view has a `session` with a worker, a `ticker`, a `status` line, and `paint()`.
+    The view has a `session` with a worker, and a `ticker`.
     """
 
     session: Any
     ticker: Any
-    status: Any
-    paint: Callable[[], None]
     _seen: Any = None
 
     def follow(self) -> None:
@@ -37,33 +59,22 @@ class ByTicker:
         if not busy and self.ticker.running:
             self.ticker.stop()
 
-    def say(self, message: str) -> None:
-        """Show a lasting message; nothing where it is empty."""
-        self.status.value = f"<span class='bad'>{escape(message)}</span>" if message else ""
 
-    def _guard(self, action: Callable[[], Any]) -> None:
-        """Do it, and keep the sentence of what went wrong on the screen."""
-        try:
-            action()
-            self.say("")
-        except WorkbenchError as error:
-            self.say(str(error))
-        self.paint()
-
-
-class ByTask:
+class ByTask(Guarded):
     """For an ipywidgets view: a task of the kernel's loop, likewise."""
 
     session: Any
-    status: Any
-    paint: Callable[[], None]
     _seen: Any = None
     _poller: Any = None
 
     def follow(self) -> None:
         """Paint what the worker publishes until it has nothing more to say."""
         if self._poller is None or self._poller.done():
-            self._poller = asyncio.get_running_loop().create_task(self._poll())
+            try:
+                loop = asyncio.get_running_loop()
+            except RuntimeError:  # a plain script: nothing can be painted later
+                return
+            self._poller = loop.create_task(self._poll())
 
     async def _poll(self) -> None:
         worker = self.session.worker
@@ -75,12 +86,3 @@ class ByTask:
             if not busy:
                 return
             await asyncio.sleep(_POLL)
-
-    def _guard(self, action: Callable[[], Any]) -> None:
-        """Do it, and keep the sentence of what went wrong on the screen."""
-        try:
-            action()
-            self.status.value = ""
-        except WorkbenchError as error:
-            self.status.value = f"<b style='color:#c0392b'>{escape(str(error))}</b>"
-        self.paint()

@@ -1,4 +1,8 @@
-"""The foldable panel "Inside the network" in Panel. Nothing is computed before it is opened."""
+"""The foldable panel "Inside the network" in Panel. Nothing is computed before it is opened.
+
+A block enters the page when it has something to show: drawing it empty first, and again at its
+size, was most of the time that opening took.
+"""
 
 from collections.abc import Callable
 from html import escape
@@ -13,8 +17,9 @@ from workbench.views import pictures
 from workbench.views.controls import label
 from workbench.views.knobs import KNOBS, Watched
 from workbench.views.parts import figure_pane, text
+from workbench.views.position import POSITION
 from workbench.views.roster import setting_doc
-from workbench.views.state import POSITION, Session
+from workbench.views.state import Session
 
 _HEIGHT = 240
 
@@ -49,29 +54,38 @@ class Inside:
         self.ribbon_words, self.shares_words, self.settling_words = (text() for _ in range(3))
         self.cards = text(css_classes=["wb-inside-summits"], margin=(4, 0))
         self.sliders = {name: self._slider(name) for name in KNOBS}
+        self.blocks = pn.FlexBox(gap="14px 34px", sizing_mode="stretch_width")
         self.body = pn.Column(
-            self.state,
-            pn.FlexBox(
-                _block("How far propagation is off, neuron by neuron", self.ribbon,
-                       self.ribbon_words, wide=True),
-                _block("Where the failures are", self.cards),
-                _block("What each line adds", self.shares, self.shares_words),
-                _block("The knob: more lines, a surer answer", pn.FlexBox(
-                    pn.Column(*(
-                        part for name, slider in self.sliders.items()
-                        for part in (label(name, setting_doc(Conditioned, name)), slider)
-                    ), styles={"flex": "1 1 260px", "min-width": "0"}),
-                    pn.Column(self.settling, self.settling_words,
-                              styles={"flex": "2 1 420px", "min-width": "0"}),
-                    gap="8px 34px", sizing_mode="stretch_width",
-                ), wide=True),
-                gap="14px 34px", sizing_mode="stretch_width",
-            ),
+            self.state, self.blocks,
             visible=False, sizing_mode="stretch_width", css_classes=["wb-inside"],
         )  # fmt: skip
         self.toggle.param.watch(lambda e: self._fold(e.new), "value")
         session.param.watch(lambda *_: self._mark(), [*POSITION, "seed", "settings"])
         self.view = pn.Column(self.toggle, self.body, sizing_mode="stretch_width", margin=0)
+
+    def _show(self, ribbon: bool, look: bool) -> None:
+        """Let those blocks into the page that have something to show, once."""
+        if ribbon and not self.blocks.objects:
+            self.blocks.append(
+                _block("How far propagation is off, neuron by neuron", self.ribbon,
+                       self.ribbon_words, wide=True)
+            )  # fmt: skip
+        if look and len(self.blocks) == 1:
+            knobs = (
+                part
+                for name, slider in self.sliders.items()
+                for part in (label(name, setting_doc(Conditioned, name)), slider)
+            )
+            self.blocks.extend([
+                _block("Where the failures are", self.cards),
+                _block("What each line adds", self.shares, self.shares_words),
+                _block("The knob: more lines, a surer answer", pn.FlexBox(
+                    pn.Column(*knobs, styles={"flex": "1 1 260px", "min-width": "0"}),
+                    pn.Column(self.settling, self.settling_words,
+                              styles={"flex": "2 1 420px", "min-width": "0"}),
+                    gap="8px 34px", sizing_mode="stretch_width",
+                ), wide=True),
+            ])  # fmt: skip
 
     def refresh(self) -> None:
         """Have the worker look anew, if the panel is open and shows another problem."""
@@ -103,6 +117,7 @@ class Inside:
             self.cards.value = _small(escape(news["look_note"]))
             self.shares_words.value = self.settling_words.value = ""
             self.shares.object = self.settling.object = {"data": [], "layout": {}}
+        self._show("layers" in news or "layers_note" in news, "look" in news or "look_note" in news)
 
     def _paint(self, look: Any) -> None:
         truth = self.session.truth

@@ -38,12 +38,10 @@ class Inside:
         self.ribbon, self.shares, self.settling = (empty_figure(_HEIGHT) for _ in range(3))
         self.words = {name: w.HTML() for name in ("state", "ribbon", "cards", "shares", "settling")}
         self.sliders = {name: self._slider(name) for name in KNOBS}
-        said = self.words
-        body = w.VBox(
-            [said["state"], self.ribbon, said["ribbon"], said["cards"], self.shares, said["shares"],
-             *self.sliders.values(), self.settling, said["settling"]]
-        )  # fmt: skip
-        self.view = w.Accordion([body], selected_index=None, layout=w.Layout(margin="10px 0 0 0"))
+        self.body = w.VBox([self.words["state"]])
+        self.view = w.Accordion(
+            [self.body], selected_index=None, layout=w.Layout(margin="10px 0 0 0")
+        )
         self.view.set_title(0, "Inside the network")
         self.view.observe(lambda _: self.guard(self.refresh), "selected_index")
 
@@ -82,6 +80,11 @@ class Inside:
             said["settling"].value = _small(figures.settling_words(look, known))
         if "look_note" in news:
             said["cards"].value = _small(escape(news["look_note"]))
+        if news.keys() & {"look", "look_note"} and len(self.body.children) == 1:
+            self.body.children = [  # drawn once, when there is something to draw
+                said["state"], self.ribbon, said["ribbon"], said["cards"], self.shares,
+                said["shares"], *self.sliders.values(), self.settling, said["settling"],
+            ]  # fmt: skip
 
     def _slider(self, name: str) -> w.SelectionSlider:
         knob = KNOBS[name]

@@ -28,7 +28,6 @@ export default { render };
 """
     )
 
-    def __init__(self, on_press: Callable[[dict[str, Any]], None], css: str = "", **traits: Any):
+    def __init__(self, on_press: Callable[[dict[str, Any]], None], **traits: Any):
         super().__init__(**traits)
-        self._css = css
         self.on_msg(lambda _, data, __: on_press(data))

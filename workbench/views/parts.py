@@ -6,10 +6,12 @@ from typing import Any
 
 import panel as pn
 
+from workbench.views.style import TONES
+
 TEXT_CSS = """
 :host { font-size: 14px; line-height: 1.45; }
 .small { font-size: 12px; opacity: .72; }
-.bad { color: #c0392b; font-weight: 500; }
+.bad { color: var(--wb-bad, #b3261e); font-weight: 500; }
 h3 { font-size: 14px; font-weight: 600; margin: 0; }
 sup { line-height: 0; font-size: .75em; }
 """
@@ -40,6 +42,12 @@ def figure_pane(height: int) -> pn.pane.Plotly:
         height=height,
         margin=0,
     )
+
+
+def on_ground(view: Any, dark: bool) -> Any:
+    """The view, with the colours of its words fit for a light or a dark ground."""
+    view.stylesheets = [*view.stylesheets, f":host {{ {TONES[dark]} }}"]
+    return view
 
 
 def load_extension() -> None:

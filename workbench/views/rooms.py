@@ -13,9 +13,10 @@ from workbench.views.coherence_session import CoherenceSession
 from workbench.views.compare_screen import Compare
 from workbench.views.compare_session import IN_URL as COMPARE_IN_URL
 from workbench.views.compare_session import CompareSession
+from workbench.views.position import POSITION
 from workbench.views.screen import Explore
 from workbench.views.state import IN_URL as EXPLORE_IN_URL
-from workbench.views.state import POSITION, Session
+from workbench.views.state import Session
 
 AnySession: TypeAlias = Session | CompareSession | CoherenceSession
 

@@ -12,13 +12,12 @@ from workbench.errors import WorkbenchError
 from workbench.problem import Problem
 from workbench.views import pictures, plots, table, words
 from workbench.views.controls import Dial, label, settings_panel
+from workbench.views.following import ByTicker
 from workbench.views.inside_panel import Inside
-from workbench.views.parts import button as _button
-from workbench.views.parts import figure_pane as _figure
-from workbench.views.parts import load_extension
-from workbench.views.parts import text as _text
+from workbench.views.parts import button, figure_pane, load_extension, on_ground, text
+from workbench.views.position import POSITION
 from workbench.views.roster import askable
-from workbench.views.state import POSITION, Session
+from workbench.views.state import Session
 
 FAMILIES = {
     "A": "A: linear models, exact",
@@ -51,7 +50,7 @@ def groups(names: list[str]) -> dict[str, list[str]]:
     return found
 
 
-class Explore(pn.viewable.Viewer):
+class Explore(ByTicker, pn.viewable.Viewer):
     """The screen on a session.
 
     Args:
@@ -62,7 +61,6 @@ class Explore(pn.viewable.Viewer):
     def __init__(self, session: Session, dark: bool = False, **params: Any):
         super().__init__(**params)
         self.session, self.dark = session, dark
-        self._seen: Any = None
         self._picture: Any = None
         self._moved_at = 0.0
         self._turn = 0
@@ -74,10 +72,7 @@ class Explore(pn.viewable.Viewer):
         session.param.watch(self._on_switch, ["problem_name"])
         session.param.watch(lambda _: self.settle(), ["direction", "seed"])
         session.param.watch(lambda _: self._paint_buttons(), ["running"])
-        self._paint_side()
-        self._paint_buttons()
-        self._paint_numbers()
-        self._paint_margin()
+        self.paint()
 
     def _build(self) -> None:
         s = self.session
@@ -88,9 +83,9 @@ class Explore(pn.viewable.Viewer):
             margin=(2, 0, 4, 0),
             css_classes=["wb-problem"],
         )
-        self.picker.param.watch(lambda e: self._guard(lambda: self._choose(e.new)), "value")
-        self.about = _text()
-        self.pictures = _text(margin=(8, 0, 2, 0), height=112)
+        self.picker.param.watch(lambda e: self.guard(lambda: self._choose(e.new)), "value")
+        self.about = text()
+        self.pictures = text(margin=(8, 0, 2, 0), height=112)
         reach = s.shift_reach
         self.dials = {
             "sigma": Dial(s, "sigma", 0.25, 4.0, self.settle, log=True, unit="× D's scale"),
@@ -104,13 +99,13 @@ class Explore(pn.viewable.Viewer):
         self.seed = pn.widgets.IntInput.from_param(
             s.param.seed, label="", width=136, margin=0, css_classes=["wb-seed"]
         )
-        self.new_seed = _button("new seed", lambda: s.new_seed(), self._guard)
-        self.home = _button("back to the card", self._go_home, self._guard)
-        self.run = _button("Run", self.play, self._guard, "primary")
-        self.hold = _button("Pause", lambda: (s.pause(), self.pull()), self._guard)
-        self.reset = _button("Reset", self._reset, self._guard)
+        self.new_seed = button("new seed", lambda: s.new_seed(), self.guard)
+        self.home = button("back to the card", self._go_home, self.guard)
+        self.run = button("Run", self.play, self.guard, "primary")
+        self.hold = button("Pause", lambda: (s.pause(), self.pull()), self.guard)
+        self.reset = button("Reset", self._reset, self.guard)
         self.ask = {
-            entry.key: _button(entry.title, self._asking(entry.key), self._guard)
+            entry.key: button(entry.title, self._asking(entry.key), self.guard)
             for entry in askable()
         }
         self.save = pn.widgets.FileDownload(
@@ -120,22 +115,23 @@ class Explore(pn.viewable.Viewer):
             height=32,
             margin=(0, 6, 6, 0),
         )
-        self.status = _text(css_classes=["wb-status"])
+        self.status = text(css_classes=["wb-status"])
         self.table = pn.widgets.StaticText(
             stylesheets=[table.TABLE_CSS],
             sizing_mode="stretch_width",
             margin=(6, 0),
             css_classes=["wb-estimates"],
         )
-        self.sentence = _text(css_classes=["wb-sentence"], margin=(4, 0, 6, 0))
-        self.truth = _text(margin=(2, 0))
-        self.caption = _text(margin=(4, 0))
-        self.chart = _figure(_CHART_HEIGHT)
-        self.margin_chart = _figure(_MARGIN_HEIGHT)
+        self.sentence = text(css_classes=["wb-sentence"], margin=(4, 0, 6, 0))
+        self.truth = text(margin=(2, 0))
+        self.caption = text(margin=(4, 0))
+        self.chart = figure_pane(_CHART_HEIGHT)
+        self.margin_chart = figure_pane(_MARGIN_HEIGHT)
         self.inside = Inside(s, self.dark, self.follow, self.settle, self.say)
-        self.layout = pn.Row(
+        row = pn.Row(
             self._controls(), self._main(), sizing_mode="stretch_width", css_classes=["wb-explore"]
         )
+        self.layout = on_ground(row, self.dark)
 
     def _controls(self) -> pn.Column:
         s = self.session
@@ -162,11 +158,11 @@ class Explore(pn.viewable.Viewer):
 
     def _main(self) -> pn.FlexBox:
         estimates = pn.Column(
-            _text("<h3>How likely is the catastrophe?</h3>"),
+            text("<h3>How likely is the catastrophe?</h3>"),
             self.chart,
             self.sentence,
             pn.FlexBox(
-                _text("Monte Carlo", width=92, sizing_mode=None, margin=(5, 0, 0, 0)),
+                text("Monte Carlo", width=92, sizing_mode=None, margin=(5, 0, 0, 0)),
                 self.run, self.hold, self.reset, *self.ask.values(),
                 gap="0", margin=(2, 0),
             ),
@@ -176,7 +172,7 @@ class Explore(pn.viewable.Viewer):
             styles={"flex": "1 1 600px", "min-width": "0"},
         )  # fmt: skip
         law = pn.Column(
-            _text("<h3>Where the margin falls</h3>"),
+            text("<h3>Where the margin falls</h3>"),
             self.margin_chart,
             self.caption,
             styles={"flex": "1 1 520px", "min-width": "0"},
@@ -192,11 +188,6 @@ class Explore(pn.viewable.Viewer):
         self.session.play()
         self._late.append(self._refresh)
         self.follow()
-
-    def follow(self) -> None:
-        """Paint what the worker publishes until it has nothing more to say."""
-        if not self.ticker.running:
-            self.ticker.start()
 
     def pull(self) -> None:
         """Paint what is new and what was put off; called on a timer while there is any."""
@@ -219,7 +210,7 @@ class Explore(pn.viewable.Viewer):
 
     def settle(self) -> None:
         """A slider has come to rest: sampling starts afresh; the costlier pictures follow soon."""
-        self._guard(self.session.settle)
+        self.guard(self.session.settle)
         self._paint_numbers(chart=False)
         self._late = [self._paint_side, self._paint_chart, self._paint_margin, self._refresh]
         self._late.append(self.inside.refresh)
@@ -227,7 +218,7 @@ class Explore(pn.viewable.Viewer):
 
     def _refresh(self) -> None:
         """The deterministic rows that no slider can wait for, now that all is quiet."""
-        self._guard(self.session.refresh)
+        self.guard(self.session.refresh)
 
     def _on_move(self, *_: Any) -> None:
         """While dragging: only what is cheap, and sampling stands aside until it is painted."""
@@ -262,18 +253,16 @@ class Explore(pn.viewable.Viewer):
 
         return ask
 
-    def _guard(self, action: Callable[[], Any]) -> None:
-        """Do it, and keep the sentence of what went wrong on the screen."""
-        try:
-            action()
-            self.say("")
-        except WorkbenchError as error:
-            self.say(str(error))
+    def acted(self) -> None:
+        """After an action only the buttons: the rest follows when the sliders rest."""
         self._paint_buttons()
 
-    def say(self, message: str) -> None:
-        """Show a lasting message; nothing where it is empty."""
-        self.status.value = f"<span class='bad'>{escape(message)}</span>" if message else ""
+    def paint(self) -> None:
+        """Everything, as the session has it."""
+        self._paint_side()
+        self._paint_buttons()
+        self._paint_numbers()
+        self._paint_margin()
 
     def _paint_buttons(self) -> None:
         counting = self.session.counting

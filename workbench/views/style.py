@@ -38,6 +38,11 @@ CATASTROPHE = "rgba(213,94,0,.10)"
 GREY = "#8a8f98"
 BOUND = "rgba(128,128,128,.16)"
 MINUS = "−"
+TONES = {
+    False: "--wb-bad: #b3261e; --wb-warn: #9a4a08;",
+    True: "--wb-bad: #ff8f85; --wb-warn: #f0ad4e;",
+}
+"""{dark: what is wrong and what to beware of, as text}: at least 5.5 to 1 on either ground."""
 
 Figure = dict[str, Any]
 

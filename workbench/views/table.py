@@ -141,8 +141,8 @@ sup, sub { line-height: 0; font-size: .75em; }
 .wb-table .who { white-space: normal; vertical-align: top; }
 .name { display: inline-block; white-space: nowrap; margin-right: 10px; }
 .wb-table .wb-idle td, .wb-table .wb-stale td, .wb-table .wb-cannot td { opacity: .6; }
-.wb-table .wb-beware td { white-space: normal; color: #b45309; font-size: 12px; }
-.wb-table .wb-error .wb-why { color: #c0392b; }
+.wb-table .wb-beware td { white-space: normal; color: var(--wb-warn, #9a4a08); font-size: 12px; }
+.wb-table .wb-error .wb-why { color: var(--wb-bad, #b3261e); }
 .dot { display: inline-block; width: 10px; height: 10px; border-radius: 50%;
   margin-right: 8px; }
 .bar { display: inline-block; width: 90px; height: 6px; border-radius: 3px; margin-right: 4px;

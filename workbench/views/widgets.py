@@ -9,23 +9,20 @@ from typing import Any
 import ipywidgets as w
 
 from workbench.errors import WorkbenchError
-from workbench.estimators import ALL
 from workbench.views import pictures, plots, table, words
 from workbench.views.figure_widgets import empty_figure, show_figure
+from workbench.views.following import ByTask
 from workbench.views.inside_widgets import Inside
-from workbench.views.roster import BY_NAME, askable, heading, setting_doc, settings_of
-from workbench.views.state import POSITION, Session
+from workbench.views.position import POSITION
+from workbench.views.roster import askable
+from workbench.views.state import Session
+from workbench.views.widget_parts import STYLE, bound, button, settings_panel, wear
 
-STYLE = (
-    f"<style>{table.TABLE_CSS} .small {{ font-size: 12px; opacity: .72; }} "
-    ".wb-explore-widgets .widget-html-content { line-height: 1.4; }</style>"
-)
-# Seconds: between looks at the worker; of rest before sampling restarts; that it leaves to a move.
-_POLL, _REST, _ASIDE = 0.15, 0.25, 0.12
+_REST, _ASIDE = 0.25, 0.12  # seconds of rest before sampling restarts; that it leaves to a move
 _CHART_HEIGHT, _MARGIN_HEIGHT = 230, 280
 
 
-class ExploreWidgets(w.VBox):
+class ExploreWidgets(ByTask, w.VBox):
     """Sliders, table and figures on a session; sampling starts only when asked.
 
     Args:
@@ -34,16 +31,14 @@ class ExploreWidgets(w.VBox):
 
     def __init__(self, session: Session, dark: bool = False):
         self.session, self.dark = session, dark
-        self._poller: asyncio.Task[None] | None = None
         self._rest: asyncio.TimerHandle | None = None
-        self._seen: Any = None
         self._build()
         session.param.watch(lambda *_: self._moved(), [*POSITION, "settings", "seed", "budget"])
         self._paint_numbers()
         self._paint_margin()
         controls = w.VBox(
             [self.problem, self.about, *self.sliders.values(), self.direction, self.seed,
-             w.HBox([self.new_seed, self.home]), self._settings()],
+             w.HBox([self.new_seed, self.home]), settings_panel(session, self.guard)],
             layout=w.Layout(width="340px", min_width="340px", margin="0 20px 0 0"),
         )  # fmt: skip
         buttons = w.HBox(
@@ -57,10 +52,13 @@ class ExploreWidgets(w.VBox):
         )  # fmt: skip
         super().__init__([w.HBox([controls, main])])
         self.add_class("wb-explore-widgets")
+        wear(self, dark)
 
     def _build(self) -> None:
         s = self.session
-        self.problem = self._bound(w.Dropdown, "problem_name", options=self._names())
+        self.problem = self._bound(
+            w.Dropdown, "problem_name", options=list(s.param.problem_name.objects), turn=s.choose
+        )
         reach = s.shift_reach
         self.sliders = {
             "sigma": self._bound(w.FloatLogSlider, "sigma", min=-0.6, max=0.6, step=0.01),
@@ -83,88 +81,22 @@ class ExploreWidgets(w.VBox):
         self.caption, self.status = w.HTML(), w.HTML()
         self.chart = empty_figure(_CHART_HEIGHT)
         self.margin_chart = empty_figure(_MARGIN_HEIGHT)
-        self.inside = Inside(s, self.dark, self.follow, self._guard)
-
-    def _names(self) -> list[str]:
-        return list(self.session.param.problem_name.objects)
+        self.inside = Inside(s, self.dark, self.follow, self.guard)
 
     def _bound(self, kind: Any, name: str, **more: Any) -> Any:
-        """A control that sets a parameter of the session and follows it."""
-        parameter = self.session.param[name]
-        control = kind(
-            value=getattr(self.session, name), description=parameter.label,
-            tooltip=parameter.doc, **more,
-        )  # fmt: skip
-        control.style.description_width = "92px"
-        control.layout.width = "330px"
+        control = bound(self.session, kind, name, self.guard, to_session=_clean, **more)
         control.add_class(f"wb-slider-{name}")
-
-        def set_session(change: Any) -> None:
-            value = change["new"]
-            if name == "problem_name":
-                self._guard(lambda: self.session.choose(value))
-            elif value != getattr(self.session, name):
-                self._guard(lambda: self.session.param.update(**{name: _clean(value)}))
-
-        def follow(event: Any) -> None:
-            if control.value != event.new:
-                control.value = event.new
-
-        control.observe(set_session, "value")
-        self.session.param.watch(follow, name)
         return control
 
     def _budget(self) -> w.FloatLogSlider:
-        control = w.FloatLogSlider(
-            value=self.session.budget, min=3, max=8, step=0.1, description="Budget",
-            readout_format=".2g", tooltip=self.session.param.budget.doc,
+        return bound(
+            self.session, w.FloatLogSlider, "budget", self.guard, float,
+            lambda value: int(float(f"{value:.2g}")), min=3, max=8, step=0.1,
+            description="Budget", readout_format=".2g",
         )  # fmt: skip
-        control.style.description_width = "92px"
-        control.layout.width = "330px"
-        control.observe(
-            lambda change: self.session.param.update(budget=int(float(f"{change['new']:.2g}"))),
-            "value",
-        )
-        return control
-
-    def _settings(self) -> w.Accordion:
-        """Every setting of every estimator, from its dataclass fields."""
-        boxes, titles = [], []
-        for cls in ALL:
-            known = settings_of(cls)
-            if known:
-                boxes.append(w.VBox([self._setting(cls.name, k, v) for k, v in known.items()]))
-                titles.append(f"{heading(cls)}: settings")
-        accordion = w.Accordion(boxes, layout=w.Layout(margin="8px 0 0 0"))
-        for i, title in enumerate(titles):
-            accordion.set_title(i, title)
-        return accordion
-
-    def _setting(self, estimator: str, key: str, usual: Any) -> Any:
-        value = self.session.settings.get(estimator, {}).get(key, usual)
-        cls = BY_NAME[estimator]
-        common = {"value": value, "description": key, "tooltip": setting_doc(cls, key)}
-        choices = cls.choices.get(key)
-        if choices is not None:
-            control = w.Dropdown(options=choices, **common)
-        else:
-            kinds = {bool: w.Checkbox, int: w.IntText, float: w.FloatText}
-            control = kinds.get(type(usual), w.Text)(**common)
-        control.observe(
-            lambda change: self._guard(lambda: self.session.setting(estimator, key, change["new"])),
-            "value",
-        )
-        return control
 
     def _button(self, name: str, action: Callable[[], Any], style: str = "") -> w.Button:
-        button = w.Button(description=name, button_style=style, layout=w.Layout(width="auto"))
-
-        def click(_: Any) -> None:
-            self._guard(action)
-            self._paint_numbers()
-
-        button.on_click(click)
-        return button
+        return button(name, lambda: (action(), self._paint_numbers()), self.guard, style)
 
     def _asking(self, name: str) -> Callable[[], None]:
         def ask() -> None:
@@ -173,12 +105,8 @@ class ExploreWidgets(w.VBox):
 
         return ask
 
-    def _guard(self, action: Callable[[], Any]) -> None:
-        try:
-            action()
-            self.status.value = ""
-        except WorkbenchError as error:
-            self.status.value = f"<b style='color:#c0392b'>{escape(str(error))}</b>"
+    def acted(self) -> None:
+        """What a slider moves is painted by `_moved`, what a button does by `_button`."""
 
     def play(self) -> None:
         """Let Monte Carlo count, make the rows that wait for rest, and follow them."""
@@ -186,27 +114,11 @@ class ExploreWidgets(w.VBox):
         self.session.refresh()
         self.follow()
 
-    def follow(self) -> None:
-        """Paint what the worker publishes until it has nothing more to say."""
-        if self._poller is None or self._poller.done():
-            try:
-                loop = asyncio.get_running_loop()
-            except RuntimeError:  # a plain script: nothing can be painted later
-                return
-            self._poller = loop.create_task(self._poll())
-
-    async def _poll(self) -> None:
-        worker = self.session.worker
-        while True:
-            busy, results = worker.busy, worker.results
-            if results is not self._seen:
-                self._seen = results
-                self._paint_numbers()
-                self._paint_margin()
-                self.inside.pull()
-            if not busy:
-                return
-            await asyncio.sleep(_POLL)
+    def paint(self) -> None:
+        """What the worker has published."""
+        self._paint_numbers()
+        self._paint_margin()
+        self.inside.pull()
 
     def _moved(self) -> None:
         """A slider moves: the closed forms now, the rest when it has come to rest."""
@@ -223,9 +135,9 @@ class ExploreWidgets(w.VBox):
 
     def settle(self) -> None:
         """A slider has come to rest: sampling starts afresh, the rest is drawn."""
-        self._guard(self.session.settle)
-        self._guard(self.session.refresh)
-        self._guard(self.inside.refresh)
+        self.guard(self.session.settle)
+        self.guard(self.session.refresh)
+        self.guard(self.inside.refresh)
         reach = self.session.shift_reach
         slider = self.sliders["shift"]
         if slider.max != reach:

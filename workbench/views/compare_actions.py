@@ -1,0 +1,41 @@
+"""What the buttons in the table of a comparison do, for both faces."""
+
+from collections.abc import Callable
+from typing import Any
+
+from workbench.views.compare_session import CompareSession
+
+
+class Pressed:
+    """A view on a `CompareSession` that can follow it, guard an action, and open a cell."""
+
+    session: CompareSession
+    guard: Callable[[Callable[[], Any]], None]
+    follow: Callable[[], None]
+    open_cell: Callable[[str, str], None]
+    """Told (problem, row) of a cell that is pressed."""
+    recipe = ""
+    """The notebook cell that is shown."""
+
+    def start(self) -> None:
+        """Run what is missing, and follow it."""
+        self.session.start()
+        self.follow()
+
+    def press(self, data: dict[str, Any]) -> None:
+        """A button of the table: what it does, and the cell that it stands in."""
+        name, key = str(data.get("problem", "")), str(data.get("key", ""))
+        actions: dict[str, Callable[[], None]] = {
+            "open": lambda: self.open_cell(name, key),
+            "cancel": lambda: self.session.cancel(name, key),
+            "run": lambda: self._run(name, key),
+            "recipe": lambda: setattr(self, "recipe", self.session.recipe(name, key)),
+            "hide": lambda: setattr(self, "recipe", ""),
+        }
+        action = actions.get(str(data.get("do")))
+        if action is not None:
+            self.guard(action)
+
+    def _run(self, name: str, key: str) -> None:
+        self.session.run(name, key)
+        self.follow()

@@ -1,0 +1,63 @@
+"""The problems that a screen knows by name: the catalogue's, and those that a visitor brought."""
+
+from workbench import catalogue
+from workbench.problem import Problem
+
+
+class Known:
+    """Problems by name; what is brought stands before the catalogue, and instead of a namesake.
+
+    >>> known = Known()
+    >>> known.add("A_d10_1e-6")
+    'A_d10_1e-6'
+    >>> known.problem("A_d10_1e-6").distribution.dim
+    10
+    """
+
+    def __init__(self) -> None:
+        self._listed = catalogue.names()
+        self._own: dict[str, tuple[Problem, str]] = {}
+        self._loaded: dict[str, Problem] = {}
+
+    def add(self, problem: str | Problem) -> str:
+        """The name to list a problem under.
+
+        Args:
+            problem: a name of the catalogue, the path of a card, or a Problem.
+
+        Raises:
+            BadInput: for what is none of these.
+        """
+        if isinstance(problem, Problem):
+            self._own[problem.name] = (problem, "")
+            return problem.name
+        if problem in self._listed:
+            return problem
+        own = catalogue.load(problem)
+        self._own[own.name] = (own, problem)
+        return own.name
+
+    @property
+    def names(self) -> list[str]:
+        """All names, what was brought first."""
+        return [*self._own, *(name for name in self._listed if name not in self._own)]
+
+    def problem(self, name: str) -> Problem:
+        """The problem listed under a name; loaded once."""
+        if name in self._own:
+            return self._own[name][0]
+        if name not in self._loaded:
+            self._loaded[name] = catalogue.load(name)
+        return self._loaded[name]
+
+    def source(self, name: str) -> str:
+        """What `catalogue.load` takes for it; "" where nothing does."""
+        return self._own.get(name, (None, name))[1]
+
+
+def first_problem() -> str:
+    """The digits problem that screens open on."""
+    names = catalogue.names()
+    if "digits" in names and catalogue.load("digits").truth is not None:
+        return "digits"
+    return "C_digits_p8_s15" if "C_digits_p8_s15" in names else names[0]

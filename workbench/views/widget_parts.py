@@ -1,0 +1,125 @@
+"""Small ipywidgets pieces that all rooms share."""
+
+from collections.abc import Callable
+from typing import Any
+
+import ipywidgets as w
+import param
+
+from workbench.estimators import ALL
+from workbench.views import table
+from workbench.views.controls import Adjustable
+from workbench.views.parts import TEXT_CSS
+from workbench.views.roster import BY_NAME, heading, setting_doc, settings_of
+from workbench.views.style import TONES
+
+STYLE = (
+    f"<style>{table.TABLE_CSS} {TEXT_CSS.replace(':host', '.wb-face .widget-html-content')} "
+    f".wb-dark {{ {TONES[True]} }} .wb-face .widget-html-content {{ line-height: 1.4; }}</style>"
+)
+"""Before what is HTML; a style holds for the whole page."""
+
+Guard = Callable[[Callable[[], Any]], None]
+
+
+def wear(view: w.DOMWidget, dark: bool) -> None:
+    """Let the colours of a view follow the ground."""
+    view.add_class("wb-face")
+    if dark:
+        view.add_class("wb-dark")
+
+
+def bound(
+    session: param.Parameterized,
+    kind: Any,
+    name: str,
+    guard: Guard,
+    to_widget: Callable[[Any], Any] = lambda value: value,
+    to_session: Callable[[Any], Any] = lambda value: value,
+    turn: Callable[[Any], Any] | None = None,
+    **more: Any,
+) -> Any:
+    """A control that sets a parameter of the session and follows it.
+
+    Args:
+        guard: calls what may raise a `WorkbenchError`, and shows it.
+        to_widget, to_session: between the session's value and the control's.
+        turn: takes the new value instead of the parameter.
+    """
+    parameter = session.param[name]
+    told = {} if kind is w.SelectMultiple else {"description": parameter.label}
+    control = kind(
+        value=to_widget(getattr(session, name)), tooltip=parameter.doc, **{**told, **more}
+    )
+    if hasattr(control.style, "description_width"):
+        control.style.description_width = "108px" if told else "0px"
+    control.layout.width = "310px"
+    control.add_class(f"wb-{name}")
+
+    def set_session(change: Any) -> None:
+        value = to_session(change["new"])
+        if value != getattr(session, name):
+            guard(lambda: turn(value) if turn else session.param.update(**{name: value}))
+
+    def follow(event: Any) -> None:
+        value = to_widget(event.new)
+        if control.value != value:
+            control.value = value
+
+    control.observe(set_session, "value")
+    session.param.watch(follow, name)
+    return control
+
+
+def button(name: str, action: Callable[[], Any], guard: Guard, style: str = "") -> w.Button:
+    """A button whose action is done through `guard`."""
+    made = w.Button(description=name, button_style=style, layout=w.Layout(width="auto"))
+    made.on_click(lambda _: guard(action))
+    return made
+
+
+def half() -> w.Layout:
+    """One of two columns that stand above each other where there is no room."""
+    return w.Layout(flex="1 1 460px", min_width="0")
+
+
+def settings_panel(session: Adjustable, guard: Guard) -> w.Accordion:
+    """Every setting of every estimator, from its dataclass fields, folded away."""
+    boxes, titles = [], []
+    for cls in ALL:
+        known = settings_of(cls)
+        if known:
+            parts = [_setting(session, guard, cls.name, k, v) for k, v in known.items()]
+            boxes.append(w.VBox(parts))
+            titles.append(heading(cls))
+    each = w.Accordion(boxes, titles=titles, selected_index=None)
+    return w.Accordion(
+        [each], titles=["Settings of the estimators"], selected_index=None,
+        layout=w.Layout(margin="8px 0 0 0"),
+    )  # fmt: skip
+
+
+def _setting(session: Adjustable, guard: Guard, estimator: str, key: str, usual: Any) -> Any:
+    cls = BY_NAME[estimator]
+    value = session.settings.get(estimator, {}).get(key, usual)
+    return field_control(
+        key, value, setting_doc(cls, key), cls.choices.get(key),
+        lambda new: guard(lambda: session.setting(estimator, key, new)),
+    )  # fmt: skip
+
+
+def field_control(
+    key: str, value: Any, doc: str, choices: Any, change: Callable[[Any], None]
+) -> Any:
+    """A control for one field of a dataclass, by the type of its value."""
+    common = {
+        "value": value, "description": key.replace("_", " "), "tooltip": doc,
+        "style": {"description_width": "130px"}, "layout": w.Layout(width="290px"),
+    }  # fmt: skip
+    if choices is not None:
+        control = w.Dropdown(options=list(choices), **common)
+    else:
+        kinds = {bool: w.Checkbox, int: w.IntText, float: w.FloatText}
+        control = kinds.get(type(value), w.Text)(**common)
+    control.observe(lambda event: change(event["new"]), "value")
+    return control
