@@ -9,7 +9,7 @@ import torch
 import workbench as wb
 from workbench.estimators import summits
 from workbench.models import chain, dense
-from workbench.views import inside, inside_figures, ribbon
+from workbench.views import inside, inside_figures, ladder, ribbon
 from workbench.views.knobs import JOB, KNOBS, Watched
 from workbench.views.screen import Explore
 from workbench.views.state import Session
@@ -135,6 +135,23 @@ def test_figures_are_figures(digits):
     assert "direction, by coordinate" in inside_figures.cards(look, False)
 
 
+def test_the_ladder_goes_from_propagation_to_lines():
+    problem = wb.load("D_mintree_1e-7")
+    found = [n["ladder"] for n in inside.looking(problem, {}, 0) if "ladder" in n][-1]
+    assert [r.name for r in found] == ["0", "1", "2", "3", ladder.LINES]
+    with torch.no_grad():
+        assert found[0].log10_p == wb.Moments()(problem).log10_p
+        assert found[-1].log10_p == wb.Conditioned()(problem).log10_p
+    known = (problem.truth.log10_p, 0.0)
+    shown = go.Figure(ladder.figure(found, known))
+    assert list(shown.data[0].x) == [r.name for r in found]
+    assert "0 directions" in ladder.sentence(found, known)
+    assert "0.01 digits from the truth" in ladder.sentence(found, known)
+    plane = wb.Problem(wb.Box(torch.zeros(2), torch.ones(2)), chain([dense(torch.eye(2))]),
+                       wb.Argmax(0))  # fmt: skip
+    assert not list(ladder.rungs(plane)) and "cannot" in ladder.sentence((), known)
+
+
 def test_nothing_is_computed_before_the_panel_is_opened():
     session = Session("A_d10_1e-6")
     view = Explore(session)
@@ -145,6 +162,7 @@ def test_nothing_is_computed_before_the_panel_is_opened():
     view.inside.pull()
     assert "100% of P" in view.inside.cards.value
     assert len(view.inside.ribbon.object["data"]) == 2
+    assert "lines" in view.inside.ladder_words.value
     assert view.inside.state.value == ""
     session.sigma = 1.3
     assert "Stale" in view.inside.state.value
@@ -175,6 +193,7 @@ def test_both_faces_show_the_same_look():
     face.inside.pull()
     assert "100% of P" in face.inside.words["cards"].value
     assert len(face.inside.settling.data) == 3
+    assert "directions" in face.inside.words["ladder"].value and len(face.inside.ladder.data) == 1
     session.close()
 
 

@@ -21,7 +21,7 @@ from workbench.math.logspace import LN10, log_sum
 from workbench.problem import Problem
 from workbench.rng import Rng
 from workbench.specs import Argmax, Polyhedral
-from workbench.views import ribbon
+from workbench.views import ladder, ribbon
 
 _POINTS = 40
 _REACH = 12.0
@@ -86,12 +86,13 @@ class Look:
 def looking(problem: Problem, settings: dict[str, Any], seed: int) -> Iterator[dict[str, Any]]:
     """A job for the worker: the layers, then the look after every step that drew lines.
 
-    Publishes `layers` or `layers_note`, and `look` or `look_note`.
+    Publishes `layers` or `layers_note`, `look` or `look_note`, and `ladder`.
     """
     try:
         yield {"layers": ribbon.layers(problem, seed)}
     except WorkbenchError as error:
         yield {"layers_note": str(error)}
+    last: tuple[ladder.Rung, ...] = ()
     try:
         estimator = Conditioned(**settings)
         estimator.check(problem)
@@ -101,8 +102,14 @@ def looking(problem: Problem, settings: dict[str, Any], seed: int) -> Iterator[d
             yield {"look": look(problem, latest, estimate)} if len(latest.t) else {}
         if latest is None or not len(latest.t):
             yield {"look_note": "No line was drawn: no direction was found that leads to C."}
+        else:
+            last = (ladder.rung(ladder.LINES, estimator.report(problem, latest, 0.0)),)
     except WorkbenchError as error:
         yield {"look_note": str(error)}
+    found: tuple[ladder.Rung, ...] = ()
+    for rung in ladder.rungs(problem):
+        found = (*found, rung)
+        yield {"ladder": (*found, *last)}
 
 
 @torch.no_grad()

@@ -13,7 +13,7 @@ import panel as pn
 from workbench.errors import WorkbenchError
 from workbench.estimators import Conditioned
 from workbench.views import inside_figures as figures
-from workbench.views import pictures
+from workbench.views import ladder, pictures
 from workbench.views.controls import label
 from workbench.views.knobs import KNOBS, Watched
 from workbench.views.parts import figure_pane, text
@@ -50,8 +50,12 @@ class Inside:
             margin=(10, 0, 4, 0), css_classes=["wb-inside-toggle"],
         )  # fmt: skip
         self.state = text(css_classes=["wb-inside-state"])
-        self.ribbon, self.shares, self.settling = (figure_pane(_HEIGHT) for _ in range(3))
-        self.ribbon_words, self.shares_words, self.settling_words = (text() for _ in range(3))
+        self.ribbon, self.shares, self.settling, self.ladder = (
+            figure_pane(_HEIGHT) for _ in range(4)
+        )
+        self.ribbon_words, self.shares_words, self.settling_words, self.ladder_words = (
+            text() for _ in range(4)
+        )
         self.cards = text(css_classes=["wb-inside-summits"], margin=(4, 0))
         self.sliders = {name: self._slider(name) for name in KNOBS}
         self.blocks = pn.FlexBox(gap="14px 34px", sizing_mode="stretch_width")
@@ -79,6 +83,8 @@ class Inside:
             self.blocks.extend([
                 _block("Where the failures are", self.cards),
                 _block("What each line adds", self.shares, self.shares_words),
+                _block("The knob: from propagation to integration", self.ladder,
+                       self.ladder_words),
                 _block("The knob: more lines, a surer answer", pn.FlexBox(
                     pn.Column(*knobs, styles={"flex": "1 1 260px", "min-width": "0"}),
                     pn.Column(self.settling, self.settling_words,
@@ -111,6 +117,9 @@ class Inside:
         if "layers_note" in news:
             self.ribbon.object = {"data": [], "layout": {}}
             self.ribbon_words.value = _small(escape(news["layers_note"]))
+        if "ladder" in news:
+            self.ladder.object = ladder.figure(news["ladder"], self._known, self.dark, _HEIGHT)
+            self.ladder_words.value = _small(ladder.sentence(news["ladder"], self._known))
         if "look" in news:
             self._paint(news["look"])
         if "look_note" in news:
@@ -119,9 +128,13 @@ class Inside:
             self.shares.object = self.settling.object = {"data": [], "layout": {}}
         self._show("layers" in news or "layers_note" in news, "look" in news or "look_note" in news)
 
-    def _paint(self, look: Any) -> None:
+    @property
+    def _known(self) -> tuple[float, float] | None:
         truth = self.session.truth
-        known = None if truth is None else (truth.log10_p, truth.se_log10)
+        return None if truth is None else (truth.log10_p, truth.se_log10)
+
+    def _paint(self, look: Any) -> None:
+        known = self._known
         shown = pictures.shows_digits(self.session.reference)
         self.cards.value = figures.cards(look, shown)
         self.shares.object = figures.shares(look, self.dark, _HEIGHT)

@@ -8,7 +8,7 @@ import ipywidgets as w
 
 from workbench.estimators import Conditioned
 from workbench.views import inside_figures as figures
-from workbench.views import pictures
+from workbench.views import ladder, pictures
 from workbench.views.figure_widgets import empty_figure, show_figure
 from workbench.views.knobs import KNOBS, Watched
 from workbench.views.roster import setting_doc
@@ -35,8 +35,11 @@ class Inside:
     ):
         self.session, self.dark, self.follow, self.guard = session, dark, follow, guard
         self.watched = Watched(session)
-        self.ribbon, self.shares, self.settling = (empty_figure(_HEIGHT) for _ in range(3))
-        self.words = {name: w.HTML() for name in ("state", "ribbon", "cards", "shares", "settling")}
+        self.ribbon, self.shares, self.settling, self.ladder = (
+            empty_figure(_HEIGHT) for _ in range(4)
+        )
+        named = ("state", "ribbon", "cards", "shares", "settling", "ladder")
+        self.words = {name: w.HTML() for name in named}
         self.sliders = {name: self._slider(name) for name in KNOBS}
         self.body = w.VBox([self.words["state"]])
         self.view = w.Accordion(
@@ -69,9 +72,13 @@ class Inside:
             said["ribbon"].value = _small(figures.ribbon_words(news["layers"]))
         if "layers_note" in news:
             said["ribbon"].value = _small(escape(news["layers_note"]))
+        truth = self.session.truth
+        known = None if truth is None else (truth.log10_p, truth.se_log10)
+        if "ladder" in news:
+            show_figure(self.ladder, ladder.figure(news["ladder"], known, self.dark, _HEIGHT))
+            said["ladder"].value = _small(ladder.sentence(news["ladder"], known))
         if "look" in news:
-            look, truth = news["look"], self.session.truth
-            known = None if truth is None else (truth.log10_p, truth.se_log10)
+            look = news["look"]
             shown = pictures.shows_digits(self.session.reference)
             said["cards"].value = figures.cards(look, shown)
             show_figure(self.shares, figures.shares(look, self.dark, _HEIGHT))
@@ -83,7 +90,8 @@ class Inside:
         if news.keys() & {"look", "look_note"} and len(self.body.children) == 1:
             self.body.children = [  # drawn once, when there is something to draw
                 said["state"], self.ribbon, said["ribbon"], said["cards"], self.shares,
-                said["shares"], *self.sliders.values(), self.settling, said["settling"],
+                said["shares"], self.ladder, said["ladder"], *self.sliders.values(),
+                self.settling, said["settling"],
             ]  # fmt: skip
 
     def _slider(self, name: str) -> w.SelectionSlider:
