@@ -5,12 +5,23 @@ from workbench.bench.bounds import BOUNDS
 from workbench.bench.coherence import COHERENCE, HEAT
 from workbench.bench.latency import LATENCY
 from workbench.bench.propagation import PROPAGATION
+from workbench.bench.regions import REGIONS
 from workbench.bench.tails import TAILS
 from workbench.bench.throughput import THROUGHPUT
 from workbench.bench.truth import TRUTH
 from workbench.errors import BadInput
 
-ALL: tuple[Bench, ...] = (TRUTH, TAILS, PROPAGATION, THROUGHPUT, LATENCY, BOUNDS, COHERENCE, HEAT)
+ALL: tuple[Bench, ...] = (
+    TRUTH,
+    TAILS,
+    PROPAGATION,
+    THROUGHPUT,
+    LATENCY,
+    BOUNDS,
+    COHERENCE,
+    HEAT,
+    REGIONS,
+)
 """Every bench, as `workbench bench` offers them."""
 
 

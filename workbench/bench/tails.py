@@ -8,12 +8,11 @@ from collections.abc import Iterator
 import torch
 
 from workbench import catalogue, estimators
-from workbench.bench import held_out
+from workbench.bench import held_out, regions
 from workbench.bench.base import Bench, Column, Report, Row
-from workbench.distributions import Gaussian, Reparameterised
+from workbench.distributions import Gaussian
 from workbench.errors import NotConverged, Unsupported
 from workbench.estimators import Conditioned, Estimator
-from workbench.graph import Elementwise, activations_of
 from workbench.iteration import Budget
 from workbench.iteration import run as through
 from workbench.objective import log_p_and_grad
@@ -106,23 +105,12 @@ def _gradient(problem: Problem, method: Estimator) -> Row:
 def likeliest_pattern(problem: Problem, method: Conditioned) -> float:
     """Share of P that lies in the likeliest linear region of a ReLU network, by the lines.
 
-    What exact integration over one activation pattern could give at the most.
+    More than what exact integration over one activation pattern gives; see `bench regions`.
     """
     state, _ = through(method, problem, method.init(problem, Rng(0)), BUDGET)
-    distribution = problem.distribution
-    assert isinstance(distribution, Reparameterised)
-    values = activations_of(problem.graph, distribution.push(state.at))
-    signs = [
-        values[node.inputs[0]] > 0
-        for node in problem.graph.nodes
-        if isinstance(node.op, Elementwise)
-    ]
-    if not signs or not len(state.t):
+    if not len(state.t):
         return 1.0
-    _, which = torch.unique(torch.cat(signs, dim=1), dim=0, return_inverse=True)
-    weight = torch.exp(state.log_p - state.log_p.max())
-    share = weight.new_zeros(int(which.max()) + 1).index_add(0, which, weight)
-    return float(share.max() / share.sum())
+    return float(regions.shares(state, regions.patterns(problem, state)).max())
 
 
 def conclude(rows: list[Row]) -> Iterator[str]:
