@@ -11,6 +11,7 @@ from torch import Tensor
 from workbench.adversaries import checking, optimisers, ride
 from workbench.adversaries.divergence import Nats, relative_entropy
 from workbench.adversaries.families import Family, Parameters, Shifted, at, flat
+from workbench.adversaries.pose import pose
 from workbench.adversaries.region import KL, Region
 from workbench.adversaries.result import Attack, attacked
 from workbench.adversaries.search import Found, Search
@@ -29,6 +30,7 @@ _FEASIBLE = 1e-6
 _FIRST = 0.05  # of the limit: the first step's
 _BETTER = 1e-4  # nats of log P that count as better
 _LEAST_PRICE = 0.1
+_NATURAL_RATE, _RATE = 0.7, 0.03
 _FOREVER, _POINTS, _FINAL_DRAWS = 1e9, 8, 8192
 
 
@@ -48,8 +50,9 @@ class Adversary:
         region: how far it may go.
         estimator: of log P, one with a gradient (pathwise as `moments`, implicit as `conditioned`).
         optimiser: "natural" steps by rate / lambda: with rate 1 and a shifted D the fixed point
-            theta = g / lambda; "adam", "rmsprop", "momentum" are torch's.
-        rate: of the optimiser.
+            theta = g / lambda; "adam", "rmsprop", "momentum" are torch's; "auto" is natural steps
+            for families whose parameters have the scale of nats, and adam for networks.
+        rate: of the optimiser; none for 0.7 of natural steps, 0.03 of others.
         steps: at most, a restart.
         restarts: starts: the first at D0, each further one at the edge towards another failure.
         patience: steps at the full limit without gain that end a restart.
@@ -64,21 +67,29 @@ class Adversary:
     family: Family = field(default_factory=Shifted)
     region: Region = field(default_factory=KL)
     estimator: Estimator = field(default_factory=Conditioned)
-    optimiser: str = "natural"
-    rate: float = 0.7
+    optimiser: str = "auto"
+    rate: float | None = None
     steps: int = 40
     restarts: int = 1
     patience: int = 8
     name: ClassVar[str] = "adversary"
-    choices: ClassVar[Mapping[str, tuple[str, ...]]] = {"optimiser": optimisers.NAMES}
+    choices: ClassVar[Mapping[str, tuple[str, ...]]] = {"optimiser": ("auto", *optimisers.NAMES)}
 
     def __post_init__(self) -> None:
         check_positive(self.name, steps=self.steps, restarts=self.restarts, patience=self.patience)
-        if self.optimiser not in optimisers.NAMES:
-            known = ", ".join(optimisers.NAMES)
+        if self.optimiser not in self.choices["optimiser"]:
+            known = ", ".join(self.choices["optimiser"])
             raise BadInput(f"unknown optimiser {self.optimiser!r}: use one of {known}")
-        if not (isinstance(self.rate, int | float) and 0 < self.rate < math.inf):
-            raise BadInput(f"adversary: rate must be a number above 0, got {self.rate!r}")
+        rate = self.rate
+        if rate is not None and not (isinstance(rate, int | float) and 0 < rate < math.inf):
+            raise BadInput(f"adversary: rate must be a number above 0, got {rate!r}")
+
+    @property
+    def _uphill(self) -> str:
+        """The optimiser, made out."""
+        if self.optimiser != "auto":
+            return self.optimiser
+        return "natural" if self.family.natural else "adam"
 
     def check(self, problem: Problem) -> None:
         """Raises `Unsupported`, with what to use instead, unless the search can run here."""
@@ -97,7 +108,7 @@ class Adversary:
                            dtype=d.dtype)  # fmt: skip
         theta = flat(self.family.module(d, rng.child("start", 0), none))
         return Search(
-            rng=rng, theta=theta, moments=optimisers.none_yet(self.optimiser, theta), points=none,
+            rng=rng, theta=theta, moments=optimisers.none_yet(self._uphill, theta), points=none,
             best=theta, path=torch.zeros(0, 4, dtype=torch.float64),
         )  # fmt: skip
 
@@ -110,7 +121,7 @@ class Adversary:
         rng, before = state.rng.child("kl", state.steps), state.forwards
         budget = Budget(None if state.limit is None else max(1, int(state.left)), _FOREVER)
         theta = state.theta.detach().requires_grad_()
-        posed = problem.vary(distribution=at(module, theta))
+        posed = pose(problem, at(module, theta))
         estimate, (gain,) = log_p_and_grad(
             posed, self.estimator, [theta], budget, state.rng.child("estimate")
         )
@@ -128,17 +139,28 @@ class Adversary:
         with torch.no_grad():
             estimate = self.estimator(problem, budget, state.rng.child("estimate"))
         forwards, points = estimate.cost.forwards, state.points
-        if self.restarts > 1:
+        theta, full = state.theta, state.full
+        if self.restarts > 1 or self.family.spreads:
             try:
                 found = summits.find(problem, _POINTS, state.left - forwards)
             except Unsupported:
                 pass
             else:
                 points, forwards = found.theta, forwards + found.forwards
+        if self.family.spreads and len(points):
+            theta, full = self._start(problem, state, 0, points), True
         return replace(
-            state, reference=float(estimate.log_p), points=points, last=forwards,
-            forwards=state.forwards + forwards,
+            state, reference=float(estimate.log_p), points=points, last=estimate.cost.forwards,
+            forwards=state.forwards + forwards, theta=theta, full=full,
         )  # fmt: skip
+
+    def _start(self, problem: Problem, state: Search, k: int, points: Tensor) -> Tensor:
+        """Parameters of restart k, towards these failures, at the edge of the region."""
+        module = self.family.module(problem.distribution, state.rng.child("start", k), points)
+        if math.isinf(self.region.limit):
+            return flat(module)
+        spent = self._spent(module, problem, state.rng.child("kl", state.steps))
+        return ride.onto_edge(spent, flat(module), self.region.limit)
 
     def _module(self, problem: Problem, state: Search) -> Parameters:
         start = state.rng.child("start", state.restart)
@@ -184,11 +206,12 @@ class Adversary:
             theta, moments = state.theta + math.sqrt(2.0 * limit) / length * gain, state.moments
         else:
             reach = math.sqrt(2.0 * limit) if limited else max(1.0, math.sqrt(2.0 * value))
-            rate = self.rate
-            if self.optimiser == "natural":
+            natural = self._uphill == "natural"
+            rate = self.rate or (_NATURAL_RATE if natural else _RATE)
+            if natural:
                 rate = rate / max(price, _LEAST_PRICE * length / reach)
             theta, moments = optimisers.ascend(
-                self.optimiser, state.theta, gain - price * cost, state.moments, state.ticks, rate
+                self._uphill, state.theta, gain - price * cost, state.moments, state.ticks, rate
             )
         if limited and (price > 0.0 or value <= 0.0 or _over_limit(spent, theta, limit)):
             theta = ride.onto_edge(spent, theta, limit)
@@ -203,19 +226,14 @@ class Adversary:
         state = replace(state, restart=k, ticks=0, stale=0)
         if k >= self.restarts or not len(state.points):
             return replace(state, restart=self.restarts)
-        point = state.points[k % len(state.points)][None]
-        start = state.rng.child("start", k)
-        module = self.family.module(problem.distribution, start, point)
-        spent = self._spent(module, problem, state.rng.child("kl", state.steps))
-        theta = flat(module)
-        if math.isfinite(self.region.limit):
-            theta = ride.onto_edge(spent, theta, self.region.limit)
-        return replace(state, theta=theta, moments=optimisers.none_yet(self.optimiser, theta))
+        towards = torch.roll(state.points, -k, 0)
+        theta = self._start(problem, state, k, towards)
+        return replace(state, theta=theta, moments=optimisers.none_yet(self._uphill, theta))
 
     def carried(self, state: Search) -> Search:
         """A search that goes on from where this one found its best, under another limit."""
         return replace(
-            state, theta=state.best, moments=optimisers.none_yet(self.optimiser, state.best),
+            state, theta=state.best, moments=optimisers.none_yet(self._uphill, state.best),
             ticks=0, restart=0, full=True, stale=0, best_restart=0, best_value=-math.inf,
             best_log_p=-math.inf, path=state.path[:0],
         )  # fmt: skip

@@ -6,7 +6,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from workbench.distributions import Density, Distribution, Gaussian, Reparameterised
+from workbench.distributions import (
+    Box,
+    Density,
+    Discrete,
+    Distribution,
+    Gaussian,
+    Mixture,
+    Reparameterised,
+)
+from workbench.distributions.transformed import Transformed
 from workbench.errors import Unsupported
 from workbench.rng import Rng
 
@@ -43,13 +52,42 @@ def relative_entropy(d: Distribution, d0: Distribution, rng: Rng, draws: int = _
     exact = _EXACT.get((type(d), type(d0)))
     if exact is not None:
         return Nats(exact(d, d0))
+    if isinstance(d, Mixture) and isinstance(d0, Density):
+        return _of_mixture(d, d0, rng, draws)
+    if isinstance(d, Transformed) and d.base is d0:
+        z = _pairs(d, draws, rng)
+        e, log_det = d.bend(z)
+        return _mean(0.5 * (e.square() - z.square()).sum(1) - log_det)
     if isinstance(d, Reparameterised) and isinstance(d, Density) and isinstance(d0, Density):
-        x = d.sample(draws, rng.child("kl").generator())
-        gap = d.log_prob(x) - d0.log_prob(x)
-        return Nats(gap.mean(), float(gap.detach().std()) / draws**0.5)
+        x = d.push(_pairs(d, draws, rng))
+        return _mean(d.log_prob(x) - d0.log_prob(x))
     raise Unsupported(
         f"the relative entropy of a {d.name} to a {d0.name}", "two densities are needed"
     )
+
+
+def _pairs(d: Reparameterised, draws: int, rng: Rng) -> Tensor:
+    """Noise z and -z: what is odd in z cancels."""
+    z = d.noise(max(1, draws // 2), rng.child("kl").generator())
+    return torch.cat([z, -z])
+
+
+def _mean(gap: Tensor) -> Nats:
+    """The mean over pairs, and its standard error."""
+    n = len(gap) // 2
+    pairs = 0.5 * (gap[:n] + gap[n:])
+    return Nats(pairs.mean(), float(pairs.detach().std()) / n**0.5)
+
+
+def _of_mixture(d: Mixture, d0: Density, rng: Rng, draws: int) -> Nats:
+    """sum_k w_k E_k[log D - log D0], as many draws from every part: the weights have gradients."""
+    total, variance = d.log_weights.new_zeros(()), 0.0
+    for k, (log_w, part) in enumerate(zip(d.log_weights, d.components, strict=True)):
+        x = part.push(_pairs(part, draws, rng.child(k)))
+        own = _mean(d.log_prob(x) - d0.log_prob(x))
+        total = total + torch.exp(log_w) * own.value
+        variance += (float(torch.exp(log_w.detach())) * own.err) ** 2
+    return Nats(total, variance**0.5)
 
 
 def _gaussians(d: Gaussian, d0: Gaussian) -> Tensor:
@@ -63,4 +101,24 @@ def _gaussians(d: Gaussian, d0: Gaussian) -> Tensor:
     return 0.5 * (s.square().sum() + m.square().sum() - d.dim) - torch.log(s.diagonal()).sum()
 
 
-_EXACT: dict[tuple[type, type], Callable[..., Tensor]] = {(Gaussian, Gaussian): _gaussians}
+def _boxes(d: Box, d0: Box) -> Tensor:
+    """log of the ratio of volumes; inf where D reaches beyond D0."""
+    inside = (d.low >= d0.low).all() & (d.high <= d0.high).all()
+    gap = (torch.log(d0.high - d0.low) - torch.log(d.high - d.low)).sum()
+    return torch.where(inside, gap, torch.inf)
+
+
+def _products(d: Discrete, d0: Discrete) -> Tensor:
+    """sum of p log(p / p0); inf where D0 excludes what D does not."""
+    if d.values.shape != d0.values.shape or not torch.equal(d.values, d0.values):
+        raise Unsupported("the relative entropy of two discrete laws", "equal values are needed")
+    p, p0 = (x.probs / x.probs.sum(1, keepdim=True) for x in (d, d0))
+    if bool(((p > 0) & (p0 == 0)).any()):
+        return p.new_tensor(torch.inf)
+    alive = p > 0
+    return (p * torch.where(alive, torch.log(torch.where(alive, p / p0, 1.0)), 0.0)).sum()
+
+
+_EXACT: dict[tuple[type, type], Callable[..., Tensor]] = {
+    (Gaussian, Gaussian): _gaussians, (Box, Box): _boxes, (Discrete, Discrete): _products,
+}  # fmt: skip

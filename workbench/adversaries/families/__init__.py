@@ -1,10 +1,20 @@
 """Families of adversaries: the ways in which D may differ from D0."""
 
 from workbench.adversaries.families.base import Family, Parameters, at, flat
+from workbench.adversaries.families.box import Box
+from workbench.adversaries.families.categorical import Categorical
+from workbench.adversaries.families.flow import Flow
+from workbench.adversaries.families.generator import Generator
+from workbench.adversaries.families.low_rank import LowRank
+from workbench.adversaries.families.mixture import Mixture
+from workbench.adversaries.families.per_context import PerContext
+from workbench.adversaries.families.scaled import Scaled
 from workbench.adversaries.families.shifted import Shifted
 from workbench.errors import BadInput
 
-ALL: tuple[type[Family], ...] = (Shifted,)
+ALL: tuple[type[Family], ...] = (
+    Shifted, Scaled, LowRank, Mixture, PerContext, Box, Categorical, Flow, Generator,
+)  # fmt: skip
 """Every family: the command line, the tests and the screens go by this tuple."""
 
 
@@ -16,4 +26,7 @@ def family(name: str) -> Family:
     return known[name]()
 
 
-__all__ = ["ALL", "Family", "Parameters", "Shifted", "at", "family", "flat"]
+__all__ = [
+    "ALL", "Box", "Categorical", "Family", "Flow", "Generator", "LowRank", "Mixture", "Parameters",
+    "PerContext", "Scaled", "Shifted", "at", "family", "flat",
+]  # fmt: skip

@@ -1,6 +1,7 @@
 """What a family of adversaries is: settings, and a Module of parameters that yields D."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
@@ -31,6 +32,12 @@ class Family(ABC):
     """A way to move D away from D0; subclasses are frozen dataclasses of settings."""
 
     name: ClassVar[str]
+    natural: ClassVar[bool] = True
+    """Whether the parameters have the scale that `Parameters` speaks of, so that "natural" steps
+    suit them."""
+    spreads: ClassVar[bool] = False
+    """Whether its parts start at the nearest failures instead of at D0."""
+    choices: ClassVar[Mapping[str, tuple[str, ...]]] = {}
 
     @abstractmethod
     def serves(self, reference: Distribution) -> bool:

@@ -35,14 +35,15 @@ class Shifted(Family):
 
     def module(self, reference: Distribution, rng: Rng, points: Tensor) -> Parameters:
         assert isinstance(reference, Gaussian)
-        return _Shifted(reference)
+        return _Shifted(reference, points)
 
 
 class _Shifted(Parameters):
-    def __init__(self, reference: Gaussian):
+    def __init__(self, reference: Gaussian, points: Tensor):
         super().__init__()
         self.reference = reference
-        self.shift = nn.Parameter(torch.zeros_like(reference.mean))
+        zero = torch.zeros_like(reference.mean)
+        self.shift = nn.Parameter(points[0].clone() if len(points) else zero)
 
     def forward(self) -> Gaussian:
         return Gaussian(self.reference.push(self.shift), self.reference.scale)

@@ -1,0 +1,59 @@
+"""A small network that makes the inputs of M: G_phi(z), and M∘G a deeper network."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import Tensor
+
+from workbench.adversaries.families.base import Family, Parameters
+from workbench.distributions import Distribution, Gaussian
+from workbench.distributions.transformed import Transformed
+from workbench.errors import BadInput
+from workbench.models.residual import Residual
+from workbench.rng import Rng
+
+
+@dataclass(frozen=True)
+class Generator(Family):
+    """x = D0's mean + L G(z): residual tanh blocks and a shift, the identity at the start.
+
+    The search poses M∘G on z ~ N(0, I), one deeper network, so that propagation goes through the
+    generator as through M. The blocks contract, so that G is one to one and KL has a density to be
+    estimated from.
+
+    Args:
+        hidden: width of a block.
+        blocks: how many.
+    """
+
+    hidden: int = 8
+    blocks: int = 2
+    name: ClassVar[str] = "generator"
+    natural: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        for key in ("hidden", "blocks"):
+            value = getattr(self, key)
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise BadInput(f"generator: {key} must be a positive whole number, got {value!r}")
+
+    def serves(self, reference: Distribution) -> bool:
+        return isinstance(reference, Gaussian)
+
+    def needed(self) -> str:
+        return "a gaussian D0"
+
+    def module(self, reference: Distribution, rng: Rng, points: Tensor) -> Parameters:
+        assert isinstance(reference, Gaussian)
+        generator = rng.child("generator").generator()
+        network = Residual(reference.dim, self.hidden, self.blocks, generator, reference.dtype)
+        return _Generator(reference, network)
+
+
+class _Generator(Parameters):
+    def __init__(self, reference: Gaussian, network: Residual):
+        super().__init__()
+        self.reference, self.network = reference, network
+
+    def forward(self) -> Transformed:
+        return Transformed(self.reference, self.network, dict(self.network.named_parameters()))

@@ -1,0 +1,29 @@
+"""The problem under another D, posed so that estimators see the most of it."""
+
+from dataclasses import replace
+
+import torch
+
+from workbench.distributions import Distribution, Gaussian
+from workbench.distributions.transformed import Transformed
+from workbench.models.residual import Residual, as_network
+from workbench.problem import Problem
+from workbench.specs import Polyhedral
+
+
+def pose(problem: Problem, d: Distribution) -> Problem:
+    """(D, M, C); for D made by a residual generator G, (N(0, I), M∘G, C), the same P.
+
+    A spec that looks at x itself keeps the first form.
+    """
+    made = isinstance(d, Transformed) and isinstance(d.network, Residual)
+    if not made or not isinstance(problem.spec, Polyhedral):
+        return problem.vary(distribution=d)
+    base = d.base
+    scale = torch.diag(base.scale) if base.diagonal else base.scale
+    assert isinstance(d.network, Residual)
+    model = as_network(d.network, d.tensors, base.mean, scale, problem.model)
+    zero = torch.zeros_like(base.mean)
+    return replace(
+        problem, distribution=Gaussian(zero, torch.ones_like(zero)), model=model, truth=None
+    )
