@@ -27,6 +27,7 @@ from workbench.adversaries import families
 from workbench.adversaries.adversary import Adversary
 from workbench.adversaries.divergence import Nats, relative_entropy
 from workbench.adversaries.families import Family, Shifted, family
+from workbench.adversaries.pose import pose
 from workbench.adversaries.region import KL, Ball, Penalty, Region
 from workbench.adversaries.result import Attack
 from workbench.adversaries.search import Found, Search
@@ -36,5 +37,6 @@ REGIONS: tuple[type[Region], ...] = (KL, Penalty, Ball)
 
 __all__ = [
     "KL", "REGIONS", "Adversary", "Attack", "Ball", "Family", "Found", "Nats", "Penalty", "Region",
-    "Search", "Shifted", "families", "family", "relative_entropy",
+    "Search", "Shifted", "families", "family", "pose",
+    "relative_entropy",
 ]  # fmt: skip

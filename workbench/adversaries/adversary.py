@@ -31,7 +31,7 @@ _FIRST = 0.05  # of the limit: the first step's
 _BETTER = 1e-4  # nats of log P that count as better
 _LEAST_PRICE = 0.1
 _NATURAL_RATE, _RATE = 0.7, 0.03
-_FOREVER, _POINTS, _FINAL_DRAWS = 1e9, 8, 8192
+_FOREVER, _POINTS, _FINAL_DRAWS, _PULLS = 1e9, 8, 8192, 6
 
 
 @dataclass(frozen=True)
@@ -122,9 +122,14 @@ class Adversary:
         budget = Budget(None if state.limit is None else max(1, int(state.left)), _FOREVER)
         theta = state.theta.detach().requires_grad_()
         posed = pose(problem, at(module, theta))
-        estimate, (gain,) = log_p_and_grad(
-            posed, self.estimator, [theta], budget, state.rng.child("estimate")
-        )
+        try:
+            estimate, (gain,) = log_p_and_grad(
+                posed, self.estimator, [theta], budget, state.rng.child("estimate")
+            )
+        except Unsupported:  # log P = -inf: this way lies nothing
+            if state.ticks == 0 and state.restart == 0:
+                raise
+            return self._restart(problem, state)
         spent = self._spent(module, problem, rng)
         value, cost, _ = ride.with_slope(spent, state.theta)
         state = replace(state, forwards=before + estimate.cost.forwards,
@@ -202,7 +207,8 @@ class Adversary:
         length = float(gain.norm())
         if length == 0.0:
             return replace(state, ticks=state.ticks + 1)
-        if limited and value <= _FIRST**2 * limit:  # at D0 nothing has a price yet
+        at_d0 = limited and value <= _FIRST**2 * limit
+        if at_d0 and self.family.natural:  # nothing has a price yet
             theta, moments = state.theta + math.sqrt(2.0 * limit) / length * gain, state.moments
         else:
             reach = math.sqrt(2.0 * limit) if limited else max(1.0, math.sqrt(2.0 * value))
@@ -242,6 +248,10 @@ class Adversary:
         """Whether all restarts are done, or the budget holds no further step."""
         return state.restart >= self.restarts or (state.steps > 0 and state.left < state.last)
 
+    def share(self, state: Search) -> float:
+        """Of the steps that are allowed at most, in [0, 1]."""
+        return min(1.0, (state.restart * self.steps + state.ticks) / (self.restarts * self.steps))
+
     def read(self, state: Search) -> Found:
         """Where the search stands."""
         info = {
@@ -266,10 +276,32 @@ class Adversary:
         found = self.read(state)
         if not len(found.path):
             raise NotConverged("the adversary has made no step yet: there is no D to show")
+        found, nats = self._within(problem, state, found)
         d = self.distribution(problem, state, found.theta)
-        nats = relative_entropy(d, problem.distribution, state.rng.child("nats"), _FINAL_DRAWS)
         spent = float(nats.value), nats.err
         return attacked(problem, d, self.family.name, spent, found, seconds)
+
+    @torch.no_grad()
+    def _within(self, problem: Problem, state: Search, found: Found) -> tuple[Found, Nats]:
+        """What was found, pulled back towards D0 where fresh draws say that it spends too much."""
+        rng, d0 = state.rng.child("nats"), problem.distribution
+        first = flat(self._module(problem, replace(state, restart=0)))
+        theta, pulled = found.theta, False
+        for _ in range(_PULLS):
+            d = self.distribution(problem, state, theta)
+            nats = relative_entropy(d, d0, rng, _FINAL_DRAWS)
+            excess = float(nats.value) / self.region.limit
+            if not isinstance(self.region, KL) or nats.err == 0.0 or excess <= 1.0:
+                break
+            theta, pulled = first + (theta - first) / math.sqrt(1.02 * excess), True
+        if not pulled:
+            return found, nats
+        d = self.distribution(problem, state, theta)
+        again = self.estimator(pose(problem, d), Budget(None, _FOREVER), state.rng.child("again"))
+        return replace(
+            found, theta=theta, log_p=float(again.log_p), spent=float(nats.value),
+            forwards=found.forwards + again.cost.forwards,
+        ), nats  # fmt: skip
 
     def __call__(
         self,

@@ -116,7 +116,8 @@ def _products(d: Discrete, d0: Discrete) -> Tensor:
     if bool(((p > 0) & (p0 == 0)).any()):
         return p.new_tensor(torch.inf)
     alive = p > 0
-    return (p * torch.where(alive, torch.log(torch.where(alive, p / p0, 1.0)), 0.0)).sum()
+    ratio = torch.where(alive, p, 1.0) / torch.where(alive, p0, 1.0)
+    return (p * torch.log(ratio)).sum()
 
 
 _EXACT: dict[tuple[type, type], Callable[..., Tensor]] = {

@@ -14,6 +14,8 @@ from workbench.math.logspace import LN10
 from workbench.problem import Problem
 from workbench.rng import Rng
 
+_SAME = 1e-6  # nats, relatively, that are one point of a frontier
+
 
 @dataclass(frozen=True, eq=False)
 class Attack:
@@ -95,6 +97,8 @@ class Attack:
         for _, spent, log_p, _ in sorted(self.found.path.tolist(), key=lambda row: row[1]):
             if log_p > best:
                 best = log_p
+                if points and spent <= points[-1][0] * (1.0 + _SAME):
+                    points.pop()
                 points.append((spent, log_p))
         return points
 

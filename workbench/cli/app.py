@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from workbench.cli.attack import attack
 from workbench.cli.bench import bench
 from workbench.cli.coherence import coherence
 from workbench.cli.compare import compare
@@ -46,6 +47,7 @@ def _start(
 app.command("list")(listing)
 app.command()(estimate)
 app.command()(compare)
+app.command()(attack)
 app.command()(coherence)
 app.command()(truth)
 app.command()(resume)

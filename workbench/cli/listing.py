@@ -18,7 +18,8 @@ def listing(
         str | None,
         typer.Argument(
             metavar="GROUP",
-            help="estimators, problems, distributions, models, specs, propagators or tails.",
+            help="estimators, families, problems, distributions, models, specs, propagators "
+            "or tails.",
         ),
     ] = None,
     as_json: AsJson = False,
@@ -90,6 +91,12 @@ def _estimators() -> list[dict[str, Any]]:
     ]
 
 
+def _families() -> list[dict[str, Any]]:
+    from workbench.adversaries.families import ALL
+
+    return [_with_settings(cls) for cls in ALL]
+
+
 def _problems() -> list[dict[str, Any]]:
     from workbench import catalogue
 
@@ -138,6 +145,7 @@ def _tails() -> list[dict[str, Any]]:
 
 GROUPS: dict[str, Callable[[], list[dict[str, Any]]]] = {
     "estimators": _estimators,
+    "families": _families,
     "problems": _problems,
     "distributions": _distributions,
     "models": _models,

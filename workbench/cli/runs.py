@@ -86,7 +86,9 @@ def resume(
 
     Ctrl-C saves the last finished step, prints what is known so far and exits with 130.
     """
+    from workbench.cli import attack
     from workbench.experiments import Run
 
     with Run.resume(folder) as run:
-        drive(run.subject, run.walk(), as_json)
+        go_on = attack.drive if run.kind.name == "attack" else drive
+        go_on(run.subject, run.walk(), as_json)

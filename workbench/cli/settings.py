@@ -13,6 +13,7 @@ import typer
 from workbench.errors import BadInput
 
 if TYPE_CHECKING:
+    from workbench.adversaries import Family
     from workbench.estimators import Estimator
     from workbench.iteration import Budget
 
@@ -44,7 +45,17 @@ def build(name: str, assignments: Sequence[str]) -> "Estimator":
     Raises:
         BadInput: on an unknown name or key, a value of another type, or one that is out of range.
     """
-    cls = estimator_class(name)
+    return _made(estimator_class(name), assignments)
+
+
+def build_family(name: str, assignments: Sequence[str]) -> "Family":
+    """The family of adversaries of that name, with settings and errors as `build`."""
+    from workbench.adversaries import family
+
+    return _made(type(family(name)), assignments)
+
+
+def _made(cls: Any, assignments: Sequence[str]) -> Any:
     fields = fields_of(cls)
     values: dict[str, Any] = {}
     for text in assignments:

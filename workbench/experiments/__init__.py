@@ -6,6 +6,7 @@ from workbench.experiments.config import decode, encode
 from workbench.experiments.course import Course, Subject
 from workbench.experiments.export import table_csv, table_parquet, to_csv, to_parquet
 from workbench.experiments.folder import Folder
+from workbench.experiments.kinds import pursuit
 from workbench.experiments.recipe import recipe, recipes
 from workbench.experiments.reference import best_truth
 from workbench.experiments.run import Run
@@ -15,7 +16,7 @@ from workbench.experiments.sweep import estimated, grid, sweep
 
 __all__ = [
     "Attempt", "Course", "Folder", "Row", "Run", "Subject", "best_truth", "compare", "decode",
-    "encode", "error_in_digits", "estimated", "grid", "recipe", "recipes", "runs", "seeds_of",
-    "shelf", "summarise", "sweep", "table_csv", "table_parquet", "to_csv", "to_parquet",
+    "encode", "error_in_digits", "estimated", "grid", "pursuit", "recipe", "recipes", "runs",
+    "seeds_of", "shelf", "summarise", "sweep", "table_csv", "table_parquet", "to_csv", "to_parquet",
     "truth_row",
 ]  # fmt: skip

@@ -4,13 +4,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+from workbench.adversaries import REGIONS, Adversary, families
 from workbench.errors import StaleRun, WorkbenchError
 from workbench.estimators import ALL
 from workbench.experiments.attempt import Attempt, Row
 from workbench.experiments.config import decode, encode
-from workbench.experiments.course import Subject
+from workbench.experiments.course import Course, Subject
 from workbench.iteration import Budget
-from workbench.problem import codec
+from workbench.math.logspace import LN10
+from workbench.problem import Problem, codec
 
 
 class RunKind(ABC):
@@ -77,7 +79,55 @@ class Estimates(RunKind):
         return f"{config['estimator']} on {config['problem']}"
 
 
-KINDS: tuple[RunKind, ...] = (Estimates(),)
+def pursuit(
+    problem: Problem, adversary: Adversary, seed: int, budget: Budget | None = None
+) -> Course:
+    """An adversary's search on a problem, as runs, jobs and bars step through it."""
+    return Course(problem, adversary, seed, budget, adversary.share)
+
+
+class Attacks(RunKind):
+    """An adversary on a problem."""
+
+    name = "attack"
+
+    def describe(self, subject: Any) -> tuple[dict[str, Any], dict[str, bytes]]:
+        """The adversary's settings, the budget, the seed; the card and its tensors."""
+        config = {
+            "problem": subject.problem.name,
+            "settings": encode(subject.iteration),
+            "budget": encode(subject.budget),
+            "seed": subject.seed,
+        }
+        return config, codec.to_files(subject.problem)
+
+    def rebuild(self, config: dict[str, Any], file: Callable[[str], bytes]) -> Course:
+        """The search. Raises `StaleRun` where this workbench has no such adversary."""
+        known = (*ALL, *families.ALL, *REGIONS, Adversary, Budget)
+        adversary, budget = decode([config["settings"], config["budget"]], known)
+        return pursuit(codec.from_files(file), adversary, config["seed"], budget)
+
+    def metrics(self, subject: Any) -> Row:
+        """Where the search stands: the step's log10 P and what it spends, and the best so far."""
+        state = subject.state
+        row: Row = {
+            "steps": state.steps, "forwards": state.forwards, "seconds": subject.seconds,
+            "log10_p_reference": state.reference / LN10,
+        }  # fmt: skip
+        if len(state.path):
+            restart, spent, log_p, price = state.path[-1].tolist()
+            row |= {
+                "restart": int(restart), "spent": spent, "log10_p": log_p / LN10, "price": price,
+                "log10_p_best": state.best_log_p / LN10,
+            }  # fmt: skip
+        return row
+
+    def title(self, config: dict[str, Any]) -> str:
+        """The family around the problem's D."""
+        return f"{config['settings']['family']['type']} adversary on {config['problem']}"
+
+
+KINDS: tuple[RunKind, ...] = (Estimates(), Attacks())
 
 
 def kind_of(name: str) -> RunKind:

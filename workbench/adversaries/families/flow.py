@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -75,7 +75,7 @@ class Couplings(nn.Module):
                     hidden_features=widths,
                 )  # fmt: skip
         self.flow = flow.to(dtype)
-        for layer in _last_layers(self.flow):
+        for layer in _last_layers(self.flow, (nn.Linear, zuko.nn.Linear)):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
         self.shift = nn.Parameter(torch.zeros(d, dtype=dtype))
@@ -83,17 +83,16 @@ class Couplings(nn.Module):
     def forward(self, z: Tensor, inverse: bool = False) -> tuple[Tensor, Tensor]:
         transform = self.flow().transform  # from data to noise
         if inverse:
-            return transform.call_and_ladj(z - self.shift)[0], -transform.call_and_ladj(
-                z - self.shift
-            )[1]
+            z, log_det = transform.call_and_ladj(z - self.shift)
+            return z, -log_det
         e, log_det = transform.inv.call_and_ladj(z)
         return e + self.shift, log_det
 
 
-def _last_layers(module: nn.Module) -> list[nn.Linear]:
+def _last_layers(module: nn.Module, linear: tuple[type, ...]) -> list[Any]:
     """The last linear layer of every network that drives a coupling."""
     nets = [m for m in module.modules() if isinstance(m, nn.Sequential)]
-    layers = [[m for m in net if isinstance(m, nn.Linear)] for net in nets]
+    layers = [[m for m in net if isinstance(m, linear)] for net in nets]
     return [found[-1] for found in layers if found]
 
 
