@@ -286,17 +286,17 @@ class Adversary:
         """What was found, pulled back towards D0 where fresh draws say that it spends too much."""
         rng, d0 = state.rng.child("nats"), problem.distribution
         first = flat(self._module(problem, replace(state, restart=0)))
-        theta, pulled = found.theta, False
+        theta, d = found.theta, self.distribution(problem, state, found.theta)
+        nats = relative_entropy(d, d0, rng, _FINAL_DRAWS)
         for _ in range(_PULLS):
-            d = self.distribution(problem, state, theta)
-            nats = relative_entropy(d, d0, rng, _FINAL_DRAWS)
             excess = float(nats.value) / self.region.limit
             if not isinstance(self.region, KL) or nats.err == 0.0 or excess <= 1.0:
                 break
-            theta, pulled = first + (theta - first) / math.sqrt(1.02 * excess), True
-        if not pulled:
+            theta = first + (theta - first) / math.sqrt(1.02 * excess)
+            d = self.distribution(problem, state, theta)
+            nats = relative_entropy(d, d0, rng, _FINAL_DRAWS)
+        if theta is found.theta:
             return found, nats
-        d = self.distribution(problem, state, theta)
         again = self.estimator(pose(problem, d), Budget(None, _FOREVER), state.rng.child("again"))
         return replace(
             found, theta=theta, log_p=float(again.log_p), spent=float(nats.value),

@@ -16,12 +16,12 @@ def pose(problem: Problem, d: Distribution) -> Problem:
 
     A spec that looks at x itself keeps the first form.
     """
-    made = isinstance(d, Transformed) and isinstance(d.network, Residual)
-    if not made or not isinstance(problem.spec, Polyhedral):
+    if not isinstance(d, Transformed) or not isinstance(d.network, Residual):
+        return problem.vary(distribution=d)
+    if not isinstance(problem.spec, Polyhedral):
         return problem.vary(distribution=d)
     base = d.base
     scale = torch.diag(base.scale) if base.diagonal else base.scale
-    assert isinstance(d.network, Residual)
     model = as_network(d.network, d.tensors, base.mean, scale, problem.model)
     zero = torch.zeros_like(base.mean)
     return replace(
