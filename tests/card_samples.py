@@ -37,6 +37,10 @@ def problems():
     mixture = wb.Mixture(torch.tensor([0.3, 0.7]), (gaussian(), gaussian(full=True)))
     truth = wb.Truth(-3.25, 0.01, "by hand", {"n": 10, "who": ["a", None]}, {"mean": rand(7, 3)})
     relu = mlp([3, 5, 2], torch.Generator().manual_seed(0), bias_std=0.1)
+    rare = wb.Conditional(gaussian(), residual(), wb.Argmax(0) & wb.Halfspace(rand(11, 2), -1.0))
+    glass = wb.SpinGlass(torch.ones(3, 3).double() - torch.eye(3).double(), rand(12, 3), 0.5)
+    weak = [mlp(w, torch.Generator().manual_seed(1)) for w in ([5, 4, 1], [2, 2])]
+    trusted = wb.Trusted(weak[0]) & wb.Trusted(weak[1], half, "outputs")
     spec = (wb.Argmax(1, "wins", 0.25) & ~half) | wb.Polytope(rand(8, 3, 2), rand(9, 3))
     return {
         "residual": wb.Problem(gaussian(), residual(), half, "a residual net", "Two words.", truth),
@@ -46,6 +50,12 @@ def problems():
         "discrete": wb.Problem(discrete(), relu, half, "finite"),
         "float32": wb.Problem(
             gaussian(single), residual(single), wb.Halfspace(rand(6, 2, dtype=single), 1 / 3), "f32"
+        ),
+        "conditioned": wb.Problem(rare, relu, half, "recognised"),
+        "spin glass": wb.Problem(glass, relu, half, "glass"),
+        "trusted": wb.Problem(gaussian(), relu, trusted | ~spec, "trusted"),
+        "probe": wb.Problem(
+            gaussian(), relu, wb.Probe(dense(rand(13, 1, 5)), None, 2, 0.01, 0.25, 1000), "probe"
         ),
         "bare": wb.Problem(gaussian(), nn.Flatten(), wb.Halfspace(torch.ones(3)), "bare"),
         "scalar shift": wb.Problem(

@@ -9,10 +9,11 @@ import torch
 
 import workbench as wb
 from workbench.catalogue import data_folder, names
+from workbench.distributions import Sampleable
 
 NAMES = names()
 FAMILY_A = [name for name in NAMES if name.startswith("A_")]
-FAMILIES = {"A": 7, "B": 15, "C": 3, "D": 3, "E": 2}
+FAMILIES = {"A": 7, "B": 15, "C": 3, "D": 3, "E": 2, "F": 1}
 each_problem = pytest.mark.parametrize("name", NAMES)
 
 
@@ -30,7 +31,10 @@ def test_problem_loads_and_fits_its_hash(name):
     assert hashlib.sha256(data).hexdigest() == card["weights"]["sha256"]
     problem = wb.load(name)
     assert problem.name == name and problem.about
-    x = problem.distribution.sample(8, torch.Generator().manual_seed(0))
+    d = problem.distribution
+    x = torch.zeros(8, d.dim, dtype=d.dtype)
+    if isinstance(d, Sampleable):
+        x = d.sample(8, torch.Generator().manual_seed(0))
     assert problem.margin(x).shape == (8,)
     assert name in repr(problem)
 

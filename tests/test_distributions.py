@@ -7,7 +7,15 @@ import torch
 from scipy import stats
 
 import workbench as wb
-from workbench.distributions import ALL, BoxSupport, Density, Moments, Reparameterised
+from workbench.distributions import (
+    ALL,
+    BoxSupport,
+    Density,
+    Energy,
+    Moments,
+    Recognised,
+    Reparameterised,
+)
 from workbench.math.logspace import log_sum
 
 DRAWS = 200_000
@@ -157,8 +165,8 @@ def test_box_stays_inside_even_at_extreme_noise():
 
 def test_every_distribution_says_what_it_is():
     names = [cls.name for cls in ALL]
-    assert names == ["gaussian", "mixture", "box", "discrete"]
-    assert all(issubclass(cls, Moments) for cls in ALL)
+    assert names == ["gaussian", "mixture", "box", "discrete", "conditioned", "energy"]
+    assert all(issubclass(cls, Moments | Recognised | Energy) for cls in ALL)
 
 
 @pytest.mark.parametrize(

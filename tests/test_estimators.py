@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 import workbench as wb
-from workbench.distributions import Enumerable
+from workbench.distributions import Energy, Enumerable, Recognised
 from workbench.estimators import ALL
 from workbench.iteration import State, steps
 from workbench.types import Pace
@@ -224,7 +224,8 @@ def serves_any_model_in_3d(cls):
     """Whether it serves a Gaussian in three dimensions whatever M is."""
     needs = cls.needs
     few = needs.most_dim is not None and needs.most_dim < 3
-    return not (needs.readable or few or Enumerable in needs.distribution)
+    other = {Enumerable, Energy, Recognised} & set(needs.distribution)
+    return not (needs.readable or few or other)
 
 
 @each_estimator

@@ -7,7 +7,7 @@
 """
 
 from workbench.catalogue import load
-from workbench.distributions import Box, Discrete, Gaussian, Mixture
+from workbench.distributions import Box, Conditional, Discrete, Gaussian, Mixture, SpinGlass
 from workbench.errors import BadInput, NotConverged, StaleRun, Unsupported, WorkbenchError
 from workbench.estimators import (
     GLD,
@@ -23,6 +23,7 @@ from workbench.estimators import (
     Moments,
     MonteCarlo,
     Orthant,
+    Ratio,
     Slices,
     Subset,
     Upper,
@@ -32,16 +33,16 @@ from workbench.iteration import Budget
 from workbench.objective import log_p_and_grad
 from workbench.problem import Problem, Truth
 from workbench.rng import Rng
-from workbench.specs import And, Argmax, Halfspace, Or, Polytope, Spec
+from workbench.specs import And, Argmax, Halfspace, Or, Polytope, Probe, Spec, Trusted
 from workbench.types import Grad, Kind
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "GLD", "And", "Argmax", "BadInput", "Box", "Budget", "ChangeOfMeasure", "Conditioned",
-    "Cubature", "DesignPoint", "Discrete", "Enumeration", "Estimate", "Estimator", "Gaussian",
-    "Grad", "Halfspace", "Importance", "Kind", "Lower", "Mixture", "Moments", "MonteCarlo",
-    "NotConverged", "Or", "Orthant", "Polytope", "Problem", "Rng", "Slices", "Spec", "StaleRun",
-    "Subset", "Truth", "Unsupported", "Upper", "WorkbenchError", "best_truth", "load",
-    "log_p_and_grad",
+    "GLD", "And", "Argmax", "BadInput", "Box", "Budget", "ChangeOfMeasure", "Conditional",
+    "Conditioned", "Cubature", "DesignPoint", "Discrete", "Enumeration", "Estimate", "Estimator",
+    "Gaussian", "Grad", "Halfspace", "Importance", "Kind", "Lower", "Mixture", "Moments",
+    "MonteCarlo", "NotConverged", "Or", "Orthant", "Polytope", "Probe", "Problem", "Ratio", "Rng",
+    "Slices", "Spec", "SpinGlass", "StaleRun", "Subset", "Trusted", "Truth", "Unsupported", "Upper",
+    "WorkbenchError", "best_truth", "load", "log_p_and_grad",
 ]  # fmt: skip

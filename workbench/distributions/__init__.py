@@ -4,11 +4,14 @@ from workbench.distributions.base import (
     BoxSupport,
     Density,
     Distribution,
+    Energy,
     Enumerable,
+    Event,
     Factor,
     Factored,
     Moments,
     Piece,
+    Recognised,
     Reparameterised,
     Sampleable,
 )
@@ -16,13 +19,15 @@ from workbench.distributions.box import Box
 from workbench.distributions.discrete import Discrete
 from workbench.distributions.gaussian import Gaussian
 from workbench.distributions.mixture import Mixture
+from workbench.distributions.recognised import Conditional
+from workbench.distributions.spin_glass import SpinGlass
 from workbench.distributions.variation import varied
 
-ALL: tuple[type[Distribution], ...] = (Gaussian, Mixture, Box, Discrete)
+ALL: tuple[type[Distribution], ...] = (Gaussian, Mixture, Box, Discrete, Conditional, SpinGlass)
 """Every kind of distribution, as `workbench list distributions` shows them."""
 
 __all__ = [
-    "ALL", "Box", "BoxSupport", "Density", "Discrete", "Distribution", "Enumerable", "Factor",
-    "Factored", "Gaussian", "Mixture", "Moments", "Piece", "Reparameterised", "Sampleable",
-    "varied",
+    "ALL", "Box", "BoxSupport", "Conditional", "Density", "Discrete", "Distribution", "Energy",
+    "Enumerable", "Event", "Factor", "Factored", "Gaussian", "Mixture", "Moments", "Piece",
+    "Recognised", "Reparameterised", "Sampleable", "SpinGlass", "varied",
 ]  # fmt: skip

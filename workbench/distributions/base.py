@@ -6,10 +6,10 @@ parameters. An estimator names the capabilities that it needs, and no others are
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from workbench.errors import BadInput
 
@@ -163,3 +163,35 @@ class Enumerable(ABC):
         Returns:
             x `(m, dim)` and its log probability `(m,)` in float64.
         """
+
+
+class Event(Protocol):
+    """What a recogniser says of inputs that belong to D: any spec on its outputs."""
+
+    def margin(self, x: Tensor, y: Tensor) -> Tensor:
+        """`(batch,)`, positive where x belongs to D; for inputs x and the network's outputs y."""
+        ...
+
+    def check(self, outputs: int) -> None:
+        """Raises `BadInput` where it does not fit a network with this many outputs."""
+        ...
+
+
+class Recognised(ABC):
+    """A base distribution restricted by a recogniser: membership can be told, nothing drawn."""
+
+    @abstractmethod
+    def parts(self) -> tuple[Distribution, nn.Module, Event]:
+        """The base, the recogniser's network, and what it says of inputs that belong to D."""
+
+    @abstractmethod
+    def recognise(self, x: Tensor) -> Tensor:
+        """r `(batch,)` for x `(batch, dim)`; x belongs to D where r > 0."""
+
+
+class Energy(ABC):
+    """A density that is known up to its normalisation."""
+
+    @abstractmethod
+    def log_weight(self, x: Tensor) -> Tensor:
+        """log density plus a constant that nobody knows, at x `(batch, dim)`; `(batch,)`."""

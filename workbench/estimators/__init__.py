@@ -13,17 +13,18 @@ from workbench.estimators.moments import Moments
 from workbench.estimators.monte_carlo import MonteCarlo
 from workbench.estimators.orthant import Orthant
 from workbench.estimators.proofs import proof
+from workbench.estimators.ratio import Ratio
 from workbench.estimators.slices import Slices
 from workbench.estimators.subset import Subset
 
 ALL: tuple[type[Estimator], ...] = (
     Moments, Slices, Conditioned, MonteCarlo, Importance, Subset, DesignPoint, GLD, Lower, Upper,
-    ChangeOfMeasure, Enumeration, Cubature, Orthant,
+    ChangeOfMeasure, Enumeration, Cubature, Orthant, Ratio,
 )  # fmt: skip
 """Every estimator: the tests, the command line, the comparison and the screens go by this tuple."""
 
 __all__ = [
     "ALL", "GLD", "ChangeOfMeasure", "Conditioned", "Cubature", "DesignPoint", "Enumeration",
     "Estimate", "Estimator", "Importance", "Lower", "Moments", "MonteCarlo", "Needs", "Orthant",
-    "Slices", "Subset", "Upper", "proof",
+    "Slices", "Ratio", "Subset", "Upper", "proof",
 ]  # fmt: skip

@@ -1,5 +1,6 @@
 """Models: any `nn.Module`; here are the ones that the workbench makes itself."""
 
+from workbench.models.headed import Headed
 from workbench.models.mlp import dense, mlp
 from workbench.models.network import Heaviside, Network, Shift, Sign, Sum, chain
 
@@ -10,5 +11,5 @@ MODELS: dict[str, str] = {
 """Names and descriptions, as `workbench list models` shows them."""
 
 __all__ = [
-    "MODELS", "Heaviside", "Network", "Shift", "Sign", "Sum", "chain", "dense", "mlp",
+    "MODELS", "Headed", "Heaviside", "Network", "Shift", "Sign", "Sum", "chain", "dense", "mlp",
 ]  # fmt: skip

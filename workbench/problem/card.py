@@ -49,8 +49,32 @@ class DiscreteCard(_Strict):
     probs: Key = Field(description="(d, s), 0 for values that fill up a row")
 
 
-DistributionCard = Annotated[
+PlainLawCard = Annotated[
     GaussianCard | MixtureCard | BoxCard | DiscreteCard, Field(discriminator="type")
+]
+
+
+class ConditionedCard(_Strict):
+    """A base restricted to where a recogniser fires."""
+
+    type: Literal["conditioned"] = "conditioned"
+    base: PlainLawCard
+    network: "ModelCard"
+    event: "SpecCard"
+
+
+class SpinGlassCard(_Strict):
+    """exp(beta (x . J x / 2 + h . x)) on x of -1 and 1."""
+
+    type: Literal["spin_glass"] = "spin_glass"
+    couplings: Key = Field(description="J, (d, d), symmetric with a zero diagonal")
+    fields: Key = Field(description="h, (d,)")
+    beta: FiniteFloat
+
+
+DistributionCard = Annotated[
+    GaussianCard | MixtureCard | BoxCard | DiscreteCard | ConditionedCard | SpinGlassCard,
+    Field(discriminator="type"),
 ]
 
 
@@ -119,8 +143,30 @@ class CombinationCard(_Strict):
     parts: list["SpecCard"] = Field(min_length=1)
 
 
+class TrustedCard(_Strict):
+    """An event of a network that reads x, y or both."""
+
+    type: Literal["trusted"] = "trusted"
+    network: ModelCard
+    event: "SpecCard"
+    reads: Literal["both", "inputs", "outputs"] = "both"
+
+
+class ProbeCard(_Strict):
+    """An event of a network that reads the value of one node of M."""
+
+    type: Literal["probe"] = "probe"
+    network: ModelCard
+    event: "SpecCard"
+    layer: int = Field(ge=0, description="number of the node, from 0 for the input")
+    false_alarms: FiniteFloat | None = Field(default=None, ge=0.0, le=1.0)
+    misses: FiniteFloat | None = Field(default=None, ge=0.0, le=1.0)
+    trained_on: int = Field(default=0, ge=0)
+
+
 SpecCard = Annotated[
-    HalfspaceCard | ArgmaxCard | PolytopeCard | CombinationCard, Field(discriminator="type")
+    HalfspaceCard | ArgmaxCard | PolytopeCard | CombinationCard | TrustedCard | ProbeCard,
+    Field(discriminator="type"),
 ]
 
 
@@ -156,5 +202,6 @@ class Card(_Strict):
     truth: TruthCard | None = None
 
 
-CombinationCard.model_rebuild()
+for _card in (CombinationCard, TrustedCard, ProbeCard, ConditionedCard):
+    _card.model_rebuild()
 Card.model_rebuild()

@@ -10,10 +10,11 @@ from torch import Tensor, nn
 
 from workbench import graph as graphs
 from workbench.distributions import Distribution, Reparameterised
-from workbench.errors import BadInput, NotConverged, Unsupported
+from workbench.errors import BadInput, NotConverged, Unsupported, WorkbenchError
 from workbench.graph import Graph
 from workbench.math.logspace import LN10
-from workbench.specs import Spec
+from workbench.models import Headed
+from workbench.specs import Joined, Spec, heads_of, join
 
 if TYPE_CHECKING:
     from workbench.problem.card import Card
@@ -46,7 +47,8 @@ class Problem:
     Args:
         distribution: D.
         model: M, any module (or callable) from `(batch, d)` to `(batch, k)`.
-        spec: C.
+        spec: C. Where it holds networks of its own (`Trusted`, `Probe`), M and they become one
+            model, and C a spec on all their outputs; `stated` has the two as they were given.
         name: what tables call it.
         about: one or two sentences for a reader.
         truth: a reference value, if one is known.
@@ -65,6 +67,8 @@ class Problem:
     def __post_init__(self) -> None:
         self.spec.check(self.outputs)
         d, dtype = self.distribution.dim, self.distribution.dtype
+        if any(heads_of(self.spec)):
+            self._bind()
         x = torch.zeros(2, d, dtype=dtype)
         try:
             with torch.no_grad():
@@ -75,6 +79,31 @@ class Problem:
                 f"({_first_line(error)}); D is in {dtype}, and M and C must be too"
             ) from error
         _check_margin(s, 2)
+
+    def _bind(self) -> None:
+        """M and the heads of C as one model."""
+        d, dtype = self.distribution.dim, self.distribution.dtype
+        heads = [(head.source, head.network) for head in heads_of(self.spec)]
+        try:
+            model = Headed(self.model, heads, d, dtype)
+        except WorkbenchError:
+            raise
+        except Exception as error:  # any failure of the user's own network
+            raise BadInput(
+                f"a network of the spec {self.spec.name!r} fails on what it is to read "
+                f"({_first_line(error)})"
+            ) from error
+        self.__dict__.pop("outputs", None)
+        object.__setattr__(self, "spec", join(self.spec, model.stops))
+        object.__setattr__(self, "model", model)
+        self.spec.check(self.outputs)
+
+    @property
+    def stated(self) -> tuple[nn.Module, Spec]:
+        """M and C as they were given, before networks of C were joined to M."""
+        if isinstance(self.spec, Joined) and isinstance(self.model, Headed):
+            return self.model.model, self.spec.stated
+        return self.model, self.spec
 
     @cached_property
     def outputs(self) -> int:
@@ -151,13 +180,16 @@ class Problem:
 
     def vary(self, distribution: Distribution | None = None, spec: Spec | None = None) -> "Problem":
         """The same model under another D or C. The truth does not carry over."""
+        kept = spec is None or isinstance(spec, Joined)
         new = replace(
             self,
             distribution=distribution or self.distribution,
+            model=self.model if kept else self.stated[0],
             spec=spec or self.spec,
             truth=None,
         )
-        if "graph" in self.__dict__ and new.distribution.dim == self.distribution.dim:
+        same = new.model is self.model and new.distribution.dim == self.distribution.dim
+        if same and "graph" in self.__dict__:
             new.__dict__["graph"] = self.graph
         return new
 

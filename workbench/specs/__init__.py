@@ -4,9 +4,10 @@ from workbench.specs.argmax import Argmax
 from workbench.specs.base import Halfspaces, Polyhedral, Spec
 from workbench.specs.boolean import And, Or
 from workbench.specs.halfspace import Halfspace
+from workbench.specs.heads import Head, Joined, Probe, Trusted, heads_of, join
 from workbench.specs.polytope import Polytope
 
-ALL: tuple[type[Spec], ...] = (Halfspace, Argmax, Polytope, And, Or)
+ALL: tuple[type[Spec], ...] = (Halfspace, Argmax, Polytope, And, Or, Trusted, Probe)
 """Every kind of spec, as `workbench list specs` shows them."""
 
 __all__ = [
@@ -15,8 +16,14 @@ __all__ = [
     "Argmax",
     "Halfspace",
     "Halfspaces",
+    "Head",
+    "Joined",
     "Or",
     "Polyhedral",
     "Polytope",
+    "Probe",
     "Spec",
+    "Trusted",
+    "heads_of",
+    "join",
 ]

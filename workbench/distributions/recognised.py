@@ -1,0 +1,76 @@
+"""A base distribution restricted to where a recogniser fires: recognised, never sampled."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from workbench.distributions.base import Distribution, Event, Recognised
+from workbench.errors import BadInput
+
+
+@dataclass(frozen=True, eq=False)
+class Conditional(Recognised, Distribution):
+    """D = base given that r(x) > 0, with the recogniser r(x) = event.margin(x, network(x)).
+
+    Whether an input belongs to D is one forward pass of the recogniser; to draw from D where
+    P(r > 0) is 1e-8 takes a hundred million. So D offers no samples, no moments and no normalised
+    density, and the estimator `ratio` never asks for any.
+
+    Args:
+        base: a distribution of inputs.
+        network: the recogniser, from `(batch, dim)` to `(batch, k)`; it is not trained.
+        event: what the network says of an input that belongs to D: any spec on its k outputs.
+
+    Raises:
+        BadInput: where the three do not fit together.
+
+    >>> import torch, workbench as wb
+    >>> base = wb.Gaussian(torch.zeros(2), torch.ones(2))
+    >>> r = torch.nn.Linear(2, 1)
+    >>> _ = torch.nn.init.ones_(r.weight), torch.nn.init.zeros_(r.bias)
+    >>> law = Conditional(base, r, wb.Halfspace(torch.ones(1), -3.0))
+    >>> law.recognise(torch.tensor([[2.0, 2.0], [0.0, 0.0]]))
+    tensor([ 1., -3.])
+    """
+
+    base: Distribution
+    network: nn.Module
+    event: Event
+    name: ClassVar[str] = "conditioned"
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.base, Distribution) or isinstance(self.base, Recognised):
+            got = getattr(self.base, "name", type(self.base).__name__)
+            raise BadInput(f"the base of a conditioned law must be a plain distribution, got {got}")
+        x = torch.zeros(2, self.dim, dtype=self.dtype)
+        try:
+            r = self.recognise(x)
+        except Exception as error:  # any failure of the user's own network
+            said = str(error).strip().splitlines()
+            raise BadInput(
+                f"the recogniser fails on a batch of {self.dim} numbers of {self.dtype} "
+                f"({said[0] if said else error!r})"
+            ) from error
+        if not isinstance(r, Tensor) or r.shape != (2,):
+            got = tuple(r.shape) if isinstance(r, Tensor) else type(r).__name__
+            raise BadInput(f"the recogniser must give one number an input; two inputs gave {got}")
+
+    @property
+    def dim(self) -> int:
+        return self.base.dim
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.base.dtype
+
+    def parts(self) -> tuple[Distribution, nn.Module, Event]:
+        return self.base, self.network, self.event
+
+    @torch.no_grad()
+    def recognise(self, x: Tensor) -> Tensor:
+        y = self.network(x)
+        if isinstance(y, Tensor) and y.ndim == 2:
+            self.event.check(y.shape[1])
+        return self.event.margin(x, y)

@@ -1,0 +1,109 @@
+"""The parts of a card as the parts of a problem."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from workbench.distributions import (
+    Box,
+    Conditional,
+    Discrete,
+    Distribution,
+    Gaussian,
+    Mixture,
+    SpinGlass,
+)
+from workbench.errors import BadInput
+from workbench.math.checks import check_finite
+from workbench.models import Network, Shift, Sum, dense
+from workbench.models.mlp import activation_module
+from workbench.problem import card as cards
+from workbench.problem.core import Truth
+from workbench.specs import And, Argmax, Halfspace, Or, Polytope, Probe, Spec, Trusted
+
+
+class Reader:
+    """Looks up the tensors that a card names, each checked as it is taken."""
+
+    def __init__(self, tensors: dict[str, Tensor], dtype: torch.dtype):
+        self.tensors, self.dtype = tensors, dtype
+
+    def get(self, key: str) -> Tensor:
+        if key not in self.tensors:
+            raise BadInput(f"the card names tensor {key!r}, which its tensor file lacks")
+        value = self.tensors[key]
+        if value.dtype not in (torch.float32, torch.float64):
+            raise BadInput(f"tensor {key!r} must be float32 or float64, got {value.dtype}")
+        if value.numel() == 0:
+            raise BadInput(f"tensor {key!r} is empty, of shape {tuple(value.shape)}")
+        check_finite(f"tensor {key!r}", value)
+        return value.to(self.dtype)
+
+    def distribution(self, c: Any) -> Distribution:
+        match c:
+            case cards.GaussianCard():
+                return Gaussian(self.get(c.mean), self.get(c.scale))
+            case cards.MixtureCard():
+                parts = tuple(Gaussian(self.get(p.mean), self.get(p.scale)) for p in c.components)
+                return Mixture(self.get(c.weights), parts)
+            case cards.DiscreteCard():
+                return Discrete(self.get(c.values), self.get(c.probs))
+            case cards.ConditionedCard():
+                event = self.spec(c.event)
+                return Conditional(self.distribution(c.base), self.frozen(c.network), event)
+            case cards.SpinGlassCard():
+                return SpinGlass(self.get(c.couplings), self.get(c.fields), c.beta)
+            case _:
+                return Box(self.get(c.low), self.get(c.high))
+
+    def model(self, c: cards.ModelCard) -> nn.Module:
+        parts = [self._part(i, node) for i, node in enumerate(c.nodes)]
+        return Network(parts, [node.inputs for node in c.nodes])
+
+    def frozen(self, c: cards.ModelCard) -> nn.Module:
+        """A network that is not trained."""
+        return self.model(c).requires_grad_(False).eval()
+
+    def _part(self, i: int, node: Any) -> nn.Module:
+        match node:
+            case cards.LinearCard():
+                weight = self.get(node.weight)
+                if weight.ndim != 2:
+                    raise BadInput(f"the weight of node {i} must have shape (out, in), "
+                                   f"got {tuple(weight.shape)}")  # fmt: skip
+                return dense(weight, None if node.bias is None else self.get(node.bias))
+            case cards.BiasCard():
+                return Shift(self.get(node.value))
+        match node.op:
+            case "flatten":
+                return nn.Flatten()
+            case "add":
+                return Sum()
+            case name:
+                return activation_module(name, self.dtype)
+
+    def spec(self, c: Any) -> Spec:
+        match c:
+            case cards.HalfspaceCard():
+                return Halfspace(self.get(c.a), self.get(c.b))
+            case cards.ArgmaxCard():
+                return Argmax(c.label, c.event, c.by)
+            case cards.PolytopeCard():
+                return Polytope(self.get(c.a), self.get(c.b))
+            case cards.TrustedCard():
+                return Trusted(self.frozen(c.network), self.spec(c.event), c.reads)
+            case cards.ProbeCard():
+                return Probe(
+                    self.frozen(c.network), self.spec(c.event), c.layer,
+                    c.false_alarms, c.misses, c.trained_on,
+                )  # fmt: skip
+            case _:
+                parts = tuple(self.spec(p) for p in c.parts)
+                return And(parts) if c.type == "and" else Or(parts)
+
+    def truth(self, c: cards.TruthCard | None) -> Truth | None:
+        if c is None:
+            return None
+        gradients = {name: self.get(key) for name, key in c.gradients.items()}
+        return Truth(c.log10_p, c.se_log10, c.method, c.provenance, gradients)

@@ -1,0 +1,136 @@
+"""The parts of a problem as the parts of a card, their tensors collected on the way."""
+
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from workbench import graph as graphs
+from workbench.distributions import (
+    Box,
+    Conditional,
+    Discrete,
+    Distribution,
+    Gaussian,
+    Mixture,
+    SpinGlass,
+)
+from workbench.errors import Unsupported
+from workbench.problem import card as cards
+from workbench.problem.core import Truth
+from workbench.specs import And, Argmax, Halfspace, Or, Polytope, Probe, Spec, Trusted
+
+
+class Writer:
+    """Collects tensors under names; those exact in float32 are stored so (loaded bit for bit)."""
+
+    def __init__(self) -> None:
+        self.tensors: dict[str, Tensor] = {}
+
+    def put(self, key: str, value: Tensor) -> str:
+        value = value.detach().cpu().contiguous()
+        short = value.to(torch.float32)
+        exact = torch.equal(short.to(value.dtype), value)
+        self.tensors[key] = (short if exact else value).clone()
+        return key
+
+    def distribution(self, d: Distribution, at: str = "distribution") -> Any:
+        match d:
+            case Gaussian():
+                mean, scale = self.put(f"{at}.mean", d.mean), self.put(f"{at}.scale", d.scale)
+                return cards.GaussianCard(mean=mean, scale=scale)
+            case Mixture():
+                return cards.MixtureCard(
+                    weights=self.put(f"{at}.weights", d.weights),
+                    components=[
+                        self.distribution(c, f"{at}.{k}") for k, c in enumerate(d.components)
+                    ],
+                )
+            case Box():
+                return cards.BoxCard(
+                    low=self.put(f"{at}.low", d.low), high=self.put(f"{at}.high", d.high)
+                )
+            case Discrete():
+                return cards.DiscreteCard(
+                    values=self.put(f"{at}.values", d.values),
+                    probs=self.put(f"{at}.probs", d.probs),
+                )
+            case Conditional(network=network):
+                return cards.ConditionedCard(
+                    base=self.distribution(d.base, f"{at}.base"),
+                    network=self.network(network, f"{at}.network"),
+                    event=self.spec(cast(Spec, d.event), f"{at}.event"),
+                )
+            case SpinGlass():
+                return cards.SpinGlassCard(
+                    couplings=self.put(f"{at}.couplings", d.couplings),
+                    fields=self.put(f"{at}.fields", d.fields),
+                    beta=d.beta,
+                )
+        raise Unsupported(f"a distribution of type {d.name!r}", "no card describes it")
+
+    def network(self, module: nn.Module, at: str) -> cards.ModelCard:
+        """A network of a spec or of a distribution."""
+        return self.model(graphs.read(module), at)
+
+    def model(self, graph: graphs.Graph, under: str = "model") -> cards.ModelCard:
+        nodes: list[Any] = []
+        for i, node in enumerate(graph.nodes[1:]):
+            feeds, at = list(node.inputs), f"{under}.{i}"
+            match node.op:
+                case graphs.Linear(weight=w, bias=b):
+                    bias = None if b is None else self.put(f"{at}.bias", b)
+                    weight = self.put(f"{at}.weight", w)
+                    nodes.append(cards.LinearCard(inputs=feeds, weight=weight, bias=bias))
+                case graphs.Bias(value=v):
+                    nodes.append(cards.BiasCard(inputs=feeds, value=self.put(f"{at}.value", v)))
+                case graphs.Elementwise(activation=name):
+                    nodes.append(cards.PlainCard(op=name, inputs=feeds))  # type: ignore[arg-type]
+                case graphs.Flatten():
+                    nodes.append(cards.PlainCard(op="flatten", inputs=feeds))
+                case graphs.Add():
+                    nodes.append(cards.PlainCard(op="add", inputs=feeds))
+                case op:
+                    raise Unsupported(
+                        f"operation {type(op).__name__} at {node.name!r}", "no card describes it"
+                    )
+        return cards.ModelCard(nodes=nodes)
+
+    def spec(self, c: Spec, at: str = "spec") -> Any:
+        match c:
+            case Halfspace(a=a, b=b):
+                offset = b if isinstance(b, Tensor) else a.new_tensor(b)
+                return cards.HalfspaceCard(a=self.put(f"{at}.a", a), b=self.put(f"{at}.b", offset))
+            case Argmax():
+                return cards.ArgmaxCard(label=c.label, event=c.event, by=float(c.by))
+            case Polytope():
+                return cards.PolytopeCard(a=self.put(f"{at}.a", c.a), b=self.put(f"{at}.b", c.b))
+            case And(parts=parts) | Or(parts=parts):
+                each = [self.spec(p, f"{at}.{i}") for i, p in enumerate(parts)]
+                kind = "and" if isinstance(c, And) else "or"
+                return cards.CombinationCard(type=kind, parts=each)
+            case Trusted():
+                return cards.TrustedCard(
+                    network=self.network(c.network, f"{at}.network"),
+                    event=self.spec(c.inner, f"{at}.event"),
+                    reads=c.reads,
+                )
+            case Probe():
+                return cards.ProbeCard(
+                    network=self.network(c.network, f"{at}.network"),
+                    event=self.spec(c.inner, f"{at}.event"),
+                    layer=c.layer,
+                    false_alarms=c.false_alarms,
+                    misses=c.misses,
+                    trained_on=c.trained_on,
+                )
+        raise Unsupported(f"a spec of type {c.name!r}", "no card describes it")
+
+    def truth(self, t: Truth | None) -> cards.TruthCard | None:
+        if t is None:
+            return None
+        keys = {k: self.put(f"truth.{k}", v) for k, v in t.gradients.items()}
+        return cards.TruthCard(
+            log10_p=t.log10_p, se_log10=t.se_log10, method=t.method,
+            provenance=t.provenance, gradients=keys,
+        )  # fmt: skip
