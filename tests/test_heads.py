@@ -88,7 +88,7 @@ def test_a_problem_remembers_what_was_stated():
 
 
 def test_the_head_is_frozen_and_the_model_is_not():
-    weak = net(2, DIM + OUT, 5, 1)
+    weak = net(3, DIM + OUT, 5, 1)
     spec = wb.Trusted(weak)
     assert not any(p.requires_grad for p in spec.network.parameters())
     assert all(p.requires_grad for p in weak.parameters()), "the user's own network is left alone"
