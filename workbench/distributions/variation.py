@@ -9,6 +9,7 @@ from workbench.distributions.box import Box
 from workbench.distributions.discrete import Discrete
 from workbench.distributions.gaussian import Gaussian
 from workbench.distributions.mixture import Mixture
+from workbench.distributions.recognised import Conditional
 from workbench.errors import Unsupported
 
 
@@ -16,7 +17,7 @@ def varied(distribution: Distribution, factor: float, offset: Tensor) -> Distrib
     """D with its scale multiplied by `factor` and moved by `offset` `(dim,)`.
 
     Each component of a mixture is stretched about its own mean, a box about its centre, the values
-    of a discrete law about their means.
+    of a discrete law about their means; of a conditioned law the base, under the same recogniser.
 
     Raises:
         Unsupported: for a distribution without a known scale and mean.
@@ -42,6 +43,8 @@ def varied(distribution: Distribution, factor: float, offset: Tensor) -> Distrib
             centre = distribution.pieces()[0].mean
             about = distribution.values - centre[:, None]
             return replace(distribution, values=(centre + offset)[:, None] + factor * about)
+        case Conditional():
+            return replace(distribution, base=varied(distribution.base, factor, offset))
         case _:
             raise Unsupported(
                 f"moving the distribution {distribution.name!r}",
