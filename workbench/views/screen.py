@@ -24,6 +24,10 @@ FAMILIES = {
     "B": "B: random ReLU networks",
     "C": "C: trained on digits",
     "D": "D: planted triggers",
+    "E": "E: finite or in the plane, exact",
+    "F": "F: recognised, never sampled",
+    "G": "G: spin glasses, counted",
+    "H": "H: judged by another network",
 }
 PULL_MS = 160
 _CHART_HEIGHT, _MARGIN_HEIGHT = 230, 340
@@ -42,8 +46,8 @@ def family(name: str) -> str:
 def groups(names: list[str]) -> dict[str, list[str]]:
     """Names by family, the digits first."""
     found: dict[str, list[str]] = {}
-    order = ("Your own", FAMILIES["C"], FAMILIES["A"], FAMILIES["B"], FAMILIES["D"])
-    for group in order:
+    rest = (title for key, title in FAMILIES.items() if key != "C")
+    for group in ("Your own", FAMILIES["C"], *rest):
         mine = [n for n in names if family(n) == group]
         if mine:
             found[group] = mine
