@@ -14,7 +14,11 @@ The interface, as the screens, the training loop and the command line use it:
   `.nats`, `.posed` = the problem under D, `.frontier()`); `.check(rng, budget)` lets an independent
   sampler look (`.checked`, `.warning`, `.bound_lower`); `.record()` is what `workbench attack
   --json` prints.
-- `adversary(problem, budget, rng, progress)` does all of it.
+- `adversary(problem, budget, rng, progress)` does all of it; `sweep(problem, adversary, limits)`
+  yields a checked attack a limit in nats: the frontier. `attack.as_proposal()` is `importance` for
+  the problem under D0 that starts from D.
+- `BASELINES`: searches that need failures or margins, with the same init / step / read / report;
+  `baseline(problem, search, forwards)` runs and checks one.
 
 >>> import workbench as wb
 >>> from workbench.adversaries import KL, Adversary
@@ -25,8 +29,10 @@ The interface, as the screens, the training loop and the command line use it:
 
 from workbench.adversaries import families
 from workbench.adversaries.adversary import Adversary
+from workbench.adversaries.baselines import BASELINES, Baseline
 from workbench.adversaries.divergence import Nats, relative_entropy
 from workbench.adversaries.families import Family, Shifted, family
+from workbench.adversaries.frontier import baseline, sweep
 from workbench.adversaries.pose import pose
 from workbench.adversaries.region import KL, Ball, Penalty, Region
 from workbench.adversaries.result import Attack
@@ -36,7 +42,7 @@ REGIONS: tuple[type[Region], ...] = (KL, Penalty, Ball)
 """Every trust region."""
 
 __all__ = [
-    "KL", "REGIONS", "Adversary", "Attack", "Ball", "Family", "Found", "Nats", "Penalty", "Region",
-    "Search", "Shifted", "families", "family", "pose",
-    "relative_entropy",
+    "BASELINES", "KL", "REGIONS", "Adversary", "Attack", "Ball", "Baseline", "Family", "Found",
+    "Nats", "Penalty", "Region", "Search", "Shifted", "baseline", "families", "family", "pose",
+    "relative_entropy", "sweep",
 ]  # fmt: skip

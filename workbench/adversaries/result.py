@@ -5,9 +5,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from workbench.adversaries import checking
+from workbench.adversaries.proposal import Proposed
 from workbench.adversaries.search import Found
 from workbench.distributions import Distribution
-from workbench.estimators import Estimate
+from workbench.estimators import Estimate, Estimator
 from workbench.estimators.change_of_measure import bound
 from workbench.math.cost import Cost
 from workbench.math.logspace import LN10
@@ -59,6 +60,10 @@ class Attack:
     def log10_p_reference(self) -> float:
         """log10 P_D0[C] by the same."""
         return self.found.reference / LN10
+
+    def as_proposal(self) -> Estimator:
+        """`importance` for the problem under D0, with D as its first proposal."""
+        return Proposed(self.distribution)
 
     def check(self, rng: Rng, budget: int = checking.BUDGET) -> "Attack":
         """The same with `checked`: an independent sampler's log P_D[C] on fresh draws.

@@ -1,5 +1,6 @@
 """Measurements of the workbench itself, run as `workbench bench NAME`."""
 
+from workbench.bench.attack import ATTACK
 from workbench.bench.base import Bench, Choice, Column
 from workbench.bench.bounds import BOUNDS
 from workbench.bench.coherence import COHERENCE, HEAT
@@ -21,6 +22,7 @@ ALL: tuple[Bench, ...] = (
     COHERENCE,
     HEAT,
     REGIONS,
+    ATTACK,
 )
 """Every bench, as `workbench bench` offers them."""
 

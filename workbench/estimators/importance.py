@@ -267,3 +267,20 @@ def _doubt(state: Weighing, answer: float = 0.0) -> str:
     if covered is not None and covered < _COVERED:
         return f"{1.0 - covered:.0%} of the scouts stand in failures that the mixture leaves out"
     return ""
+
+
+def around(state: Weighing, means: Tensor, covs: Tensor, share: Tensor) -> Weighing:
+    """A state that starts from these Gaussians instead of a search for ways to fail.
+
+    Args:
+        state: of `Importance.init`.
+        means: `(k, d)` in base noise.
+        covs: `(k, d, d)`.
+        share: `(k,)`, sums to 1.
+    """
+    mixture = of_gaussians(means, covs, floored(share, _FIRST_FLOOR), _PLAIN)
+    given = replace(
+        state, searched=modes.NEVER, scouted=modes.NEVER, fitted=modes.NEVER,
+        by_mode=torch.full_like(share, -math.inf),
+    )  # fmt: skip
+    return _with(given, mixture)
