@@ -11,19 +11,18 @@ from torch.optim import SGD, Adam, Optimizer, RMSprop
 from workbench.errors import BadInput
 
 _MADE: dict[str, tuple[Callable[..., Optimizer], tuple[str, ...]]] = {
-    "natural": (SGD, ()),
     "adam": (Adam, ("exp_avg", "exp_avg_sq")),
     "rmsprop": (RMSprop, ("square_avg",)),
     "momentum": (partial(SGD, momentum=0.9), ("momentum_buffer",)),
 }
 
-NAMES = tuple(_MADE)
-"""`natural` divides the rate by the price of a nat; the others are torch's own."""
+NAMES = ("natural", *_MADE)
+"""`natural` is the plain step, its rate divided by the price of a nat; the others are torch's."""
 
 
 def none_yet(name: str, theta: Tensor) -> Tensor:
     """Moments before the first step, `(m, p)`."""
-    return theta.new_zeros(len(_made(name)[1]), len(theta))
+    return theta.new_zeros(0 if name == "natural" else len(_made(name)[1]), len(theta))
 
 
 def ascend(
@@ -38,17 +37,18 @@ def ascend(
         ticks: steps taken before.
         rate: learning rate.
     """
+    if name == "natural":
+        return (theta + rate * slope).detach(), moments
     make, kept = _made(name)
     at = theta.detach().clone().requires_grad_()
     optimiser = make([at], lr=rate)
-    if ticks and kept:
+    if ticks:
         saved: dict[str, Any] = {k: m.clone() for k, m in zip(kept, moments, strict=True)}
         optimiser.state[at] = {"step": torch.tensor(float(ticks)), **saved}
     at.grad = -slope
     optimiser.step()
     state = optimiser.state[at]
-    after = torch.stack([state[k] for k in kept]) if kept else moments
-    return at.detach(), after
+    return at.detach(), torch.stack([state[k] for k in kept])
 
 
 def _made(name: str) -> tuple[Callable[..., Optimizer], tuple[str, ...]]:
