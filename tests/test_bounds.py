@@ -317,3 +317,16 @@ def test_layer_norm_is_refused_with_alternatives():
     with pytest.raises(wb.Unsupported, match="LayerNorm at '1'") as caught:
         wb.Upper()(problem)
     assert "monte_carlo" in caught.value.try_instead
+
+
+@pytest.mark.parametrize("sigma, at_most", [(0.05, -2.5), (0.03, -15.0)])
+def test_a_trained_network_is_proved_safe_where_the_noise_is_small(sigma, at_most):
+    """All within some radius is proved to be read rightly: P is at most what lies beyond it."""
+    reference = wb.load("C_digits_p1_s10")
+    mean = reference.distribution.mean
+    problem = reference.vary(distribution=wb.Gaussian(mean, torch.full_like(mean, sigma)))
+    found = wb.Upper()(problem, 30_000)
+    with torch.no_grad():
+        answer = wb.Conditioned()(problem)
+    assert answer.log10_p < found.log10_p < at_most
+    assert found.cost.forwards <= 30_000
