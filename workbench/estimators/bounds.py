@@ -31,7 +31,7 @@ BASES = ("neurons", "direction")
 _FINE = -27.6  # log of the mass that may be neglected where no failure was found: 1e-12
 _SHARE = 0.01  # of the first guess at P that may be cut off with the tails
 _CUTS = (2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 25, 32, 40, 50, 64, 80, 100, 128, 160, 200)
-_CUTTING = 0.1  # of the budget, for the choice of how much is cut off
+_CUTTING = 0.2  # of the budget, for the choice of how much is cut off
 _CLOSE = 1e-6  # nats between the two bounds at which all is known
 
 
