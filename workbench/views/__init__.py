@@ -1,4 +1,4 @@
-"""Screens: `explore`, `compare`, `coherence` in Panel, each with `_widgets` in ipywidgets.
+"""Screens: `explore`, `compare`, `coherence`, `adversary` in Panel; `_widgets` in ipywidgets.
 
 `app` serves them.
 
@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from workbench.problem import Problem
 
 if TYPE_CHECKING:
+    from workbench.views.adversary_screen import AdversaryScreen
+    from workbench.views.adversary_widgets import AdversaryWidgets
     from workbench.views.coherence_screen import Coherence
     from workbench.views.coherence_widgets import CoherenceWidgets
     from workbench.views.compare_screen import Compare
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from workbench.views.widgets import ExploreWidgets
 
 __all__ = [
+    "adversary", "adversary_widgets",
     "coherence", "coherence_widgets", "compare", "compare_widgets", "explore", "explore_widgets",
 ]  # fmt: skip
 
@@ -72,3 +75,20 @@ def coherence_widgets(
     from workbench.views.coherence_widgets import CoherenceWidgets
 
     return CoherenceWidgets(CoherenceSession(problem, **state), dark)
+
+
+def adversary(problem: str | Problem | None = None, **state: Any) -> "AdversaryScreen":
+    """The Adversary screen for a notebook cell, in Panel; see `views.adversary_screen`."""
+    from workbench.views.adversary_screen import adversary as make
+
+    return make(problem, **state)
+
+
+def adversary_widgets(
+    problem: str | Problem | None = None, dark: bool = False, **state: Any
+) -> "AdversaryWidgets":
+    """The Adversary screen for a notebook cell, in ipywidgets."""
+    from workbench.views.adversary_session import AdversarySession
+    from workbench.views.adversary_widgets import AdversaryWidgets
+
+    return AdversaryWidgets(AdversarySession(problem, **state), dark)

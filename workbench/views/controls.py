@@ -1,7 +1,7 @@
 """Panel controls bound to a Session: sliders with an editable number, settings of estimators."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from html import escape
 from typing import Any, Protocol
 
@@ -148,29 +148,35 @@ class Dial:
 
 
 def settings_panel(
-    session: Adjustable, settled: Callable[[], None], say: Callable[[str], None]
+    session: Adjustable,
+    settled: Callable[[], None],
+    say: Callable[[str], None],
+    classes: Sequence[type[Any]] = ALL,
+    title: str = "Settings of the estimators",
 ) -> tuple[pn.widgets.Toggle, pn.Column]:
-    """Every setting of every estimator, from its dataclass fields, and what unfolds them."""
-    parts: list[Any] = []
-    for cls in ALL:
-        known = settings_of(cls)
-        if not known:
-            continue
-        parts.append(label(heading(cls), summary(cls)))
-        fields = (_setting(session, cls, key, settled, say) for key in known)
-        parts.append(pn.FlexBox(*fields, gap="0 12px", sizing_mode="stretch_width"))
-    body = pn.Column(*parts, visible=False, sizing_mode="stretch_width", margin=0)
+    """Every setting of these classes, from their dataclass fields, and what unfolds them."""
+    body = pn.Column(visible=False, sizing_mode="stretch_width", margin=0)
     toggle = pn.widgets.Toggle(
-        label="Settings of the estimators ▸",
+        label=f"{title} ▸",
         height=32,
         margin=(4, 0),
         sizing_mode="stretch_width",
         css_classes=["wb-settings"],
     )
 
+    def fill() -> Iterator[Any]:
+        for cls in classes:
+            known = settings_of(cls)
+            if known:
+                yield label(heading(cls), summary(cls))
+                fields = (_setting(session, cls, key, settled, say) for key in known)
+                yield pn.FlexBox(*fields, gap="0 12px", sizing_mode="stretch_width")
+
     def unfold(event: Any) -> None:
+        if not body.objects:  # dozens of widgets, which few readers open
+            body.extend(fill())
         body.visible = event.new
-        toggle.label = f"Settings of the estimators {'▾' if event.new else '▸'}"
+        toggle.label = f"{title} {'▾' if event.new else '▸'}"
 
     toggle.param.watch(unfold, "value")
     return toggle, body
@@ -181,7 +187,7 @@ def _setting(
 ) -> pn.widgets.Widget:
     usual = settings_of(cls)[key]
     value = session.settings.get(cls.name, {}).get(key, usual)
-    choices = cls.choices.get(key)
+    choices = getattr(cls, "choices", {}).get(key)
     common: dict[str, Any] = {
         "label": key.replace("_", " "),
         "value": value,

@@ -20,6 +20,9 @@ class Guarded:
         """Show a lasting message; nothing where it is empty."""
         self.status.value = f"<span class='bad'>{escape(message)}</span>" if message else ""
 
+    def tend(self) -> None:
+        """What is due whenever the view looks at the worker; a job that it begins is followed."""
+
     def acted(self) -> None:
         """What is painted after an action of the reader."""
         self.paint()
@@ -51,6 +54,7 @@ class ByTicker(Guarded):
 
     def pull(self) -> None:
         """Paint what is new; called on a timer while there is any."""
+        self.tend()
         worker = self.session.worker
         busy, results = worker.busy, worker.results
         if results is not self._seen:
@@ -79,6 +83,7 @@ class ByTask(Guarded):
     async def _poll(self) -> None:
         worker = self.session.worker
         while True:
+            self.tend()
             busy, results = worker.busy, worker.results
             if results is not self._seen:
                 self._seen = results

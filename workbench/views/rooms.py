@@ -7,6 +7,9 @@ from typing import Any, TypeAlias
 import panel as pn
 import param
 
+from workbench.views.adversary_screen import AdversaryScreen
+from workbench.views.adversary_session import IN_URL as ADVERSARY_IN_URL
+from workbench.views.adversary_session import AdversarySession
 from workbench.views.coherence_screen import Coherence
 from workbench.views.coherence_session import IN_URL as COHERENCE_IN_URL
 from workbench.views.coherence_session import CoherenceSession
@@ -18,7 +21,7 @@ from workbench.views.screen import Explore
 from workbench.views.state import IN_URL as EXPLORE_IN_URL
 from workbench.views.state import Session
 
-AnySession: TypeAlias = Session | CompareSession | CoherenceSession
+AnySession: TypeAlias = Session | CompareSession | CoherenceSession | AdversarySession
 
 _ASIDE = 0.3  # seconds that a comparison leaves to a hand on a slider of another room
 
@@ -40,7 +43,12 @@ class House(param.Parameterized):
     """
 
     room = param.Selector(
-        objects={"Explore": "explore", "Compare": "compare", "Coherence": "coherence"},
+        objects={
+            "Explore": "explore",
+            "Compare": "compare",
+            "Coherence": "coherence",
+            "Adversary": "adversary",
+        },
         default="explore",
     )
 
@@ -53,7 +61,7 @@ class House(param.Parameterized):
         self.place = pn.Column(sizing_mode="stretch_width", margin=0)
         self._makers: dict[str, Callable[[], Room]] = {
             "explore": self._make_explore, "compare": self._make_compare,
-            "coherence": self._make_coherence,
+            "coherence": self._make_coherence, "adversary": self._make_adversary,
         }  # fmt: skip
 
     def begin(self) -> None:
@@ -81,9 +89,7 @@ class House(param.Parameterized):
         self._room(new).layout.visible = True
         self._room(new).enter()
 
-    def _sync(
-        self, session: Session | CompareSession | CoherenceSession, names: dict[str, str]
-    ) -> str:
+    def _sync(self, session: AnySession, names: dict[str, str]) -> str:
         """Keep a session and the link equal; a sentence about what the link had in vain."""
         refused: list[str] = []
         if pn.state.location is not None:
@@ -131,6 +137,21 @@ class House(param.Parameterized):
         session = CoherenceSession()
         refused = self._sync(session, COHERENCE_IN_URL)
         view = Coherence(session, dark=self.dark)
+        view.say(refused)
+        started = False
+
+        def enter() -> None:
+            nonlocal started
+            if not started:
+                view.start()
+            started = True
+
+        return Room(view.layout, enter, lambda: None)
+
+    def _make_adversary(self) -> Room:
+        session = AdversarySession()
+        refused = self._sync(session, ADVERSARY_IN_URL)
+        view = AdversaryScreen(session, dark=self.dark)
         view.say(refused)
         started = False
 

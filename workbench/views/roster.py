@@ -7,7 +7,7 @@ whether a row is made anew while a slider moves, once the sliders rest, or when 
 import inspect
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from functools import cache
 from typing import Any
 
@@ -58,9 +58,10 @@ def roster() -> dict[str, Entry]:
     return {entry.key: entry for entry in found}
 
 
-def heading(cls: type[Estimator]) -> str:
+def heading(cls: type[Any]) -> str:
     """What an estimator is called, whatever rows it has."""
-    return TITLES.get(cls.name, cls.name.replace("_", " "))
+    name: str = cls.name
+    return TITLES.get(name, name.replace("_", " "))
 
 
 def _entries(cls: type[Estimator]) -> list[Entry]:
@@ -117,26 +118,32 @@ def build(name: str, settings: Settings, **more: Any) -> Estimator:
 
 def with_setting(settings: Settings, estimator: str, key: str, value: Any) -> dict[str, Any]:
     """The settings with one more; only what is not usual is kept."""
-    mine = {**settings.get(estimator, {}), key: value}
-    usual = build(estimator, {}).settings()
+    return keep_unusual(settings, estimator, key, value, build(estimator, {}).settings())
+
+
+def keep_unusual(
+    settings: Settings, name: str, key: str, value: Any, usual: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The settings by name with one more; what equals the usual ones is left out."""
+    mine = {**settings.get(name, {}), key: value}
     mine = {k: v for k, v in mine.items() if usual.get(k) != v}
-    rest = {k: dict(v) for k, v in settings.items() if k != estimator}
-    return {**rest, estimator: mine} if mine else rest
+    rest = {k: dict(v) for k, v in settings.items() if k != name}
+    return {**rest, name: mine} if mine else rest
 
 
-def summary(cls: type[Estimator]) -> str:
+def summary(cls: type[Any]) -> str:
     """The first line of an estimator's docstring."""
     return inspect.cleandoc(cls.__doc__ or cls.name).splitlines()[0]
 
 
-def setting_doc(cls: type[Estimator], name: str) -> str:
+def setting_doc(cls: type[Any], name: str) -> str:
     """What an estimator's docstring says of one of its settings."""
     text = inspect.cleandoc(cls.__doc__ or "")
     found = re.search(rf"^ {{4}}{name}: (.*(?:\n {{5,}}.*)*)", text, re.MULTILINE)
     return " ".join(found[1].split()) if found else ""
 
 
-def settings_of(cls: type[Estimator]) -> dict[str, Any]:
+def settings_of(cls: type[Any]) -> dict[str, Any]:
     """{setting: usual value} of what the interface offers; what has rows of its own is left out."""
     usual = cls().settings()
-    return {k: v for k, v in usual.items() if k != SPREAD.get(cls.name)}
+    return {k: v for k, v in usual.items() if k != SPREAD.get(cls.name) and not is_dataclass(v)}

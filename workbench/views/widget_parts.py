@@ -1,6 +1,6 @@
 """Small ipywidgets pieces that all rooms share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import ipywidgets as w
@@ -10,7 +10,7 @@ from workbench.estimators import ALL
 from workbench.views import table
 from workbench.views.controls import Adjustable
 from workbench.views.parts import TEXT_CSS
-from workbench.views.roster import BY_NAME, heading, setting_doc, settings_of
+from workbench.views.roster import heading, setting_doc, settings_of
 from workbench.views.style import TONES
 
 STYLE = (
@@ -83,28 +83,32 @@ def half() -> w.Layout:
     return w.Layout(flex="1 1 460px", min_width="0")
 
 
-def settings_panel(session: Adjustable, guard: Guard) -> w.Accordion:
-    """Every setting of every estimator, from its dataclass fields, folded away."""
+def settings_panel(
+    session: Adjustable,
+    guard: Guard,
+    classes: Sequence[type[Any]] = ALL,
+    title: str = "Settings of the estimators",
+) -> w.Accordion:
+    """Every setting of these classes, from their dataclass fields, folded away."""
     boxes, titles = [], []
-    for cls in ALL:
+    for cls in classes:
         known = settings_of(cls)
         if known:
-            parts = [_setting(session, guard, cls.name, k, v) for k, v in known.items()]
+            parts = [_setting(session, guard, cls, k, v) for k, v in known.items()]
             boxes.append(w.VBox(parts))
             titles.append(heading(cls))
     each = w.Accordion(boxes, titles=titles, selected_index=None)
     return w.Accordion(
-        [each], titles=["Settings of the estimators"], selected_index=None,
+        [each], titles=[title], selected_index=None,
         layout=w.Layout(margin="8px 0 0 0"),
     )  # fmt: skip
 
 
-def _setting(session: Adjustable, guard: Guard, estimator: str, key: str, usual: Any) -> Any:
-    cls = BY_NAME[estimator]
-    value = session.settings.get(estimator, {}).get(key, usual)
+def _setting(session: Adjustable, guard: Guard, cls: type[Any], key: str, usual: Any) -> Any:
+    value = session.settings.get(cls.name, {}).get(key, usual)
     return field_control(
-        key, value, setting_doc(cls, key), cls.choices.get(key),
-        lambda new: guard(lambda: session.setting(estimator, key, new)),
+        key, value, setting_doc(cls, key), getattr(cls, "choices", {}).get(key),
+        lambda new: guard(lambda: session.setting(cls.name, key, new)),
     )  # fmt: skip
 
 

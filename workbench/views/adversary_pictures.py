@@ -1,0 +1,153 @@
+"""What D looks like beside D0: digits, the plane, or the coordinates that moved most."""
+
+import torch
+from torch import Tensor
+
+from workbench.distributions import Density, Distribution, Sampleable
+from workbench.distributions import Moments as HasMoments
+from workbench.problem import Problem
+from workbench.rng import Rng
+from workbench.views import pictures
+from workbench.views.style import CATASTROPHE, GREY, Figure, axis, layout
+
+_DRAWS, _SHOWN, _GRID, _BARS = 2048, 5, 81, 12
+_TONE = "#A05EF7"
+
+
+@torch.no_grad()
+def mean_and_std(d: Distribution, seed: int = 0) -> tuple[Tensor, Tensor] | None:
+    """Mean and standard deviation of D by coordinate, `(dim,)` each; None where unknown.
+
+    From its pieces where it has them, else from draws.
+    """
+    if isinstance(d, HasMoments):
+        pieces = d.pieces()
+        weight = torch.softmax(torch.stack([p.log_weight for p in pieces]), 0)[:, None]
+        means = torch.stack([p.mean for p in pieces])
+        within = torch.stack([p.cov if p.cov.ndim == 1 else p.cov.diagonal() for p in pieces])
+        mean = (weight * means).sum(0)
+        var = (weight * (within + (means - mean).square())).sum(0)
+        return mean, var.clamp(min=0.0).sqrt()
+    if isinstance(d, Sampleable):
+        x = d.sample(_DRAWS, Rng(seed).child("look").generator())
+        return x.mean(0), x.std(0)
+    return None
+
+
+@torch.no_grad()
+def digits(problem: Problem, d: Distribution, seed: int) -> str:
+    """Mean image, difference from D0, and draws of D with what the network reads, as HTML."""
+    moved, still = mean_and_std(d, seed), mean_and_std(problem.distribution, seed)
+    assert moved is not None and still is not None
+    gap = moved[0] - still[0]
+    reach = float(gap.abs().max())
+    scale = gap / reach if reach > 0 else gap
+    cells = [
+        _cell(pictures.image(moved[0]), "mean of D"),
+        _cell(pictures.signed(scale), f"less D0 (± {reach:.2g})"),
+    ]
+    if isinstance(d, Sampleable):
+        x = d.sample(_SHOWN, Rng(seed).child("gallery").generator())
+        read, bad = problem.model(x).argmax(1), problem.margin(x) > 0
+        for pixels, guess, failed in zip(x, read.tolist(), bad.tolist(), strict=True):
+            told = f"reads {guess}" + (" ✗" if failed else "")
+            cells.append(_cell(pictures.image(pixels), told, failed))
+    return (
+        "<div class='wb-adversary-digits' style='display:flex;flex-wrap:wrap;gap:12px'>"
+        f"{''.join(cells)}</div>"
+    )
+
+
+def _cell(svg: str, caption: str, failed: bool = False) -> str:
+    tone = "color:var(--wb-bad, #b3261e)" if failed else "opacity:.75"
+    return (
+        f"<figure style='margin:0;text-align:center'>{svg}"
+        f"<figcaption style='font-size:11px;{tone}'>{caption}</figcaption></figure>"
+    )
+
+
+@torch.no_grad()
+def plane(problem: Problem, d: Distribution | None, dark: bool, height: int) -> Figure:
+    """Density contours of D0 and D at 1, 2 and 3 standard deviations, over the region of C."""
+    both = [problem.distribution] + ([] if d is None else [d])
+    known = [m for m in (mean_and_std(each) for each in both) if m is not None]
+    low = torch.stack([mean - 4.5 * std for mean, std in known]).amin(0)
+    high = torch.stack([mean + 4.5 * std for mean, std in known]).amax(0)
+    # One scale on both axes: what is round looks round.
+    reach = float((high - low).max()) / 2
+    middle = (low + high) / 2
+    xs, ys = (torch.linspace(float(m) - reach, float(m) + reach, _GRID).to(low) for m in middle)
+    grid = torch.cartesian_prod(xs, ys)
+    margin = problem.margin(grid).reshape(_GRID, _GRID).T.clamp(-1e6, 1e6)
+    base = {"x": xs.tolist(), "y": ys.tolist(), "type": "contour", "showscale": False}
+    data = [{  # plotly fills where the constraint does not hold
+        **base, "z": margin.tolist(), "name": "C holds", "hoverinfo": "skip", "showlegend": True,
+        "contours": {"type": "constraint", "operation": "<", "value": 0.0},
+        "fillcolor": CATASTROPHE.replace(".10", ".22"), "line": {"color": "#D55E00", "width": 1.2},
+    }]  # fmt: skip
+    for each, tone, name in zip(both, (GREY, _TONE), ("D0", "D"), strict=False):
+        if isinstance(each, Density):
+            data.append(_rings(each.log_prob(grid), base, tone, name))
+        elif isinstance(each, Sampleable):
+            data.append(_dots(each, tone, name))
+    ends = [[float(v[0]), float(v[-1])] for v in (xs, ys)]
+    return {
+        "data": data,
+        "layout": layout(
+            dark, height, showlegend=True,
+            legend={"x": 0.01, "y": 0.99, "bgcolor": "rgba(0,0,0,0)", "font": {"size": 11}},
+            xaxis=axis(dark, range=ends[0], title={"text": "x<sub>1</sub>"}),
+            yaxis=axis(dark, range=ends[1], title={"text": "x<sub>2</sub>"}, scaleanchor="x"),
+        ),
+    }  # fmt: skip
+
+
+def _rings(log_density: Tensor, base: Figure, tone: str, name: str) -> Figure:
+    """For a Gaussian sqrt(2 (max log D - log D)) is the distance in standard deviations."""
+    far = torch.sqrt(2.0 * (log_density.max() - log_density)).clamp(max=40.0).nan_to_num(nan=40.0)
+    return {
+        **base, "z": far.reshape(_GRID, _GRID).T.tolist(), "name": name, "showlegend": True,
+        "contours": {"coloring": "lines", "start": 1.0, "end": 3.0, "size": 1.0},
+        "colorscale": [[0.0, tone], [1.0, tone]], "line": {"width": 1.8}, "hoverinfo": "skip",
+    }  # fmt: skip
+
+
+def _dots(d: Sampleable, tone: str, name: str) -> Figure:
+    x = d.sample(300, Rng(0).child("gallery").generator())
+    return {
+        "type": "scatter", "mode": "markers", "name": name, "x": x[:, 0].tolist(),
+        "y": x[:, 1].tolist(), "marker": {"size": 3, "color": tone}, "hoverinfo": "skip",
+    }  # fmt: skip
+
+
+def coordinates(problem: Problem, d: Distribution | None, dark: bool, height: int) -> Figure:
+    """The coordinates whose mean moved most, in standard deviations of D0."""
+    x, y, text = [], [], []
+    moved = None if d is None else mean_and_std(d)
+    still = mean_and_std(problem.distribution)
+    if moved is not None and still is not None:
+        gap = (moved[0] - still[0]) / still[1].clamp(min=1e-300)
+        top = gap.abs().topk(min(_BARS, len(gap))).indices
+        x, y = gap[top].tolist(), [f"x<sub>{int(i) + 1}</sub>" for i in top]
+        text = [f"spread × {float(r):.2f}" for r in (moved[1] / still[1].clamp(min=1e-300))[top]]
+    return {
+        "data": [{
+            "type": "bar", "orientation": "h", "x": x, "y": y, "text": text, "textposition": "none",
+            "marker": {"color": _TONE},
+            "hovertemplate": "%{y}: %{x:.2f} standard deviations, %{text}<extra></extra>",
+        }],
+        "layout": layout(
+            dark, height,
+            xaxis=axis(dark, title={"text": "mean of D less that of D0, standard deviations"},
+                       zeroline=True, zerolinecolor=GREY),
+            yaxis=axis(dark, autorange="reversed", type="category"),
+        ),
+    }  # fmt: skip
+
+
+def shift(problem: Problem, d: Distribution) -> float | None:
+    """How far the mean moved: root of the summed squares, in D0's standard deviations."""
+    moved, still = mean_and_std(d), mean_and_std(problem.distribution)
+    if moved is None or still is None:
+        return None
+    return float(((moved[0] - still[0]) / still[1].clamp(min=1e-300)).norm())

@@ -1,0 +1,140 @@
+"""Charts of a search for D: log P step by step, and the frontier of log P against nats."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from workbench.adversaries import Attack
+from workbench.math.logspace import LN10
+from workbench.problem import Problem
+from workbench.views.adversary_session import Check, Pin
+from workbench.views.style import GREY, Figure, axis, colour, ink, layout, power_ticks, symbol
+
+CHECKED = "importance"
+"""The row whose accent marks a check."""
+_LEGEND = {"x": 0.99, "y": 0.03, "xanchor": "right", "yanchor": "bottom",
+           "bgcolor": "rgba(0,0,0,0)", "font": {"size": 11}}  # fmt: skip
+
+
+def course(
+    rows: Sequence[dict[str, Any]], checks: Sequence[Check], by: str, problem: Problem,
+    dark: bool = False, height: int = 300,
+) -> Figure:  # fmt: skip
+    """log10 P of the reference, the present D, the best so far and the checks, by step."""
+    walked = [row for row in rows if _drawn(row.get("log10_p"))]
+    steps = [row["steps"] for row in walked]
+    data = [
+        _line("best so far", steps, [row["log10_p_best"] for row in walked], colour(by), "linear"),
+        _line("this step", steps, [row["log10_p"] for row in walked], colour(by), "linear",
+              width=1, opacity=0.55),
+        _checks(checks, [c.steps for c in checks]),
+    ]  # fmt: skip
+    level, said = _reference(rows, problem)
+    shapes, notes = [], []
+    if level is not None:
+        shapes = [{"type": "line", "x0": 0, "x1": 1, "xref": "paper", "y0": level, "y1": level,
+                   "line": {"color": ink(dark), "width": 1.4, "dash": "dot"}}]  # fmt: skip
+        notes = [_note(said, level, dark)]
+    values = [v for row in walked for v in (row["log10_p"],)] + [c.log10_p for c in checks]
+    return _figure(data, values, level, dark, height, "step", shapes, notes)
+
+
+def frontier(
+    attack: Attack | None, checks: Sequence[Check], pins: Sequence[Pin], by: str, problem: Problem,
+    rows: Sequence[dict[str, Any]] = (), dark: bool = False, height: int = 300,
+) -> Figure:  # fmt: skip
+    """log10 P against the nats spent: the price list of failure."""
+    data, values = [], []
+    for pin in pins:
+        x, y = _price_list(pin.attack)
+        values += y
+        data.append(_line(f"pinned: {pin.name}", x, y, GREY, "linear", dash="dash"))
+        data[-1]["mode"], data[-1]["marker"] = "lines+markers", {"size": 4, "color": GREY}
+        if pin.attack.checked is not None and _drawn(pin.attack.checked.log10_p):
+            data.append(_points("pinned, checked", [pin.attack.nats], [pin.attack.checked.log10_p],
+                                GREY, "square-open"))  # fmt: skip
+            data[-1]["showlegend"] = False
+    x, y = _price_list(attack) if attack is not None else ([], [])
+    data.append(_line("this search", x, y, colour(by), "linear"))
+    data[-1]["mode"], data[-1]["marker"] = "lines+markers", {"size": 5, "color": colour(by)}
+    data.append(_checks(checks, [c.attack.nats for c in checks]))
+    level, _ = _reference(rows, problem)
+    if level is not None:
+        data.append(_points("D0", [0.0], [level], ink(dark), "circle", cliponaxis=False))
+    values += y + [c.log10_p for c in checks]
+    return _figure(data, values, level, dark, height, "nats spent: KL(D || D0)", [], [])
+
+
+def _price_list(attack: Attack) -> tuple[list[float], list[float]]:
+    points = [(0.0, attack.found.reference), *attack.frontier()]
+    drawn = [(x, y / LN10) for x, y in points if math.isfinite(y)]
+    return [x for x, _ in drawn], [y for _, y in drawn]
+
+
+def _reference(
+    rows: Sequence[dict[str, Any]], problem: Problem
+) -> tuple[float | None, str]:  # fmt: skip
+    if problem.truth is not None and _drawn(problem.truth.log10_p):
+        return problem.truth.log10_p, "under D0: truth"
+    told = next((row["log10_p_reference"] for row in rows if "log10_p_reference" in row), None)
+    return (told, "under D0: estimate") if _drawn(told) else (None, "")
+
+
+def _drawn(value: float | None) -> bool:
+    return value is not None and math.isfinite(value)
+
+
+def _line(
+    name: str, x: Sequence[float], y: Sequence[float], tone: str, shape: str, width: float = 2.2,
+    opacity: float = 1.0, dash: str = "solid",
+) -> Figure:  # fmt: skip
+    return {
+        "type": "scatter", "mode": "lines", "name": name, "x": list(x), "y": list(y),
+        "opacity": opacity, "line": {"color": tone, "width": width, "shape": shape, "dash": dash},
+        "hovertemplate": "%{x:.3g}: 10<sup>%{y:.2f}</sup><extra>%{fullData.name}</extra>",
+    }  # fmt: skip
+
+
+def _points(
+    name: str, x: Sequence[float], y: Sequence[float], tone: str, mark: str, **more: Any
+) -> Figure:
+    return {
+        "type": "scatter", "mode": "markers", "name": name, "x": list(x), "y": list(y),
+        "marker": {"color": tone, "symbol": mark, "size": 9},
+        "hovertemplate": "%{x:.3g}: 10<sup>%{y:.2f}</sup><extra>%{fullData.name}</extra>", **more,
+    }  # fmt: skip
+
+
+def _checks(checks: Sequence[Check], x: Sequence[float]) -> Figure:
+    shown = [(at, c) for at, c in zip(x, checks, strict=True) if _drawn(c.log10_p)]
+    bars = [1.96 * (c.err if _drawn(c.err) else 0.0) for _, c in shown]  # type: ignore[operator]
+    return _points(
+        "checked by a sampler", [at for at, _ in shown], [c.log10_p for _, c in shown],
+        colour(CHECKED), symbol(CHECKED),
+        error_y={"type": "data", "array": bars, "color": colour(CHECKED), "thickness": 1.4},
+    )  # fmt: skip
+
+
+def _note(said: str, level: float, dark: bool) -> Figure:
+    return {
+        "x": 0.0, "xref": "paper", "xanchor": "left", "y": level, "yanchor": "bottom", "text": said,
+        "showarrow": False, "font": {"size": 11, "color": ink(dark)},
+    }  # fmt: skip
+
+
+def _figure(
+    data: list[Figure], values: Sequence[float], level: float | None, dark: bool, height: int,
+    title: str, shapes: list[Figure], notes: list[Figure],
+) -> Figure:  # fmt: skip
+    known = [v for v in (*values, level) if v is not None and math.isfinite(v)] or [-8.0, 0.0]
+    low, high = math.floor(min(known) - 0.2), min(0.15, math.ceil(max(known) + 0.2))
+    places, names = power_ticks(low, high, 7)
+    return {
+        "data": data,
+        "layout": layout(
+            dark, height, showlegend=True, legend=_LEGEND, shapes=shapes, annotations=notes,
+            xaxis=axis(dark, title={"text": title}, rangemode="tozero"),
+            yaxis=axis(dark, range=[low, high], tickvals=places, ticktext=names,
+                       title={"text": "P"}),
+        ),
+    }  # fmt: skip

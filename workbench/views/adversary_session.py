@@ -1,0 +1,290 @@
+"""The whole state of the Adversary screen, and what follows from it. No interface in here."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import param
+
+from workbench.adversaries import REGIONS, Adversary, Attack, families
+from workbench.errors import BadInput, NotConverged
+from workbench.estimators import ALL, Estimate, Estimator
+from workbench.experiments import Course, Run, pursuit
+from workbench.problem import Problem
+from workbench.rng import Rng
+from workbench.types import Grad
+from workbench.views.known import Known, first_problem
+from workbench.views.link import take
+from workbench.views.roster import keep_unusual
+from workbench.views.stepping import JOB, Stepping
+from workbench.views.worker import RUNNING, Worker
+
+CHECK = "check"
+"""The job in which an independent sampler looks at what was found."""
+CHECK_BUDGET = 20_000
+CHECK_EVERY = 10
+"""Steps between checks while the search runs; whenever it rests there is one too."""
+IN_URL = {
+    "problem_name": "against", "family": "family", "region": "region", "limit": "limit",
+    "by": "ascends", "seed": "attack_seed", "settings": "attack_set",
+}  # fmt: skip
+"""{parameter: its name in the link}."""
+FAMILIES = {cls.name: cls for cls in families.ALL}
+TRUST = {cls.name: cls for cls in REGIONS}
+UNITS = {
+    "kl": "nats that D may spend", "penalty": "price of a nat, in nats of log P",
+    "ball": "radius, in standard deviations",
+}  # fmt: skip
+"""{trust region: what its size means}."""
+
+
+def climbable() -> dict[str, type[Estimator]]:
+    """The estimators whose gradient an adversary can climb, by name."""
+    return {cls.name: cls for cls in ALL if cls.grad in (Grad.PATHWISE, Grad.IMPLICIT)}
+
+
+def adjustable() -> tuple[type[Any], ...]:
+    """The classes whose settings the screen offers."""
+    return (Adversary, *families.ALL, *climbable().values())
+
+
+@dataclass(frozen=True)
+class Check:
+    """What an independent sampler said after so many steps."""
+
+    steps: int
+    attack: Attack
+    course: Course
+    """The run that it belongs to."""
+
+    @property
+    def checked(self) -> Estimate:
+        """What the sampler says."""
+        assert self.attack.checked is not None
+        return self.attack.checked
+
+    @property
+    def log10_p(self) -> float:
+        """log10 P_D[C] by the sampler."""
+        return self.checked.log10_p
+
+    @property
+    def err(self) -> float | None:
+        """Its standard error, in digits."""
+        return self.checked.log10_err
+
+
+@dataclass(frozen=True)
+class Pin:
+    """A result kept to compare others with."""
+
+    name: str
+    attack: Attack
+
+
+class AdversarySession(param.Parameterized):
+    """One visitor's adversary. `close()` ends its worker.
+
+    Args:
+        problem: a catalogue name, the path of a card, or a Problem.
+    """
+
+    problem_name = param.Selector(
+        objects=[], check_on_set=True, label="Problem",
+        doc="The triple (D0, M, C): the adversary looks for a D near D0 under which C is likely.",
+    )  # fmt: skip
+    family = param.Selector(
+        objects=list(FAMILIES), check_on_set=True, label="Family",
+        doc="The ways in which D may differ from D0.",
+    )  # fmt: skip
+    region = param.Selector(
+        objects=list(TRUST), check_on_set=True, label="Trust region",
+        doc="What holds D near D0: at most so many nats of relative entropy (kl), a price for "
+        "every nat (penalty), or a ball for the mean (ball).",
+    )  # fmt: skip
+    limit = param.Number(
+        4.0, bounds=(0.01, 1000.0), label="How far",
+        doc="Nats of KL(D || D0) for kl; with 1 nat a typical draw of D is still e times as "
+        "frequent as under D0. The price of a nat for penalty, standard deviations for ball.",
+    )  # fmt: skip
+    by = param.Selector(
+        objects=list(climbable()), check_on_set=True, label="Estimator",
+        doc="Whose log P is climbed, by its gradient. No failure needs to have been seen.",
+    )  # fmt: skip
+    seed = param.Integer(
+        0, bounds=(0, 2**31 - 1), label="Seed",
+        doc="Determines every random number of the search and its checks.",
+    )  # fmt: skip
+    settings = param.Dict({}, doc="Settings that are not the usual ones, by what they belong to.")
+
+    def __init__(self, problem: str | Problem | None = None, **params: Any):
+        self.known = Known()
+        name = self.known.add(first_problem() if problem is None else problem)
+        self.worker = Worker()
+        self.stepping = Stepping(self.worker, self._make, self._look)
+        self.pins: tuple[Pin, ...] = ()
+        self._begun: tuple[Course | None, Any] = (None, None)
+        super().__init__()
+        self.param.problem_name.objects = self.known.names
+        first = "conditioned" if "conditioned" in climbable() else next(iter(climbable()))
+        self.param.update(**{"problem_name": name, "by": first, **params})
+
+    def take(self, values: dict[str, Any]) -> str:
+        """Take over what is sound of these values; a sentence about the rest, or ""."""
+        return take(self, values, IN_URL)
+
+    @property
+    def problem(self) -> Problem:
+        """The chosen one, under D0."""
+        return self.known.problem(self.problem_name)
+
+    @property
+    def adversary(self) -> Adversary:
+        """The search as the controls have it.
+
+        Raises:
+            BadInput: where a setting is out of its range.
+        """
+        size = {"kl": "nats", "penalty": "cost", "ball": "radius"}[self.region]
+        try:
+            return Adversary(
+                family=FAMILIES[self.family](**self.settings.get(self.family, {})),
+                region=TRUST[self.region](**{size: self.limit}),
+                estimator=climbable()[self.by](**self.settings.get(self.by, {})),
+                **self.settings.get(Adversary.name, {}),
+            )
+        except TypeError as error:  # a link may ask for a setting that there is not
+            raise BadInput(f"a setting is not known here: {error}") from None
+
+    def setting(self, estimator: str, key: str, value: Any) -> None:
+        """Give one setting of the search, a family or an estimator."""
+        (cls,) = [cls for cls in adjustable() if cls.name == estimator]
+        self.settings = keep_unusual(self.settings, estimator, key, value, cls().settings())
+
+    @property
+    def position(self) -> tuple[Any, ...]:
+        """What a run depends on."""
+        return (
+            self.problem_name, self.family, self.region, self.limit, self.by, self.seed,
+            repr(sorted(self.settings.items())),
+        )  # fmt: skip
+
+    @property
+    def stale(self) -> bool:
+        """Whether what is shown began here under other settings."""
+        course, position = self._begun
+        return self.found.get("course") is course is not None and position != self.position
+
+    def _make(self) -> Run:
+        course = pursuit(self.problem, self.adversary, self.seed)
+        self._begun = course, self.position
+        return Run(course, "attack")
+
+    @staticmethod
+    def _look(run: Run) -> dict[str, Any]:
+        """What the screen shows beyond the metrics; made in the worker's thread."""
+        course = run.subject
+        try:
+            attack = course.iteration.report(course.problem, course.state, course.seconds)
+        except NotConverged:
+            attack = None
+        return {"attack": attack, "at": course.state.steps, "course": course}
+
+    @property
+    def found(self) -> Mapping[str, Any]:
+        """What is published of the run; empty before the first action."""
+        return self.worker.results.get(JOB, {})
+
+    @property
+    def attack(self) -> Attack | None:
+        """The best D so far; None before the first step along a gradient."""
+        return self.found.get("attack")
+
+    @property
+    def rows(self) -> tuple[dict[str, Any], ...]:
+        """Metrics, a row a step."""
+        return self.found.get("rows", ())
+
+    @property
+    def checks(self) -> tuple[Check, ...]:
+        """All checks of the steps that stand."""
+        made = self.worker.results.get(CHECK, {}).get("checks", ())
+        course, at = self.found.get("course"), self.found.get("at", 0)
+        return tuple(c for c in made if c.steps <= at and c.course is course)
+
+    @property
+    def checked(self) -> Check | None:
+        """The check of the very D that is shown, if there is one."""
+        attack = self.attack
+        for check in reversed(self.checks):
+            if attack is not None and check.attack.found.theta.equal(attack.found.theta):
+                return check
+        return None
+
+    @property
+    def warning(self) -> str:
+        """Where estimate and check part, or why nothing can be said yet; "" else."""
+        check = self.checked
+        return "" if check is None else check.attack.warning
+
+    @property
+    def checking(self) -> bool:
+        """Whether a check is under way."""
+        return self.worker.results.get(CHECK, {}).get("state") == RUNNING
+
+    def play(self) -> None:
+        """Search on."""
+        self.adversary.check(self.problem)
+        self.stepping.play()
+
+    def tend(self) -> bool:
+        """Have a check made where one is due; whether it was begun. Called as the screen paints."""
+        attack = self.attack
+        if attack is None or self.checking or self.checked is not None:
+            return False
+        if self.worker.results.get(CHECK, {}).get("state") == "error":
+            return False  # D cannot be sampled: the sentence stands
+        last = max((c.steps for c in self.checks), default=0)
+        if self.stepping.running and self.found.get("at", 0) < last + CHECK_EVERY:
+            return False
+        self.check()
+        return True
+
+    def check(self) -> None:
+        """An independent sampler looks at the D that is shown.
+
+        Raises:
+            NotConverged: where there is none yet.
+        """
+        attack, steps, course = self.attack, self.found.get("at", 0), self.found.get("course")
+        if attack is None or course is None:
+            raise NotConverged("there is no D to check yet: make a step first")
+        rng = Rng(self.seed).child("check", steps)
+        kept = tuple(c for c in self.checks if c.steps < steps)
+
+        def job() -> Iterator[dict[str, Any]]:
+            yield {"checks": (*kept, Check(steps, attack.check(rng, CHECK_BUDGET), course))}
+
+        self.worker.start(CHECK, job(), checks=kept)
+
+    def pin(self) -> None:
+        """Keep what is shown, to compare others with.
+
+        Raises:
+            NotConverged: where nothing is.
+        """
+        attack = self.attack if self.checked is None else self.checked.attack
+        if attack is None:
+            raise NotConverged("there is no D to pin yet: make a step first")
+        region = f"{self.region} {self.limit:g}"
+        name = f"{attack.problem.name}, {attack.family}, {region}"
+        self.pins = (*self.pins, Pin(name, attack))
+
+    def unpin(self) -> None:
+        """Let all pins go."""
+        self.pins = ()
+
+    def close(self) -> None:
+        """Stop the worker and wait for it; save what is kept in a folder."""
+        self.worker.close()
+        self.stepping.close()

@@ -1,0 +1,133 @@
+"""The Adversary screen in ipywidgets: the same session, without Panel."""
+
+from html import escape
+from typing import Any
+
+import ipywidgets as w
+
+from workbench.problem import Problem
+from workbench.views import adversary_pictures as looks
+from workbench.views import adversary_plots as plots
+from workbench.views import adversary_words as words
+from workbench.views import pictures
+from workbench.views.adversary_session import UNITS, AdversarySession, adjustable
+from workbench.views.figure_widgets import empty_figure, show_figure
+from workbench.views.following import ByTask
+from workbench.views.toolbar_widgets import ToolbarWidgets
+from workbench.views.widget_parts import STYLE, bound, button, half, settings_panel, wear
+
+_CHART, _PICTURE = 280, 400
+
+
+class AdversaryWidgets(ByTask, w.VBox):
+    """Controls, toolbar and charts on a session; nothing is searched before it is asked for.
+
+    Args:
+        session: the state; closed by whoever made it.
+    """
+
+    def __init__(self, session: AdversarySession, dark: bool = False):
+        self.session, self.dark = session, dark
+        self._pictured: Any = None
+        self._build()
+        watched = ["problem_name", "family", "region", "limit", "by", "seed", "settings"]
+        session.param.watch(lambda *_: self._chosen(), watched)
+        controls = w.VBox(
+            [*self.choices.values(), self.limit, self.unit, self.seed, self.about,
+             settings_panel(session, self.guard, adjustable(), "Settings of the search")],
+            layout=w.Layout(width="330px", min_width="330px", margin="0 20px 0 0"),
+        )  # fmt: skip
+        middle = w.VBox(
+            [w.HTML("<b>How likely has it become?</b>"), self.course, self.course_words,
+             w.HTML("<b>What does failure cost?</b>"), self.frontier, self.frontier_words,
+             self.table], layout=half(),
+        )  # fmt: skip
+        right = w.VBox(
+            [w.HTML("<b>What D looks like</b>"), self.gallery, self.picture, self.picture_words],
+            layout=half(),
+        )
+        buttons = w.HBox([self.check, self.pin, self.unpin])
+        charts = w.HBox([middle, right], layout=w.Layout(flex_flow="row wrap"))
+        main = w.VBox(
+            [self.toolbar.view, buttons, self.status, charts],
+            layout=w.Layout(flex="1 1 auto", min_width="0"),
+        )
+        self.paint()
+        super().__init__([w.HBox([controls, main])])
+        self.add_class("wb-adversary-widgets")
+        wear(self, dark)
+
+    def _build(self) -> None:
+        s = self.session
+        self.choices = {
+            name: bound(s, w.Dropdown, name, self.guard, options=list(s.param[name].objects))
+            for name in ("problem_name", "family", "region", "by")
+        }
+        self.limit = bound(
+            s, w.FloatLogSlider, "limit", self.guard,
+            to_session=lambda value: float(f"{value:.3g}"), base=2, min=-2, max=6, step=0.1,
+            readout_format=".3g",
+        )  # fmt: skip
+        self.seed = bound(s, w.BoundedIntText, "seed", self.guard, min=0, max=2**31 - 1)
+        self.toolbar = ToolbarWidgets(s.stepping, self.guard, self.follow, lambda: s.stale)
+        self.pin = button("Pin", s.pin, self.guard)
+        self.unpin = button("Unpin all", s.unpin, self.guard)
+        self.check = button("Check now", self._check, self.guard)
+        self.about, self.unit, self.status, self.table, self.gallery = (w.HTML() for _ in range(5))
+        self.course_words, self.frontier_words, self.picture_words = (w.HTML() for _ in range(3))
+        self.course, self.frontier = empty_figure(_CHART), empty_figure(_CHART)
+        self.picture = empty_figure(_CHART)
+
+    def tend(self) -> None:
+        """A check where one is due."""
+        self.session.tend()
+
+    def start(self) -> None:
+        """Let the search run, and follow it."""
+        self.guard(self.session.play)
+        self.follow()
+
+    def _check(self) -> None:
+        self.session.check()
+        self.follow()
+
+    def _chosen(self) -> None:
+        """Other settings: what cannot run says so at once."""
+        self.guard(lambda: self.session.adversary.check(self.session.problem))
+
+    def paint(self) -> None:
+        """Sentences, charts and pictures as the session has them."""
+        s = self.session
+        attack = s.attack
+        problem = s.problem if attack is None else attack.problem
+        self.about.value = f"{STYLE}<span class='small'>{escape(s.problem.about)}</span>"
+        self.unit.value = f"{STYLE}<span class='small'>{UNITS[s.region]}</span>"
+        self.toolbar.paint()
+        by = s.by if attack is None else s.found["course"].iteration.estimator.name
+        show_figure(self.course, plots.course(s.rows, s.checks, by, problem, self.dark, _CHART))
+        show_figure(
+            self.frontier,
+            plots.frontier(attack, s.checks, s.pins, by, problem, s.rows, self.dark, _CHART),
+        )
+        self.course_words.value = STYLE + words.course_sentence(s)
+        shown = attack if s.checked is None else s.checked.attack
+        self.frontier_words.value = STYLE + words.frontier_sentence(shown, s.pins)
+        self.table.value = words.table(s.pins, s)
+        self.pin.disabled, self.unpin.disabled = attack is None, not s.pins
+        self.check.disabled = attack is None or s.checking
+        if self._pictured is not (attack or problem):
+            self._paint_picture(problem)
+            self._pictured = attack or problem
+
+    def _paint_picture(self, problem: Problem) -> None:
+        attack, seed = self.session.attack, self.session.seed
+        d = None if attack is None else attack.distribution
+        shown = pictures.shows_digits(problem)
+        self.gallery.value = (
+            STYLE + looks.digits(problem, d or problem.distribution, seed) if shown else ""
+        )
+        if problem.distribution.dim == 2:
+            show_figure(self.picture, looks.plane(problem, d, self.dark, _PICTURE))
+        else:
+            show_figure(self.picture, looks.coordinates(problem, d, self.dark, _CHART))
+        self.picture_words.value = STYLE + words.picture_sentence(problem, attack)

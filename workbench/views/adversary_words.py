@@ -1,0 +1,126 @@
+"""What the Adversary screen says under its charts (HTML)."""
+
+import math
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+from workbench.adversaries import Attack
+from workbench.distributions import Sampleable
+from workbench.math.logspace import LN10
+from workbench.problem import Problem
+from workbench.views import adversary_pictures, pictures
+from workbench.views.adversary_session import AdversarySession, Pin
+from workbench.views.roster import title
+from workbench.views.table import TABLE_CSS
+from workbench.views.words import digits, power, signed
+
+_WORTH = -100.0
+"""log10 of the least bound that is worth a sentence."""
+
+
+def course_sentence(session: AdversarySession) -> str:
+    """Where the search stands, and what the check says of it; in red where the two part."""
+    attack, found, check = session.attack, session.found, session.checked
+    if attack is None:
+        truth = session.problem.truth
+        start = "" if truth is None else f" Under D0 P is {power(truth.log10_p)}."
+        return (
+            f"Press Run: the adversary climbs the gradient of log P, so it needs no failure to "
+            f"start from.{start}"
+        )
+    by = title(found["course"].iteration.estimator.name)
+    said = (
+        f"Under D0 P is {power(attack.log10_p_reference)} by {escape(by)}. After {found['at']} "
+        f"steps and {attack.cost.forwards:,} forward passes D has spent {_nats(attack)}, and P is "
+        f"<b>{power(attack.log10_p)}</b>."
+    )
+    if check is None:
+        note = session.worker.results.get("check", {})
+        if note.get("state") == "error":
+            return f"{said} <span class='bad'>Not checked: {escape(note.get('message', ''))}</span>"
+        return f"{said} A sampler is about to check it."
+    if session.warning:
+        return (
+            f"{said} <span class='bad wb-parted'>The check says {_value(check)}: "
+            f"{escape(session.warning)}.</span>"
+        )
+    return f"{said} Fresh draws, which had no part in the search, say <b>{_value(check)}</b>."
+
+
+def _value(check: Any) -> str:
+    err = check.err
+    if err is None or not math.isfinite(err):
+        return power(check.log10_p)
+    return f"{power(check.log10_p, min(3, digits(err)))} ± {err:.1g} digits"
+
+
+def _nats(attack: Attack) -> str:
+    err = f" ± {attack.nats_err:.1g}" if attack.nats_err > 0 else ""
+    return f"{attack.nats:.3g}{err} nats"
+
+
+def frontier_sentence(attack: Attack | None, pins: Sequence[Pin] = ()) -> str:
+    """What failure costs: digits for the nats spent, the worth of one more, what is proved."""
+    if attack is None:
+        return "<span class='small'>The price list of failure: how likely for how many nats.</span>"
+    gain = (attack.log_p - attack.found.reference) / LN10
+    said = [f"{_nats(attack)} bought {signed(gain, 1)} digits of P."]
+    if attack.found.price > 0:
+        said.append(
+            f"At the edge one more nat would make C about {math.exp(attack.found.price):.2g} times "
+            "as likely."
+        )
+    low = attack.bound_lower / LN10
+    if low > _WORTH:
+        said.append(f"Proved by this D (97.5%): under D0 itself P is at least {power(low, 1)}.")
+    if pins:
+        said.append(f"Dashed: {len(pins)} pinned.")
+    return f"<span class='small'>{' '.join(said)}</span>"
+
+
+def picture_sentence(problem: Problem, attack: Attack | None) -> str:
+    """What the picture of D shows."""
+    if attack is None:
+        return "<span class='small'>D stands at D0.</span>"
+    d = attack.distribution
+    far = adversary_pictures.shift(problem, d)
+    said = "" if far is None else f"The mean moved by {far:.2f} standard deviations of D0."
+    if not isinstance(d, Sampleable):
+        said += " D cannot be sampled."
+    elif pictures.shows_digits(problem):
+        said += " Draws marked ✗ are catastrophes."
+    elif d.dim == 2:
+        said += " Rings lie 1, 2 and 3 standard deviations out; C holds in the shaded region."
+    return f"<span class='small'>{said}</span>"
+
+
+def table(pins: Sequence[Pin], session: AdversarySession) -> str:
+    """The present result above those pinned; empty where nothing is pinned."""
+    if not pins:
+        return ""
+    attack = session.attack if session.checked is None else session.checked.attack
+    lines = [] if attack is None else [_line("now", attack)]
+    lines += [_line(pin.name, pin.attack) for pin in reversed(pins)]
+    head = (
+        "<tr><th>D</th><th class='n'>nats</th><th class='n'>log<sub>10</sub> P</th>"
+        "<th class='n'>checked</th><th class='n'>forwards</th></tr>"
+    )
+    return f"<style>{TABLE_CSS}</style><table class='wb-table'>{head}{''.join(lines)}</table>"
+
+
+def _line(name: str, attack: Attack) -> str:
+    checked = "–"
+    if attack.checked is not None:
+        err = attack.checked.log10_err
+        checked = signed(attack.checked.log10_p, digits(err))
+        if err is not None and math.isfinite(err):
+            checked += f" ± {err:.1g}"
+        if attack.warning:
+            told = escape(attack.warning, quote=True)
+            checked = f"<span style='color:var(--wb-bad, #b3261e)' title='{told}'>{checked}</span>"
+    return (
+        f"<tr><td>{escape(name)}</td><td class='n'>{attack.nats:.3g}</td>"
+        f"<td class='n'>{signed(attack.log10_p)}</td><td class='n'>{checked}</td>"
+        f"<td class='n'>{attack.cost.forwards:,}</td></tr>"
+    )
