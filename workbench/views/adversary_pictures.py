@@ -10,7 +10,7 @@ from workbench.rng import Rng
 from workbench.views import pictures
 from workbench.views.style import CATASTROPHE, GREY, Figure, axis, layout
 
-_DRAWS, _SHOWN, _GRID, _BARS = 2048, 5, 81, 12
+_DRAWS, _SHOWN, _GRID, _BARS = 2048, 4, 81, 10
 _TONE = "#A05EF7"
 
 

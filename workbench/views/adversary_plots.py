@@ -76,7 +76,7 @@ def _reference(
 ) -> tuple[float | None, str]:  # fmt: skip
     if problem.truth is not None and _drawn(problem.truth.log10_p):
         return problem.truth.log10_p, "under D0: truth"
-    told = next((row["log10_p_reference"] for row in rows if "log10_p_reference" in row), None)
+    told = rows[-1].get("log10_p_reference") if rows else None
     return (told, "under D0: estimate") if _drawn(told) else (None, "")
 
 

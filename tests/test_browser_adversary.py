@@ -1,0 +1,50 @@
+"""The room Adversary in a real browser: in the served app, and its widgets in a notebook."""
+
+import re
+
+import pytest
+from browsing import PATIENCE, Watch, open_notebook
+from playwright.sync_api import expect
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+
+SMALL = "?room=adversary&against=A_d10_1e-6&ascends=moments&limit=2"
+
+
+def test_app_searches_by_itself_rewinds_and_starts_anew(address, page):
+    watch = Watch(page)
+    page.goto(f"{address}{SMALL}")
+    said, standing = page.locator(".wb-sentence"), page.locator(".wb-standing")
+    expect(said).to_contain_text("Fresh draws", timeout=PATIENCE)  # it ran, and was checked
+    expect(said).to_contain_text("2 nats")
+    expect(standing).to_contain_text("finished")
+    page.locator(".js-plotly-plot .main-svg").nth(2).wait_for(timeout=PATIENCE)
+    done = int(re.search(r"step (\d+)", standing.locator("span").first.inner_text())[1])
+    page.get_by_role("button", name="Rewind", exact=True).click()
+    expect(standing).to_contain_text(f"step {done - 1} ", timeout=PATIENCE)
+    page.get_by_role("button", name="Pin", exact=True).press("Enter")
+    expect(page.locator(".wb-pins")).to_contain_text("kl 2", timeout=PATIENCE)
+    number = page.locator(".wb-number-limit input")
+    number.fill("3")
+    number.press("Enter")
+    page.wait_for_url(re.compile(r"limit=3"), timeout=PATIENCE)
+    expect(standing).to_contain_text("Reset takes them over", timeout=PATIENCE)
+    page.get_by_role("button", name="Reset", exact=True).click()
+    page.get_by_role("button", name="Run", exact=True).click()
+    expect(said).to_contain_text("3 nats", timeout=PATIENCE)
+    watch.clean()
+
+
+def test_widgets_search_in_a_notebook(lab, page):
+    watch = Watch(page)
+    open_notebook(
+        lab, page, "adversary",
+        "import workbench.views as v\nv.adversary_widgets('A_d10_1e-6', by='moments', limit=2.0)",
+    )  # fmt: skip
+    view = page.locator(".wb-adversary-widgets")
+    view.or_(page.locator(".jp-RenderedText[data-mime-type*=error]")).first.wait_for(
+        timeout=PATIENCE
+    )
+    view.get_by_role("button", name="Run", exact=True).click()
+    expect(view).to_contain_text("Fresh draws", timeout=PATIENCE)
+    watch.clean()
