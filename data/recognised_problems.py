@@ -7,6 +7,7 @@ F: a Gaussian base given that another network's rare output occurred. G: spin gl
 counted state by state with numpy, not with the workbench's oracles.
 """
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ import torch
 import workbench as wb
 from workbench.models import dense
 
+SPINS = 20
 HERE = Path(__file__).parent
 MADE = {"made": "2026-11-24", "command": "python data/recognised_problems.py"}
 
@@ -49,6 +51,42 @@ def orthant() -> wb.Problem:
     return wb.Problem(law, dense(s[None]), _above(beyond), "F_orthant_1e-8", about, truth)
 
 
+def glass(beta: float, coupled: bool = True) -> wb.Problem:
+    """A linear margin of twenty spins, with its bar where P is near 1e-6; all states weighed."""
+    g = torch.Generator().manual_seed(7)
+    j = torch.randn(SPINS, SPINS, generator=g, dtype=torch.float64).triu(1) / SPINS**0.5
+    j = _short(j + j.T) * float(coupled)
+    h = _short(0.2 * torch.randn(SPINS, generator=g, dtype=torch.float64))
+    a = _short(torch.randn(SPINS, generator=g, dtype=torch.float64))
+    codes = np.arange(2**SPINS)
+    x = (((codes[:, None] >> np.arange(SPINS)) & 1) * 2 - 1).astype(float)
+    energy = beta * (0.5 * ((x @ j.numpy()) * x).sum(1) + x @ h.numpy())
+    p = np.exp(energy - energy.max())
+    s = x @ a.numpy()
+    order = np.argsort(-s)
+    mass = np.cumsum(p[order]) / p.sum()
+    last = int(np.searchsorted(mass, 1e-6))
+    bar = float(np.float32(0.5 * (s[order[last]] + s[order[last + 1]])))
+    hit = s > bar
+    truth = wb.Truth(
+        math.log10(math.fsum(p[hit]) / math.fsum(p)), 0.0,
+        f"exact: {int(hit.sum())} of 2^{SPINS} states, weighed one by one", MADE,
+    )  # fmt: skip
+    name = f"G_glass_b{round(10 * beta):02d}_1e-6" if coupled else "G_free_1e-6"
+    about = (
+        f"{SPINS} spins with random couplings and fields at inverse temperature {beta:g}"
+        if coupled
+        else f"{SPINS} independent spins in random fields"
+    )
+    about += ", known by their energy alone; C is a weighted sum of spins above a bar."
+    return wb.Problem(wb.SpinGlass(j, h, beta), dense(a[None]), _above(bar), name, about, truth)
+
+
+def _short(t: torch.Tensor) -> torch.Tensor:
+    """Numbers that float32 holds exactly, as cards store them."""
+    return t.float().double()
+
+
 def _dot(u: torch.Tensor, v: torch.Tensor):
     import mpmath as mp
 
@@ -64,6 +102,6 @@ def _above(bar: float) -> wb.Halfspace:
 
 
 if __name__ == "__main__":
-    for pose in (orthant,):
-        problem = pose()
+    betas = (0.5, 1.0, 2.0, 3.0)
+    for problem in (orthant(), glass(1.0, coupled=False), *(glass(beta) for beta in betas)):
         print(problem, problem.truth.log10_p, problem.save(HERE / "problems"))

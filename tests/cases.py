@@ -11,7 +11,7 @@ import torch
 from scipy.stats import binom
 
 import workbench as wb
-from workbench.distributions import Enumerable, Recognised
+from workbench.distributions import Enumerable, Recognised, SpinGlass
 from workbench.estimators import ALL
 from workbench.estimators.TEMPLATE import Stratified
 from workbench.models import dense
@@ -162,6 +162,14 @@ ROWS = (
         sampled=False,
     ),
     Row(
+        "mean_field",
+        "G_free_1e-6",
+        budget=1,
+        settings=({}, {"free_energy": "tap"}, {"summed": 0}),
+        within=0.12,  # no couplings: what is off is the saddlepoint, as the margin is no smooth law
+        sampled=False,
+    ),
+    Row(
         "stratified",
         "A_d10_1e-3",
         budget=20_000,
@@ -185,6 +193,8 @@ def law(estimator: wb.Estimator, d: int, dtype: torch.dtype = torch.float64) -> 
         across[0, 0], across[0, 1] = 0.5, -0.5
         event = wb.Halfspace(torch.ones(1, dtype=dtype), -1.0)
         return wb.Conditional(law(wb.MonteCarlo(), d, dtype), dense(across), event)
+    if SpinGlass in needs.distribution:
+        return wb.SpinGlass(torch.zeros(d, d, dtype=dtype), torch.zeros(d, dtype=dtype))
     d = d if needs.most_dim is None else min(d, needs.most_dim)
     return wb.Gaussian(torch.zeros(d, dtype=dtype), torch.ones(d, dtype=dtype))
 

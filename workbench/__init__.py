@@ -20,6 +20,7 @@ from workbench.estimators import (
     Estimator,
     Importance,
     Lower,
+    MeanField,
     Moments,
     MonteCarlo,
     Orthant,
@@ -41,8 +42,8 @@ __version__ = "0.1.0"
 __all__ = [
     "GLD", "And", "Argmax", "BadInput", "Box", "Budget", "ChangeOfMeasure", "Conditional",
     "Conditioned", "Cubature", "DesignPoint", "Discrete", "Enumeration", "Estimate", "Estimator",
-    "Gaussian", "Grad", "Halfspace", "Importance", "Kind", "Lower", "Mixture", "Moments",
-    "MonteCarlo", "NotConverged", "Or", "Orthant", "Polytope", "Probe", "Problem", "Ratio", "Rng",
-    "Slices", "Spec", "SpinGlass", "StaleRun", "Subset", "Trusted", "Truth", "Unsupported", "Upper",
-    "WorkbenchError", "best_truth", "load", "log_p_and_grad",
+    "Gaussian", "Grad", "Halfspace", "Importance", "Kind", "Lower", "MeanField", "Mixture",
+    "Moments", "MonteCarlo", "NotConverged", "Or", "Orthant", "Polytope", "Probe", "Problem",
+    "Ratio", "Rng", "Slices", "Spec", "SpinGlass", "StaleRun", "Subset", "Trusted", "Truth",
+    "Unsupported", "Upper", "WorkbenchError", "best_truth", "load", "log_p_and_grad",
 ]  # fmt: skip

@@ -21,7 +21,7 @@ class SpinGlass(Energy, BoxSupport, Distribution):
     Args:
         couplings: J, `(d, d)`, symmetric with a zero diagonal.
         fields: h, `(d,)`.
-        beta: the inverse temperature, above 0.
+        beta: the inverse temperature, at least 0.
 
     Raises:
         BadInput: on wrong shapes, or a J that is not symmetric with a zero diagonal.
@@ -34,7 +34,7 @@ class SpinGlass(Energy, BoxSupport, Distribution):
 
     couplings: Tensor
     fields: Tensor
-    beta: float
+    beta: float = 1.0
     name: ClassVar[str] = "energy"
 
     def __post_init__(self) -> None:
@@ -53,9 +53,11 @@ class SpinGlass(Energy, BoxSupport, Distribution):
                 "counts once"
             )
         if isinstance(self.beta, bool) or not isinstance(self.beta, int | float):
-            raise BadInput(f"beta must be a number, got {self.beta!r}")
-        if not 0.0 < self.beta < float("inf"):
-            raise BadInput(f"beta must be above 0 and finite, got {self.beta!r}")
+            raise BadInput(f"an inverse temperature must be a number, got {self.beta!r}")
+        if not 0.0 <= self.beta < float("inf"):
+            raise BadInput(
+                f"an inverse temperature must be at least 0 and finite, got {self.beta!r}"
+            )
 
     @property
     def dim(self) -> int:

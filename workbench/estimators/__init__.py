@@ -9,6 +9,7 @@ from workbench.estimators.design_point import DesignPoint
 from workbench.estimators.enumeration import Enumeration
 from workbench.estimators.gld import GLD
 from workbench.estimators.importance import Importance
+from workbench.estimators.mean_field import MeanField
 from workbench.estimators.moments import Moments
 from workbench.estimators.monte_carlo import MonteCarlo
 from workbench.estimators.orthant import Orthant
@@ -19,12 +20,12 @@ from workbench.estimators.subset import Subset
 
 ALL: tuple[type[Estimator], ...] = (
     Moments, Slices, Conditioned, MonteCarlo, Importance, Subset, DesignPoint, GLD, Lower, Upper,
-    ChangeOfMeasure, Enumeration, Cubature, Orthant, Ratio,
+    ChangeOfMeasure, Enumeration, Cubature, Orthant, Ratio, MeanField,
 )  # fmt: skip
 """Every estimator: the tests, the command line, the comparison and the screens go by this tuple."""
 
 __all__ = [
     "ALL", "GLD", "ChangeOfMeasure", "Conditioned", "Cubature", "DesignPoint", "Enumeration",
-    "Estimate", "Estimator", "Importance", "Lower", "Moments", "MonteCarlo", "Needs", "Orthant",
-    "Slices", "Ratio", "Subset", "Upper", "proof",
+    "Estimate", "Estimator", "Importance", "Lower", "MeanField", "Moments", "MonteCarlo", "Needs",
+    "Orthant", "Slices", "Ratio", "Subset", "Upper", "proof",
 ]  # fmt: skip
