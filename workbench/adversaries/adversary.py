@@ -29,7 +29,7 @@ _RAMP = 0.4  # share of the steps over which the limit grows to its full size
 _FEASIBLE = 1e-6
 _FIRST = 0.05  # of the limit: the first step's
 _BETTER = 1e-4  # nats of log P that count as better
-_LEAST_PRICE = 0.1
+_LEAST_PRICE = 0.5
 _NATURAL_RATE, _RATE = 0.7, 0.03
 _FOREVER, _POINTS, _FINAL_DRAWS, _PULLS = 1e9, 8, 8192, 6
 
@@ -126,7 +126,7 @@ class Adversary:
             estimate, (gain,) = log_p_and_grad(
                 posed, self.estimator, [theta], budget, state.rng.child("estimate")
             )
-        except Unsupported:  # log P = -inf: this way lies nothing
+        except (Unsupported, NotConverged):  # log P is -inf or NaN: this way lies nothing
             if state.ticks == 0 and state.restart == 0:
                 raise
             return self._restart(problem, state)
@@ -135,7 +135,7 @@ class Adversary:
         state = replace(state, forwards=before + estimate.cost.forwards,
                         last=estimate.cost.forwards)  # fmt: skip
         state = self._keep(state, float(estimate.log_p.detach()), value, ride.price(gain, cost))
-        state = self._move(state, spent, gain, cost, value)
+        state = self._moved(state, spent, gain, cost, value)
         return self._restart(problem, state) if self._over(state) else state
 
     def _begin(self, problem: Problem, state: Search) -> Search:
@@ -195,6 +195,18 @@ class Adversary:
             return 1.0
         ticks = max(1.0, _RAMP * self.steps)
         return min(1.0, _FIRST + (1.0 - _FIRST) * state.ticks / ticks)
+
+    def _moved(
+        self, state: Search, spent: Callable[[Tensor], Nats], gain: Tensor, cost: Tensor,
+        value: float,
+    ) -> Search:  # fmt: skip
+        """After `_move`; where that leaves the family, this restart is at its end."""
+        try:
+            after = self._move(state, spent, gain, cost, value)
+            lost = not bool(torch.isfinite(after.theta).all())
+        except (BadInput, torch.linalg.LinAlgError):  # no D has these parameters
+            lost, after = True, state
+        return replace(state, ticks=self.steps) if lost else after
 
     def _move(
         self, state: Search, spent: Callable[[Tensor], Nats], gain: Tensor, cost: Tensor,
