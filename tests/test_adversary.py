@@ -12,7 +12,7 @@ from workbench.iteration import equal, pack, run, steps, unpack
 from workbench.math.gaussian import log_cdf
 
 LN10 = math.log(10.0)
-LINEAR = ("A_d10_1e-3", "A_d10_1e-6", "A_d10_1e-12", "A_d100_1e-6")
+LINEAR = ("A_d10_1e-3", "A_d10_1e-12", "A_d100_1e-6")
 
 
 def beta_of(problem):
@@ -122,7 +122,7 @@ def test_resumed_search_equals_the_straight_one_bit_for_bit(optimiser, stop):
         region=KL(2.0), estimator=wb.Conditioned(lines=48), optimiser=optimiser, steps=4,
         restarts=2,
     )  # fmt: skip
-    straight, again = resumed(adversary, wb.load("B_w32_h2_1e-5"), stop)
+    straight, again = resumed(adversary, wb.load("A_d10_1e-6"), stop)
     assert straight.restart == 2  # no restart is left
     assert equal(straight, again)
 
@@ -157,3 +157,15 @@ def test_family_refuses_a_reference_that_it_cannot_move():
     problem = wb.Problem(wb.Box(-one, one), model, wb.Halfspace(normal, 0.0))
     with pytest.raises(wb.Unsupported, match="a gaussian D0 is needed"):
         Adversary().init(problem, wb.Rng(0))
+
+
+@pytest.mark.parametrize("sampler, loss", [(wb.Importance(), 0.15), (wb.Subset(500), 0.6)])
+def test_score_function_over_a_sampler_s_failures_nears_the_linear_optimum(sampler, loss):
+    problem = wb.load("A_d10_1e-6")
+    found = Adversary(region=KL(2.0), estimator=sampler, steps=12, rate=1.0)(problem, check=20_000)
+    exact = best_log_p(beta_of(problem), 2.0)
+    assert found.nats == pytest.approx(2.0, rel=1e-6)
+    # Of the 8 nats between -13.8 and -5.8. The direction is off by the failures' noise: of n that
+    # count, in 9 directions, the shift of length 2 turns by about 3 / (2.8 sqrt(n)), which costs
+    # 2.8 * 2 * turn^2 / 2: 0.03 nats at n = 100, more where chains are alike.
+    assert exact - loss < float(found.checked.log_p) < exact + 4.4 * found.checked.log_err

@@ -42,6 +42,6 @@ def test_attack_refuses_in_a_sentence():
     told = refuse("attack", "A_d10_1e-6", "--family", "shifty")
     assert "no family is called 'shifty'" in told
     told = refuse("attack", "A_d10_1e-6", "-e", "monte_carlo")
-    assert "carries one is needed; try instead: conditioned, moments" in told
+    assert "carries one is needed; try instead: conditioned, moments, importance" in told
     told = refuse("attack", "A_d10_1e-6", "--set", "rank=2")
     assert "shifted has no setting 'rank'" in told

@@ -14,11 +14,13 @@ from workbench.adversaries.families import Family, Parameters, Shifted, at, flat
 from workbench.adversaries.pose import pose
 from workbench.adversaries.region import KL, Region
 from workbench.adversaries.result import Attack, attacked
+from workbench.adversaries.score import log_p_and_score
 from workbench.adversaries.search import Found, Search
 from workbench.distributions import Distribution, Reparameterised
 from workbench.errors import BadInput, NotConverged, Unsupported
 from workbench.estimators import Conditioned, Estimator, summits
 from workbench.estimators.base import check_positive
+from workbench.estimators.witness import Witness
 from workbench.iteration import Budget, Progress, run
 from workbench.objective import log_p_and_grad
 from workbench.problem import Problem
@@ -48,7 +50,9 @@ class Adversary:
     Settings:
         family: how D may differ from D0.
         region: how far it may go.
-        estimator: of log P, one with a gradient (pathwise as `moments`, implicit as `conditioned`).
+        estimator: of log P; it brings its kind of gradient: pathwise (`moments`, `slices`),
+            implicit through its search (`conditioned`), or from samples by the score function
+            (`importance`, `subset`).
         optimiser: "natural" steps by rate / lambda: with rate 1 and a shifted D the fixed point
             theta = g / lambda; "adam", "rmsprop", "momentum" are torch's; "auto" is natural steps
             for families whose parameters have the scale of nats, and adam for networks.
@@ -56,6 +60,7 @@ class Adversary:
         steps: at most, a restart.
         restarts: starts: the first at D0, each further one at the edge towards another failure.
         patience: steps at the full limit without gain that end a restart.
+        draws: forward passes a step, where the gradient is from samples.
 
     >>> import workbench as wb
     >>> problem = wb.load("A_d10_1e-6")
@@ -72,17 +77,32 @@ class Adversary:
     steps: int = 40
     restarts: int = 1
     patience: int = 8
+    draws: int = 5000
     name: ClassVar[str] = "adversary"
     choices: ClassVar[Mapping[str, tuple[str, ...]]] = {"optimiser": ("auto", *optimisers.NAMES)}
 
     def __post_init__(self) -> None:
-        check_positive(self.name, steps=self.steps, restarts=self.restarts, patience=self.patience)
+        check_positive(
+            self.name, steps=self.steps, restarts=self.restarts, patience=self.patience,
+            draws=self.draws,
+        )  # fmt: skip
         if self.optimiser not in self.choices["optimiser"]:
             known = ", ".join(self.choices["optimiser"])
             raise BadInput(f"unknown optimiser {self.optimiser!r}: use one of {known}")
         rate = self.rate
         if rate is not None and not (isinstance(rate, int | float) and 0 < rate < math.inf):
             raise BadInput(f"adversary: rate must be a number above 0, got {rate!r}")
+
+    @property
+    def _sampled(self) -> bool:
+        """Whether the gradient is the score function's, over the failures of a sampler."""
+        return isinstance(self.estimator, Witness)
+
+    def _budget(self, state: Search) -> Budget:
+        left = None if state.limit is None else max(1, int(state.left))
+        if self._sampled:
+            left = self.draws if left is None else min(self.draws, left)
+        return Budget(left, _FOREVER)
 
     @property
     def _uphill(self) -> str:
@@ -94,10 +114,10 @@ class Adversary:
     def check(self, problem: Problem) -> None:
         """Raises `Unsupported`, with what to use instead, unless the search can run here."""
         self.family.check(problem.distribution)
-        if self.estimator.grad not in (Grad.PATHWISE, Grad.IMPLICIT):
+        if not self._sampled and self.estimator.grad not in (Grad.PATHWISE, Grad.IMPLICIT):
             raise Unsupported(
                 f"an adversary by the gradient of {self.estimator.name!r}",
-                "a deterministic estimate that carries one is needed", ["conditioned", "moments"],
+                "an estimate that carries one is needed", ["conditioned", "moments", "importance"],
             )  # fmt: skip
 
     def init(self, problem: Problem, rng: Rng) -> Search:
@@ -119,13 +139,18 @@ class Adversary:
             return self._begin(problem, state)
         module = self._module(problem, state)
         rng, before = state.rng.child("kl", state.steps), state.forwards
-        budget = Budget(None if state.limit is None else max(1, int(state.left)), _FOREVER)
+        budget, estimate_rng = self._budget(state), state.rng.child("estimate")
         theta = state.theta.detach().requires_grad_()
-        posed = pose(problem, at(module, theta))
+        d = at(module, theta)
+        posed = pose(problem, d)
         try:
-            estimate, (gain,) = log_p_and_grad(
-                posed, self.estimator, [theta], budget, state.rng.child("estimate")
-            )
+            if self._sampled:
+                fresh = estimate_rng.child(state.steps)
+                estimate, gain = log_p_and_score(posed, d, self.estimator, theta, budget, fresh)
+            else:
+                estimate, (gain,) = log_p_and_grad(
+                    posed, self.estimator, [theta], budget, estimate_rng
+                )
         except (Unsupported, NotConverged):  # log P is -inf or NaN: this way lies nothing
             if state.ticks == 0 and state.restart == 0:
                 raise
@@ -140,9 +165,8 @@ class Adversary:
 
     def _begin(self, problem: Problem, state: Search) -> Search:
         """log P under D0; where failures are nearest."""
-        budget = Budget(None if state.limit is None else max(1, int(state.left)), _FOREVER)
         with torch.no_grad():
-            estimate = self.estimator(problem, budget, state.rng.child("estimate"))
+            estimate = self.estimator(problem, self._budget(state), state.rng.child("estimate"))
         forwards, points = estimate.cost.forwards, state.points
         theta, full = state.theta, state.full
         if self.restarts > 1 or self.family.spreads:
@@ -204,7 +228,7 @@ class Adversary:
         try:
             after = self._move(state, spent, gain, cost, value)
             lost = not bool(torch.isfinite(after.theta).all())
-        except (BadInput, torch.linalg.LinAlgError):  # no D has these parameters
+        except (BadInput, torch.linalg.LinAlgError):  # pyright: ignore[reportPrivateImportUsage]
             lost, after = True, state
         return replace(state, ticks=self.steps) if lost else after
 
@@ -309,7 +333,8 @@ class Adversary:
             nats = relative_entropy(d, d0, rng, _FINAL_DRAWS)
         if theta is found.theta:
             return found, nats
-        again = self.estimator(pose(problem, d), Budget(None, _FOREVER), state.rng.child("again"))
+        budget = self._budget(replace(state, limit=None))
+        again = self.estimator(pose(problem, d), budget, state.rng.child("again"))
         return replace(
             found, theta=theta, log_p=float(again.log_p), spent=float(nats.value),
             forwards=found.forwards + again.cost.forwards,
