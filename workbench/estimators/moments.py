@@ -60,7 +60,8 @@ class Moments(Estimator):
     to fail.
 
     Args:
-        propagator: "covariance", "mean", "augmented" or "cumulant" (third cumulants too).
+        propagator: "covariance", "mean"; "augmented" or "cumulant" (third cumulants too);
+            "cumulant4" (fourth ones too, up to 32 neurons wide).
         tail: "gaussian"; with third cumulants also "edgeworth", "pearson3" or "saddlepoint".
         order: terms of the Hermite series of a covariance.
 

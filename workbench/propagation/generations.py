@@ -11,15 +11,10 @@ from workbench.distributions import Piece
 from workbench.graph.rules import Affine, LinearMap, Pointwise
 from workbench.propagation.base import Carrier
 from workbench.propagation.blocks import Block, sum_of, total
-from workbench.propagation.marginals import Marginals
+from workbench.propagation.marginals import STRAINED, Marginals
 from workbench.propagation.scale import safe_std
 from workbench.propagation.series import enough
 from workbench.propagation.third import Factors, Generation, pushed, slices
-
-STRAINED = (
-    "a neuron is too far from Gaussian for a series in its third and fourth cumulants, "
-    "which were cut"
-)
 
 
 class Generations(Carrier):

@@ -23,6 +23,10 @@ _R2, _R6, _R24 = math.sqrt(2.0), math.sqrt(6.0), math.sqrt(24.0)
 MOST = 1.0, 2.0
 """Skewness and kurtosis beyond which an expansion around a Gaussian is no density (Barton and
 Dennis 1952); what is larger is read as these."""
+STRAINED = (
+    "a neuron is too far from Gaussian for a series in its third and fourth cumulants, "
+    "which were cut"
+)
 
 
 @dataclass(frozen=True, eq=False)

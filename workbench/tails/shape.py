@@ -30,7 +30,7 @@ def standard(law: Law, tail: str) -> Standard:
     if law.third is None and law.fourth is None and not law.gaussian:
         raise Unsupported(
             f"tail {tail!r}",
-            "it reads third cumulants, which propagators 'augmented' and 'cumulant' carry",
+            "it reads third cumulants: use propagator 'augmented', 'cumulant' or 'cumulant4'",
         )
     sd = law.std
     alive = sd > 0
