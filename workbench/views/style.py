@@ -30,7 +30,8 @@ is lost on white."""
 SPARE = (
     ("#6B3DD8", "pentagon"), ("#98AD85", "bowtie"),
     ("#9C3A11", "hourglass"), ("#8286E6", "square-open"), ("#798940", "triangle-down"),
-    ("#957391", "hexagram"), ("#F67BD1", "triangle-up-open"),
+    ("#957391", "hexagram"), ("#F67BD1", "triangle-up-open"), ("#9E04FF", "diamond-open"),
+    ("#E0A4B7", "star-square"), ("#75C356", "diamond-tall"), ("#F122CE", "star-diamond"),
 )  # fmt: skip
 """For all other rows. Each is as far as can be from those before it, for eyes with and without red,
 green or blue cones, and visible on light and dark ground."""
