@@ -8,11 +8,19 @@ import torch
 from panel.io.location import Location
 
 import workbench as wb
+from workbench.adversaries import BASELINES
 from workbench.errors import BadInput, NotConverged
 from workbench.iteration import pack
 from workbench.views import adversary_pictures, adversary_plots, adversary_words
 from workbench.views.adversary_screen import AdversaryScreen
-from workbench.views.adversary_session import CHECK, IN_URL, AdversarySession, adjustable
+from workbench.views.adversary_session import (
+    CHECK,
+    IN_URL,
+    PROPOSAL,
+    RIVALS,
+    AdversarySession,
+    adjustable,
+)
 from workbench.views.adversary_widgets import AdversaryWidgets
 from workbench.views.stepping import JOB
 
@@ -174,3 +182,20 @@ def test_charts_of_nothing_are_charts():
     go.Figure(adversary_plots.course((), (), "moments", problem))
     go.Figure(adversary_plots.frontier(None, (), (), "moments", problem))
     assert "Press Run" in adversary_words.course_sentence(AdversarySession(LINEAR))
+
+
+def test_d_serves_importance_and_baselines_are_held_against_it(session):
+    with pytest.raises(NotConverged, match="no D to draw from"):
+        session.propose()
+    search(session)
+    session.propose()
+    session.challenge()
+    session.worker.wait(PROPOSAL)
+    session.worker.wait(RIVALS)
+    estimate = session.proposed
+    assert abs(estimate.log10_p + 6.0) < 4.0 * estimate.log10_err  # once in 16,000
+    assert [rival.family for rival in session.rivals] == [cls.name for cls in BASELINES]
+    view = AdversaryScreen(session)
+    assert "Importance sampling from D" in view.proposal_words.value
+    assert "Cross entropy" in view.proposal_words.value
+    go.Figure(view.frontier.object)

@@ -12,6 +12,7 @@ from workbench.views.style import GREY, Figure, axis, colour, ink, layout, power
 
 CHECKED = "importance"
 """The row whose accent marks a check."""
+_RIVALS = ("x", "cross", "triangle-up", "triangle-down")
 _LEGEND = {"x": 0.99, "y": 0.03, "xanchor": "right", "yanchor": "bottom",
            "bgcolor": "rgba(0,0,0,0)", "font": {"size": 11}}  # fmt: skip
 
@@ -41,7 +42,8 @@ def course(
 
 def frontier(
     attack: Attack | None, checks: Sequence[Check], pins: Sequence[Pin], by: str, problem: Problem,
-    rows: Sequence[dict[str, Any]] = (), dark: bool = False, height: int = 300,
+    rows: Sequence[dict[str, Any]] = (), rivals: Sequence[Attack] = (),
+    dark: bool = False, height: int = 300,
 ) -> Figure:  # fmt: skip
     """log10 P against the nats spent: the price list of failure."""
     data, values = [], []
@@ -61,6 +63,12 @@ def frontier(
     level, _ = _reference(rows, problem)
     if level is not None:
         data.append(_points("D0", [0.0], [level], ink(dark), "circle", cliponaxis=False))
+    for rival, mark in zip(rivals, _RIVALS, strict=False):
+        said = None if rival.checked is None else rival.checked.log10_p
+        if said is not None and _drawn(said):
+            values.append(said)
+            name = f"{rival.family.replace('_', ' ')}, as many forwards"
+            data.append(_points(name, [rival.nats], [said], GREY, mark))
     values += y + [c.log10_p for c in checks]
     return _figure(data, values, level, dark, height, "nats spent: KL(D || D0)", [], [])
 

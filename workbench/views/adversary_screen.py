@@ -1,5 +1,6 @@
 """The Adversary screen in Panel: one layout for the served app and for a notebook cell."""
 
+from collections.abc import Callable
 from html import escape
 from typing import Any
 
@@ -57,6 +58,9 @@ class AdversaryScreen(ByTicker, pn.viewable.Viewer):
         self.pin = button("Pin", s.pin, self.guard)
         self.unpin = button("Unpin all", s.unpin, self.guard)
         self.check = button("Check now", self._check, self.guard)
+        self.propose = button("Use as proposal", self._doing(s.propose), self.guard)
+        self.challenge = button("Baselines", self._doing(s.challenge), self.guard)
+        self.proposal_words = text(margin=(4, 0))
         self.about = text()
         self.course, self.frontier = figure_pane(_CHART), figure_pane(_CHART)
         self.picture = figure_pane(_PICTURE)
@@ -106,7 +110,7 @@ class AdversaryScreen(ByTicker, pn.viewable.Viewer):
             text("<h3>How likely has it become?</h3>"),
             self.course, self.course_words,
             text("<h3>What does failure cost?</h3>"),
-            self.frontier, self.frontier_words, self.table,
+            self.frontier, self.frontier_words, self.proposal_words, self.table,
             styles={"flex": "1.3 1 440px", "min-width": "0"},
         )  # fmt: skip
         right = pn.Column(
@@ -138,6 +142,13 @@ class AdversaryScreen(ByTicker, pn.viewable.Viewer):
         self.session.check()
         self.follow()
 
+    def _doing(self, action: Callable[[], None]) -> Callable[[], None]:
+        def act() -> None:
+            action()
+            self.follow()
+
+        return act
+
     def _chosen(self) -> None:
         """Other settings: what cannot run says so at once."""
         self.picker.value = self.session.problem_name
@@ -154,7 +165,7 @@ class AdversaryScreen(ByTicker, pn.viewable.Viewer):
         by = s.by if attack is None else s.found["course"].iteration.estimator.name
         self.course.object = plots.course(s.rows, s.checks, by, problem, self.dark, _CHART)
         self.frontier.object = plots.frontier(
-            attack, s.checks, s.pins, by, problem, s.rows, self.dark, _CHART
+            attack, s.checks, s.pins, by, problem, s.rows, s.rivals, self.dark, _CHART
         )
         self.course_words.value = words.course_sentence(s)
         shown = attack if s.checked is None else s.checked.attack
@@ -162,6 +173,7 @@ class AdversaryScreen(ByTicker, pn.viewable.Viewer):
         self.table.value = words.table(s.pins, s)
         self.pin.disabled, self.unpin.disabled = attack is None, not s.pins
         self.check.disabled = attack is None or s.checking
+        self.propose.disabled = self.challenge.disabled = attack is None
         if self._pictured is not (attack or problem):
             self._paint_picture(problem)
             self._pictured = attack or problem

@@ -6,22 +6,27 @@ from typing import Any
 
 import param
 
-from workbench.adversaries import REGIONS, Adversary, Attack, families
+from workbench.adversaries import BASELINES, REGIONS, Adversary, Attack, baseline, families
 from workbench.errors import BadInput, NotConverged
 from workbench.estimators import ALL, Estimate, Estimator
 from workbench.experiments import Course, Run, pursuit
+from workbench.iteration import Budget
 from workbench.problem import Problem
 from workbench.rng import Rng
 from workbench.types import Grad
 from workbench.views.known import Known, first_problem
 from workbench.views.link import take
 from workbench.views.roster import keep_unusual
+from workbench.views.rows import sampling
 from workbench.views.stepping import JOB, Stepping
 from workbench.views.worker import RUNNING, Worker
 
 CHECK = "check"
 """The job in which an independent sampler looks at what was found."""
+PROPOSAL, RIVALS = "proposal", "rivals"
+"""The jobs of importance sampling from D, and of the baselines."""
 CHECK_BUDGET = 20_000
+PROPOSAL_BUDGET = 50_000
 CHECK_EVERY = 10
 """Steps between checks while the search runs; whenever it rests there is one too."""
 IN_URL = {
@@ -266,6 +271,62 @@ class AdversarySession(param.Parameterized):
             yield {"checks": (*kept, Check(steps, attack.check(rng, CHECK_BUDGET), course))}
 
         self.worker.start(CHECK, job(), checks=kept)
+
+    def _told(self, job: str, what: str, usual: Any) -> Any:
+        """What a job published about the run that is shown."""
+        found = self.worker.results.get(job, {})
+        here = found.get("course") is self.found.get("course")
+        return found.get(what, usual) if here else usual
+
+    @property
+    def proposed(self) -> Estimate | None:
+        """P under D0 by importance sampling from a D of this run, once it was asked for."""
+        return self._told(PROPOSAL, "estimate", None)
+
+    def propose(self) -> None:
+        """Hand D to importance sampling, for P under D0.
+
+        Raises:
+            NotConverged: where there is no D yet.
+            Unsupported: where D0 is no Gaussian, or D cannot be drawn from.
+        """
+        attack, course = self.attack, self.found.get("course")
+        if attack is None:
+            raise NotConverged("there is no D to draw from yet: make a step first")
+        estimator, budget = attack.as_proposal(), Budget(PROPOSAL_BUDGET)
+        estimator.check(attack.problem)
+        self.worker.start(
+            PROPOSAL, sampling(estimator, attack.problem, self.seed, budget), course=course
+        )
+
+    @property
+    def rivals(self) -> tuple[Attack, ...]:
+        """What the baselines found with as many nats and forward passes, checked."""
+        return self._told(RIVALS, "rivals", ())
+
+    def challenge(self) -> None:
+        """Let every baseline search with the nats and forward passes that D took.
+
+        Raises:
+            NotConverged: where there is no D yet.
+            Unsupported: where D0 is no Gaussian.
+        """
+        attack, course = self.attack, self.found.get("course")
+        if attack is None:
+            raise NotConverged("there is nothing to compare with yet: make a step first")
+        searches = [cls(nats=attack.nats) for cls in BASELINES]
+        searches[0].init(attack.problem, Rng(0))  # what cannot be shifted says so at once
+
+        def job() -> Iterator[dict[str, Any]]:
+            found: tuple[Attack, ...] = ()
+            for search in searches:
+                one = baseline(
+                    attack.problem, search, attack.cost.forwards, self.seed, CHECK_BUDGET
+                )
+                found = (*found, one)
+                yield {"rivals": found}
+
+        self.worker.start(RIVALS, job(), course=course)
 
     def pin(self) -> None:
         """Keep what is shown, to compare others with.

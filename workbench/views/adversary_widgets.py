@@ -1,5 +1,6 @@
 """The Adversary screen in ipywidgets: the same session, without Panel."""
 
+from collections.abc import Callable
 from html import escape
 from typing import Any
 
@@ -39,14 +40,14 @@ class AdversaryWidgets(ByTask, w.VBox):
         )  # fmt: skip
         middle = w.VBox(
             [w.HTML("<b>How likely has it become?</b>"), self.course, self.course_words,
-             w.HTML("<b>What does failure cost?</b>"), self.frontier, self.frontier_words,
+             w.HTML("<b>What does failure cost?</b>"), self.frontier, self.frontier_words, self.proposal_words,
              self.table], layout=half(),
         )  # fmt: skip
         right = w.VBox(
             [w.HTML("<b>What D looks like</b>"), self.gallery, self.picture, self.picture_words],
             layout=half(),
         )
-        buttons = w.HBox([self.check, self.pin, self.unpin])
+        buttons = w.HBox([self.check, self.propose, self.challenge, self.pin, self.unpin])
         charts = w.HBox([middle, right], layout=w.Layout(flex_flow="row wrap"))
         main = w.VBox(
             [self.toolbar.view, buttons, self.status, charts],
@@ -73,6 +74,9 @@ class AdversaryWidgets(ByTask, w.VBox):
         self.pin = button("Pin", s.pin, self.guard)
         self.unpin = button("Unpin all", s.unpin, self.guard)
         self.check = button("Check now", self._check, self.guard)
+        self.propose = button("Use as proposal", self._doing(s.propose), self.guard)
+        self.challenge = button("Baselines", self._doing(s.challenge), self.guard)
+        self.proposal_words = w.HTML()
         self.about, self.unit, self.status, self.table, self.gallery = (w.HTML() for _ in range(5))
         self.course_words, self.frontier_words, self.picture_words = (w.HTML() for _ in range(3))
         self.course, self.frontier = empty_figure(_CHART), empty_figure(_CHART)
@@ -91,6 +95,13 @@ class AdversaryWidgets(ByTask, w.VBox):
         self.session.check()
         self.follow()
 
+    def _doing(self, action: Callable[[], None]) -> Callable[[], None]:
+        def act() -> None:
+            action()
+            self.follow()
+
+        return act
+
     def _chosen(self) -> None:
         """Other settings: what cannot run says so at once."""
         self.guard(lambda: self.session.adversary.check(self.session.problem))
@@ -107,14 +118,18 @@ class AdversaryWidgets(ByTask, w.VBox):
         show_figure(self.course, plots.course(s.rows, s.checks, by, problem, self.dark, _CHART))
         show_figure(
             self.frontier,
-            plots.frontier(attack, s.checks, s.pins, by, problem, s.rows, self.dark, _CHART),
+            plots.frontier(
+                attack, s.checks, s.pins, by, problem, s.rows, s.rivals, self.dark, _CHART
+            ),
         )
         self.course_words.value = STYLE + words.course_sentence(s)
         shown = attack if s.checked is None else s.checked.attack
         self.frontier_words.value = STYLE + words.frontier_sentence(shown, s.pins)
+        self.proposal_words.value = STYLE + words.proposal_sentence(s)
         self.table.value = words.table(s.pins, s)
         self.pin.disabled, self.unpin.disabled = attack is None, not s.pins
         self.check.disabled = attack is None or s.checking
+        self.propose.disabled = self.challenge.disabled = attack is None
         if self._pictured is not (attack or problem):
             self._paint_picture(problem)
             self._pictured = attack or problem

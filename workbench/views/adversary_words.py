@@ -79,6 +79,28 @@ def frontier_sentence(attack: Attack | None, pins: Sequence[Pin] = ()) -> str:
     return f"<span class='small'>{' '.join(said)}</span>"
 
 
+def proposal_sentence(session: AdversarySession) -> str:
+    """P under D0 by importance sampling from D; and what the baselines found."""
+    said = []
+    estimate, truth = session.proposed, session.problem.truth
+    if estimate is not None:
+        err = estimate.log10_err
+        error = f" ± {err:.1g} digits" if err is not None and math.isfinite(err) else ""
+        said.append(
+            f"Importance sampling from D says that under D0 P is <b>{power(estimate.log10_p)}</b>"
+            f"{error} after {estimate.cost.forwards:,} forward passes."
+        )
+        if truth is not None and session.attack and session.attack.problem is session.problem:
+            said.append(f"The truth is {power(truth.log10_p)}.")
+        if estimate.warning:
+            said.append(f"<span class='bad'>{escape(estimate.warning)}</span>")
+    for rival in session.rivals:
+        checked = rival.checked
+        got = "none" if checked is None else power(checked.log10_p)
+        said.append(f"{rival.family.replace('_', ' ').capitalize()}: {got}.")
+    return f"<span class='small'>{' '.join(said)}</span>" if said else ""
+
+
 def picture_sentence(problem: Problem, attack: Attack | None) -> str:
     """What the picture of D shows."""
     if attack is None:
