@@ -120,7 +120,7 @@ class AdversaryScreen(ByTicker, pn.viewable.Viewer):
         )  # fmt: skip
         return pn.Column(
             self.toolbar.view,
-            pn.FlexBox(self.check, self.pin, self.unpin, gap="0", margin=0),
+            pn.FlexBox(self.check, self.propose, self.challenge, self.pin, self.unpin, gap="0", margin=0),
             self.status,
             pn.FlexBox(middle, right, gap="12px 34px", sizing_mode="stretch_width"),
             styles={"flex": "1 1 600px", "min-width": "0"},
@@ -170,6 +170,7 @@ class AdversaryScreen(ByTicker, pn.viewable.Viewer):
         self.course_words.value = words.course_sentence(s)
         shown = attack if s.checked is None else s.checked.attack
         self.frontier_words.value = words.frontier_sentence(shown, s.pins)
+        self.proposal_words.value = words.proposal_sentence(s)
         self.table.value = words.table(s.pins, s)
         self.pin.disabled, self.unpin.disabled = attack is None, not s.pins
         self.check.disabled = attack is None or s.checking

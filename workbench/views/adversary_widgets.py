@@ -40,7 +40,8 @@ class AdversaryWidgets(ByTask, w.VBox):
         )  # fmt: skip
         middle = w.VBox(
             [w.HTML("<b>How likely has it become?</b>"), self.course, self.course_words,
-             w.HTML("<b>What does failure cost?</b>"), self.frontier, self.frontier_words, self.proposal_words,
+             w.HTML("<b>What does failure cost?</b>"), self.frontier, self.frontier_words,
+             self.proposal_words,
              self.table], layout=half(),
         )  # fmt: skip
         right = w.VBox(
