@@ -120,7 +120,9 @@ class AdversaryScreen(ByTicker, pn.viewable.Viewer):
         )  # fmt: skip
         return pn.Column(
             self.toolbar.view,
-            pn.FlexBox(self.check, self.propose, self.challenge, self.pin, self.unpin, gap="0", margin=0),
+            pn.FlexBox(
+                self.check, self.propose, self.challenge, self.pin, self.unpin, gap="0", margin=0
+            ),
             self.status,
             pn.FlexBox(middle, right, gap="12px 34px", sizing_mode="stretch_width"),
             styles={"flex": "1 1 600px", "min-width": "0"},
