@@ -148,3 +148,16 @@ def test_a_probe_inside_what_cannot_be_read_is_refused():
         wb.Problem(gaussian(), Fancy(), wb.Probe(net(0, 8, 1), layer=1))
     trusted = wb.Problem(gaussian(), Fancy(), wb.Trusted(net(0, 2 * DIM, 1)))
     assert not trusted.readable and trusted.margin(X).shape == (200,)
+
+
+@pytest.mark.parametrize("name", ["H_trusted", "H_probe"])
+def test_catalogue_problems_judged_by_networks(name):
+    """From the weights, within 0.3 digit of what two samplers agree on."""
+    problem = wb.load(name)
+    assert abs(wb.Conditioned()(problem).log10_p - problem.truth.log10_p) < 0.3
+    assert problem.stated[1].name == name.removeprefix("H_")
+
+
+def test_the_probe_tells_its_error_rates():
+    probe = wb.load("H_probe").stated[1]
+    assert 0 < probe.false_alarms < 0.1 and 0 < probe.misses < 0.5 and probe.trained_on > 1000

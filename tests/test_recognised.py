@@ -187,6 +187,18 @@ def test_a_network_given_another_network():
     assert abs(wb.Ratio()(problem).log10_p - truth) < 0.1 + 5 * err
 
 
+@pytest.mark.parametrize("name", [n for n in wb.catalogue.names() if n.startswith("F_")])
+def test_catalogue_problems_are_within_a_third_of_a_digit(name):
+    """And none of them is one on which independence would have done."""
+    problem = wb.load(name)
+    answer = wb.Ratio()(problem)
+    assert abs(answer.log10_p - problem.truth.log10_p) < 0.3
+    assert -11 < answer.info["log10_p_recognised"] < -5
+    base = problem.distribution.base
+    alone = wb.Conditioned()(problem.vary(distribution=base)).log10_p
+    assert abs(alone - problem.truth.log10_p) > 0.3
+
+
 class Ring(Spec):
     """A predicate that is no half-space: |x| > radius."""
 
