@@ -1,6 +1,7 @@
 """Conditioned propagation: the law of total probability along lines through the dominant points."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -58,6 +59,9 @@ class Conditioned(Estimator):
         lines: the most that are drawn, over all summits.
         tolerance: relative error of P, as the lines' own spread has it, at which it stops.
         net: which scrambling of the Sobol net; another one gives another answer as good.
+        search: "propagation", which sees what no gradient shows and falls back on the margin where
+            it was misled; or "margin", design points by the margin's gradient from several starts,
+            which stay sharp on networks whose failures training has spread out thinly.
 
     >>> import workbench as wb
     >>> round(Conditioned()(wb.load("A_d10_1e-12")).log10_p, 6)
@@ -68,13 +72,19 @@ class Conditioned(Estimator):
     lines: int = 1536
     tolerance: float = 0.1
     net: int = 0
+    search: str = "propagation"
     name: ClassVar[str] = "conditioned"
     kind: ClassVar[Kind] = Kind.HEURISTIC
     grad: ClassVar[Grad] = Grad.IMPLICIT
     needs: ClassVar[Needs] = Needs((Reparameterised,))
     pace: ClassVar[Pace] = Pace.AT_REST
+    choices: ClassVar[Mapping[str, tuple[str, ...]]] = {"search": ("propagation", "margin")}
 
     def __post_init__(self) -> None:
+        if self.search not in self.choices["search"]:
+            raise BadInput(
+                f"conditioned: search must be propagation or margin, got {self.search!r}"
+            )
         check_positive(self.name, summits=self.summits, lines=self.lines)
         if not (isinstance(self.tolerance, int | float) and self.tolerance > 0):
             raise BadInput(f"conditioned: tolerance must be above 0, got {self.tolerance!r}")
@@ -89,7 +99,7 @@ class Conditioned(Estimator):
         return Lines(
             rng=rng, theta=points, clause=index, piece=index, log_weight=none,
             spread=none.reshape(0, 0, 0), index=none, slope=none, owner=index, at=points, t=none,
-            log_p=none, drift=none.sum(), plain=none.sum(),
+            log_p=none, drift=none.sum(), plain=none.sum(), propagated=self.search == "propagation",
         )  # fmt: skip
 
     def step(self, problem: Problem, state: Lines) -> Lines:

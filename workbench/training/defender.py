@@ -1,0 +1,243 @@
+"""Adversarial training on log P: search for D, estimate log P_D[C], step M against it, repeat."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from workbench.adversaries import Adversary, optimisers
+from workbench.adversaries.families import at
+from workbench.distributions import Distribution, Reparameterised
+from workbench.errors import BadInput, Unsupported
+from workbench.estimators import Conditioned, Estimator
+from workbench.estimators.base import check_positive
+from workbench.iteration import Budget, run
+from workbench.math.logspace import LN10
+from workbench.objective import log_p_and_grad
+from workbench.rng import Rng
+from workbench.training.duty import Duty, join
+from workbench.training.record import ROW, VERDICT, Trained, Training
+from workbench.training.referee import Referee
+from workbench.types import Grad
+
+_FOREVER = 1e9
+_ENDS = 0.02  # share of the rate that is left at the last step
+
+
+def _sharp() -> Estimator:
+    return Conditioned(lines=96, tolerance=0.2, search="margin")
+
+
+def _sharper() -> Estimator:
+    return Conditioned(search="margin")
+
+
+@dataclass(frozen=True)
+class Defender:
+    """min over M of task loss + price * mean log10 P over a set of distributions.
+
+    The set is D0, and with an adversary the D that it finds every `renew` steps, and its last
+    `replay` ones. log P and its gradient come from a deterministic estimate, so that no failure
+    need ever be seen. With a target, what counts is the excess max(0, log10 P - target), and the
+    price is a multiplier: it rises by `price` for every digit that the worst log10 P of the set
+    lies above the target, falls so while it lies below, and is never negative (dual ascent).
+
+    Every `referee.every` steps independent samplers judge log P under D0 and under the adversary's
+    D. Where estimate and referee part, the training is marked `exploited`, and goes on with the
+    next estimator of `ladder`, or, at its end, stops or goes on as `then` says.
+
+    Args:
+        estimator: of log P, with a gradient.
+        adversary: None to defend against D0 alone.
+        steps: of the optimiser (Adam; the rate falls along a cosine).
+        rate: learning rate.
+        batch: training examples a step.
+        price: of a digit of P, in units of the task loss; with a target, the multiplier's rate.
+        target: log10 P to be reached, or None for a fixed price.
+        renew: steps between two searches of the adversary.
+        replay: how many of its earlier distributions are kept in the set.
+        referee: who judges.
+        ladder: stricter estimators, in order.
+        then: "stop" or "go on", when the last of the ladder is exploited too.
+    """
+
+    estimator: Estimator = field(default_factory=_sharp)
+    adversary: Adversary | None = None
+    steps: int = 150
+    rate: float = 3e-3
+    batch: int = 128
+    price: float = 0.02
+    target: float | None = None
+    renew: int = 25
+    replay: int = 2
+    referee: Referee = field(default_factory=Referee)
+    ladder: tuple[Estimator, ...] = field(default_factory=lambda: (_sharper(),))
+    then: str = "stop"
+    name: ClassVar[str] = "defender"
+    choices: ClassVar[Mapping[str, tuple[str, ...]]] = {"then": ("stop", "go on")}
+
+    def __post_init__(self) -> None:
+        check_positive(self.name, steps=self.steps, batch=self.batch, renew=self.renew)
+        if not isinstance(self.replay, int) or self.replay < 0:
+            raise BadInput(f"defender: replay must be a whole number from 0, got {self.replay!r}")
+        if not (self.rate > 0 and self.price >= 0 and math.isfinite(self.rate + self.price)):
+            raise BadInput(
+                f"defender: rate must be above 0 and price at least 0, got {self.rate!r} and "
+                f"{self.price!r}"
+            )
+        if self.target is not None and not (math.isfinite(self.target) and self.target < 0):
+            raise BadInput(f"defender: target is a log10 P below 0, got {self.target!r}")
+        if self.then not in self.choices["then"]:
+            raise BadInput(f"defender: then must be 'stop' or 'go on', got {self.then!r}")
+        for estimator in (self.estimator, *self.ladder):
+            if estimator.grad not in (Grad.PATHWISE, Grad.IMPLICIT):
+                raise Unsupported(
+                    f"training against {estimator.name!r}", "an estimate with a gradient is needed",
+                    ["moments", "conditioned"],
+                )  # fmt: skip
+
+    def init(self, problem: Duty, rng: Rng) -> Training:
+        """The state before the first step: the model as it stands."""
+        theta = problem.theta
+        d = problem.problem.distribution
+        width = 0
+        if self.adversary is not None:
+            self.adversary.check(problem.problem)
+            width = sum(p.numel() for p in self._module(problem, rng).parameters())
+        return Training(
+            rng=rng, theta=theta, moments=optimisers.none_yet("adam", theta),
+            price=0.0 if self.target is not None else self.price,
+            met=torch.zeros(0, width + 1, dtype=d.dtype),
+            rows=torch.zeros(0, len(ROW), dtype=torch.float64),
+            verdicts=torch.zeros(0, len(VERDICT), dtype=torch.float64),
+        )  # fmt: skip
+
+    def step(self, problem: Duty, state: Training) -> Training:
+        """One step of the optimiser; the adversary's and the referee's turns where they are due."""
+        problem.put(state.theta)
+        if self.adversary is not None and state.ticks % self.renew == 0:
+            state = self._search(problem, state, self.adversary)
+        parameters = problem.parameters
+        state, answers, against = self._failures(problem, state, parameters)
+        generator = state.rng.child("batch", state.ticks).generator()
+        rows = torch.randint(problem.task.size, (self.batch,), generator=generator)
+        error = problem.task.error(problem.problem.model, rows)
+        slope = join(torch.autograd.grad(error, parameters)) + state.price / LN10 * against
+        worst = max(answers)
+        row = [state.ticks, float(error.detach()), problem.task.score(problem.problem.model),
+               answers[0], answers[1] if len(answers) > 1 else math.nan, state.price]  # fmt: skip
+        theta, moments = optimisers.ascend(
+            "adam", state.theta, -slope, state.moments, state.ticks, self._rate(state.ticks)
+        )
+        new = torch.tensor([row], dtype=torch.float64)
+        state = replace(
+            state, theta=theta, moments=moments, ticks=state.ticks + 1,
+            price=self._next_price(state.price, worst), rows=torch.cat([state.rows, new]),
+        )  # fmt: skip
+        if state.ticks % self.referee.every == 0 or state.ticks >= self.steps:
+            state = self._judge(problem, state)
+        return state
+
+    def _failures(
+        self, problem: Duty, state: Training, parameters: list[Tensor]
+    ) -> tuple[Training, list[float], Tensor]:
+        """log10 P under every distribution of the set, newest adversary second, and the gradient of
+        their mean log P `(p,)`."""
+        estimator, answers = self._estimator(state), []
+        total, forwards = torch.zeros_like(state.theta), 0
+        laws = self._laws(problem, state)
+        for k, law in enumerate(laws):
+            budget = Budget(None if state.limit is None else max(1, int(state.left)), _FOREVER)
+            posed = problem.problem.vary(distribution=law)
+            try:
+                found, grads = log_p_and_grad(
+                    posed, estimator, parameters, budget, state.rng.child("p", state.ticks, k)
+                )
+            except Unsupported:  # nothing fails there as far as the estimate can see: no slope
+                answers.append(-math.inf)
+                continue
+            answers.append(found.log10_p)
+            if self.target is None or found.log10_p > self.target:
+                total = total + join(grads) / len(laws)
+            forwards += found.cost.forwards
+        return replace(state, forwards=state.forwards + forwards), answers, total
+
+    def _laws(self, problem: Duty, state: Training) -> list[Distribution]:
+        """D0, the adversary's newest D, and what is replayed."""
+        laws = [problem.problem.distribution]
+        if len(state.met):
+            module = self._module(problem, state.rng)
+            kept = state.met[-1 - self.replay :].flip(0)
+            laws += [at(module, theta[1:]) for theta in kept]
+        return laws
+
+    def _module(self, problem: Duty, rng: Rng) -> Any:
+        assert self.adversary is not None
+        d = problem.problem.distribution
+        n = d.noise_dim if isinstance(d, Reparameterised) else d.dim
+        none = torch.zeros(0, n, dtype=d.dtype)
+        return self.adversary.family.module(d, rng.child("start", 0), none)
+
+    def _search(self, problem: Duty, state: Training, adversary: Adversary) -> Training:
+        """One more distribution in the ledger."""
+        rng = state.rng.child("adversary", state.ticks)
+        posed = replace(adversary, estimator=self._estimator(state))
+        begun = replace(posed.init(problem.problem, rng), limit=None)
+        last, _ = run(posed, problem.problem, begun, Budget(None, _FOREVER))
+        if not math.isfinite(last.best_log_p):
+            return replace(state, forwards=state.forwards + last.forwards)
+        entry = torch.cat([last.best.new_tensor([float(state.ticks)]), last.best])[None]
+        return replace(
+            state, met=torch.cat([state.met, entry]), forwards=state.forwards + last.forwards
+        )
+
+    def _judge(self, problem: Duty, state: Training) -> Training:
+        """The referee's turn, on the model after the last step."""
+        problem.put(state.theta)
+        estimator, exploited = self._estimator(state), False
+        rows = []
+        for k, law in enumerate(self._laws(problem, state)[:2]):
+            posed = problem.problem.vary(distribution=law)
+            with torch.no_grad():
+                own = estimator(posed, Budget(None, _FOREVER), state.rng.child("own", k)).log10_p
+            rng = state.rng.child("referee", state.ticks, k)
+            found, err, parted = self.referee.judge(posed, own, rng)
+            rows.append([state.ticks, k, own, found, err, float(parted), state.rung])
+            exploited = exploited or parted
+        new = torch.tensor(rows, dtype=torch.float64)
+        state = replace(state, verdicts=torch.cat([state.verdicts, new]))
+        if not exploited:
+            return state
+        if state.rung < len(self.ladder):
+            return replace(state, exploited=True, rung=state.rung + 1)
+        return replace(state, exploited=True, stopped=self.then == "stop")
+
+    def _estimator(self, state: Training) -> Estimator:
+        return (self.estimator, *self.ladder)[state.rung]
+
+    def _rate(self, ticks: int) -> float:
+        fall = 0.5 * (1.0 + math.cos(math.pi * ticks / self.steps))
+        return self.rate * (_ENDS + (1.0 - _ENDS) * fall)
+
+    def _next_price(self, price: float, worst: float) -> float:
+        if self.target is None:
+            return price
+        gap = worst - self.target if math.isfinite(worst) else -1.0
+        return max(0.0, price + self.price * gap)
+
+    def finished(self, state: Training) -> bool:
+        """Whether all steps are done, or the estimate was exploited for good."""
+        return state.ticks >= self.steps or state.stopped
+
+    def read(self, state: Training) -> Trained:
+        """How the training stands."""
+        return Trained(
+            state.theta, state.rows, state.verdicts, state.met, state.exploited, state.forwards
+        )
+
+    def settings(self) -> dict[str, Any]:
+        """The fields and their values."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}

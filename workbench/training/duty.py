@@ -1,0 +1,67 @@
+"""A model with a task to do and a catastrophe to avoid."""
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from workbench.errors import BadInput
+from workbench.problem import Problem
+from workbench.training.task import Task
+
+
+@dataclass(frozen=True, eq=False)
+class Duty:
+    """The model of `problem` should do well at `task` while C stays unlikely.
+
+    The model is copied: training changes the copy, never what was passed. Parameters that ask for
+    no gradient stay as they are (a frozen head, say).
+
+    Args:
+        problem: (D0, M, C).
+        task: what M is for.
+
+    Raises:
+        BadInput: where M has nothing to train, or does not fit the task.
+    """
+
+    problem: Problem
+    task: Task
+
+    def __post_init__(self) -> None:
+        own = replace(self.problem, model=copy.deepcopy(self.problem.model))
+        object.__setattr__(self, "problem", own)
+        if not self.parameters:
+            raise BadInput("the model has no parameter that asks for a gradient: nothing to train")
+        try:
+            with torch.no_grad():
+                error = self.task.error(own.model, torch.arange(min(2, self.task.size)))
+        except Exception as failure:  # any failure of the user's own forward
+            raise BadInput(f"the model does not fit the task ({failure})") from failure
+        if not bool(torch.isfinite(error)):
+            raise BadInput("the task's loss is not finite on the model as it stands")
+
+    @property
+    def parameters(self) -> list[Tensor]:
+        """Those that are trained."""
+        return [p for p in self.problem.model.parameters() if p.requires_grad]
+
+    @property
+    def theta(self) -> Tensor:
+        """All of them in one vector `(p,)`, detached."""
+        return join(self.parameters)
+
+    def put(self, theta: Tensor) -> None:
+        """Write a vector `(p,)` into the model."""
+        start = 0
+        with torch.no_grad():
+            for p in self.parameters:
+                p.copy_(theta[start : start + p.numel()].reshape(p.shape))
+                start += p.numel()
+
+
+def join(tensors: Sequence[Tensor]) -> Tensor:
+    """Tensors end to end in one vector, detached."""
+    return torch.cat([t.detach().reshape(-1) for t in tensors])
