@@ -66,11 +66,11 @@ class Defender:
 
     estimator: Estimator = field(default_factory=_sharp)
     adversary: Adversary | None = None
-    steps: int = 150
-    rate: float = 3e-3
+    steps: int = 60
+    rate: float = 2e-3
     batch: int = 128
-    price: float = 0.02
-    target: float | None = None
+    price: float = 0.001
+    target: float | None = -10.0
     renew: int = 25
     replay: int = 2
     referee: Referee = field(default_factory=Referee)

@@ -22,7 +22,7 @@ def regression(seed: int = 0, once_in: float = 1e-4) -> Duty:
 
     Args:
         seed: of data, initialisation and training.
-        once_in: P[C] before any defence, by the empirical quantile of 2^20 draws.
+        once_in: P[C] before any defence, by the empirical quantile of 2^18 draws.
     """
     rng = Rng(seed).child("regression")
     g = rng.child("data").generator()
@@ -35,7 +35,7 @@ def regression(seed: int = 0, once_in: float = 1e-4) -> Duty:
     _learn(model, task)
     d = Gaussian(torch.zeros(_DIM, dtype=torch.float64), torch.ones(_DIM, dtype=torch.float64))
     with torch.no_grad():
-        s = model(d.sample(1 << 20, rng.child("bar").generator()))[:, 0]
+        s = model(d.sample(1 << 18, rng.child("bar").generator()))[:, 0]
     bar = float(s.sort().values[-max(1, round(once_in * len(s)))])
     about = "A small regression network whose output must never exceed a bar."
     one = torch.ones(1, dtype=torch.float64)
