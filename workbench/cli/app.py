@@ -13,6 +13,7 @@ from workbench.cli.frame import Commands
 from workbench.cli.listing import listing, schema
 from workbench.cli.runs import resume, runs
 from workbench.cli.start import lab, serve
+from workbench.cli.train import train
 from workbench.cli.truth import truth
 
 app = typer.Typer(
@@ -50,6 +51,7 @@ app.command()(compare)
 app.command()(attack)
 app.command()(coherence)
 app.command()(truth)
+app.command()(train)
 app.command()(resume)
 app.command()(runs)
 app.command()(bench)

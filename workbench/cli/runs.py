@@ -74,7 +74,8 @@ def _short(run: str, place: Path) -> str:
 
 def _cells(row: dict[str, Any]) -> dict[str, Any]:
     last = row["metrics"]
-    return {**row, "log10_p": last.get("log10_p"), "log10_err": last.get("log10_err")}
+    log10_p = last.get("referee", last.get("log10_p"))  # a training is judged by its referee
+    return {**row, "log10_p": log10_p, "log10_err": last.get("log10_err")}
 
 
 def resume(
@@ -86,9 +87,9 @@ def resume(
 
     Ctrl-C saves the last finished step, prints what is known so far and exits with 130.
     """
-    from workbench.cli import attack
+    from workbench.cli import attack, train
     from workbench.experiments import Run
 
+    ways = {"attack": attack.drive, "train": train.drive}
     with Run.resume(folder) as run:
-        go_on = attack.drive if run.kind.name == "attack" else drive
-        go_on(run.subject, run.walk(), as_json)
+        ways.get(run.kind.name, drive)(run.subject, run.walk(), as_json)

@@ -56,6 +56,11 @@ def build_family(name: str, assignments: Sequence[str]) -> "Family":
 
 
 def _made(cls: Any, assignments: Sequence[str]) -> Any:
+    return cls(**values_of(cls, assignments))
+
+
+def values_of(cls: Any, assignments: Sequence[str]) -> dict[str, Any]:
+    """Settings of a dataclass with a `name` from `key=value` texts; errors as `build`."""
     fields = fields_of(cls)
     values: dict[str, Any] = {}
     for text in assignments:
@@ -67,7 +72,7 @@ def _made(cls: Any, assignments: Sequence[str]) -> Any:
             known = ", ".join(fields) or "it has none"
             raise BadInput(f"{cls.name} has no setting {key!r}: its settings are {known}")
         values[key] = parse(f"{cls.name}: {key}", value.strip(), fields[key][0])
-    return cls(**values)
+    return values
 
 
 def parse(what: str, text: str, kind: Any) -> Any:

@@ -1,8 +1,12 @@
 """The kinds of run that a folder can hold: how each is written down, and made again from that."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, ClassVar
+
+from safetensors.torch import load as safetensors_load
+from safetensors.torch import save as safetensors_save
 
 from workbench.adversaries import REGIONS, Adversary, families
 from workbench.errors import StaleRun, WorkbenchError
@@ -13,6 +17,9 @@ from workbench.experiments.course import Course, Subject
 from workbench.iteration import Budget
 from workbench.math.logspace import LN10
 from workbench.problem import Problem, codec
+from workbench.training import Defender, Duty, Referee, Task, Training
+
+_REACH = 1.959963984540054  # two-sided 95% of a normal law
 
 
 class RunKind(ABC):
@@ -127,7 +134,70 @@ class Attacks(RunKind):
         return f"{config['settings']['family']['type']} adversary on {config['problem']}"
 
 
-KINDS: tuple[RunKind, ...] = (Estimates(), Attacks())
+class Trainings(RunKind):
+    """A defender on a duty."""
+
+    name = "train"
+
+    def describe(self, subject: Any) -> tuple[dict[str, Any], dict[str, bytes]]:
+        """The defender's settings and the seed; the card, and the data of the task."""
+        duty: Duty = subject.problem
+        config = {
+            "problem": duty.problem.name,
+            "defender": encode(subject.iteration),
+            "seed": subject.seed,
+            "loss": duty.task.loss,
+            "trained": [p.requires_grad for p in duty.problem.model.parameters()],
+        }
+        (x, y), task = duty.task.held_out, duty.task
+        data = {"inputs": task.inputs, "targets": task.targets, "x": x, "y": y}
+        contiguous = {k: v.clone().contiguous() for k, v in data.items()}  # may be views
+        files = {"task.safetensors": safetensors_save(contiguous)}
+        return config, {**codec.to_files(duty.problem), **files}
+
+    def rebuild(self, config: dict[str, Any], file: Callable[[str], bytes]) -> Course:
+        """The training. Raises `StaleRun` where this workbench has no such defender."""
+        known = (*ALL, *families.ALL, *REGIONS, Adversary, Defender, Referee)
+        defender = decode(config["defender"], known)
+        problem, data = codec.from_files(file), safetensors_load(file("task.safetensors"))
+        held_out = data["x"], data["y"]
+        task = Task(data["inputs"], data["targets"], held_out, config["loss"])
+        for p, trained in zip(problem.model.parameters(), config["trained"], strict=True):
+            p.requires_grad_(trained)
+        return lesson(Duty(problem, task), defender, config["seed"])
+
+    def metrics(self, subject: Any) -> Row:
+        """The numbers of the last step; estimate and referee side by side where that has judged.
+
+        `referee` and its 95% interval are log10 P under D0, `referee_adv` under the adversary's D;
+        `claimed` and `claimed_adv` are the defender's own estimates of the same model.
+        """
+        state: Training = subject.state
+        row: Row = {"steps": state.steps, "seconds": subject.seconds, "rung": state.rung}
+        if len(state.rows):
+            _, loss, score, own, adverse, price = state.rows[-1].tolist()
+            row |= {"loss": loss, "score": score, "log10_p": own, "price": price}
+            row |= {} if math.isnan(adverse) else {"log10_p_adv": adverse}
+        for step, law, claimed, found, err, _, _ in state.verdicts[-2:].tolist():
+            if step == state.ticks:
+                end = "_adv" if law else ""
+                row |= {f"claimed{end}": claimed, f"referee{end}": found}
+                if math.isfinite(err):
+                    row[f"referee{end}_low"] = found - _REACH * err
+                    row[f"referee{end}_high"] = min(0.0, found + _REACH * err)
+        return {**row, "exploited": state.exploited}
+
+    def title(self, config: dict[str, Any]) -> str:
+        """The estimator that is followed, and the problem."""
+        return f"defender by {config['defender']['estimator']['type']} on {config['problem']}"
+
+
+def lesson(duty: Duty, defender: Defender, seed: int) -> Course:
+    """A training, as runs, jobs and bars step through it."""
+    return Course(duty, defender, seed, share=lambda state: state.ticks / defender.steps)
+
+
+KINDS: tuple[RunKind, ...] = (Estimates(), Attacks(), Trainings())
 
 
 def kind_of(name: str) -> RunKind:

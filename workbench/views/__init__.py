@@ -1,4 +1,4 @@
-"""Screens: `explore`, `compare`, `coherence`, `adversary` in Panel; `_widgets` in ipywidgets.
+"""Screens: `explore`, `compare`, `coherence`, `adversary`, `train` in Panel, `_widgets` too.
 
 `app` serves them.
 
@@ -18,11 +18,14 @@ if TYPE_CHECKING:
     from workbench.views.compare_screen import Compare
     from workbench.views.compare_widgets import CompareWidgets
     from workbench.views.screen import Explore
+    from workbench.views.train_screen import Train
+    from workbench.views.train_widgets import TrainWidgets
     from workbench.views.widgets import ExploreWidgets
 
 __all__ = [
     "adversary", "adversary_widgets",
     "coherence", "coherence_widgets", "compare", "compare_widgets", "explore", "explore_widgets",
+    "train", "train_widgets",
 ]  # fmt: skip
 
 
@@ -92,3 +95,20 @@ def adversary_widgets(
     from workbench.views.adversary_widgets import AdversaryWidgets
 
     return AdversaryWidgets(AdversarySession(problem, **state), dark)
+
+
+def train(problem: str | None = None, **state: Any) -> "Train":
+    """The Train screen for a notebook cell, in Panel; see `views.train_screen`."""
+    from workbench.views.train_screen import train as make
+
+    return make(problem, **state)
+
+
+def train_widgets(problem: str | None = None, dark: bool = False, **state: Any) -> "TrainWidgets":
+    """The Train screen for a notebook cell, in ipywidgets."""
+    from workbench.views.train_session import TrainSession
+    from workbench.views.train_widgets import TrainWidgets
+
+    view = TrainWidgets(TrainSession(problem, **state), dark)
+    view.begin()
+    return view

@@ -22,7 +22,11 @@ def show_figure(widget: go.FigureWidget, figure: Figure) -> None:
         if same:
             for trace, new in zip(traces, data, strict=True):
                 trace.update(new, overwrite=True)
-        widget.layout.update(figure["layout"], overwrite=True)
+        numbered = {k: v for k, v in figure["layout"].items() if k[-1].isdigit()}
+        first = {k: v for k, v in figure["layout"].items() if k not in numbered}
+        widget.layout.update(first, overwrite=True)
+        for name, axis in numbered.items():  # which `update` refuses to overwrite
+            cast(Any, widget.layout)[name] = axis
     if not same:
         widget.data = []
         widget.add_traces(data)

@@ -16,12 +16,20 @@ from workbench.views.coherence_session import CoherenceSession
 from workbench.views.compare_screen import Compare
 from workbench.views.compare_session import IN_URL as COMPARE_IN_URL
 from workbench.views.compare_session import CompareSession
+from workbench.views.harbour import Harbour
 from workbench.views.position import POSITION
 from workbench.views.screen import Explore
 from workbench.views.state import IN_URL as EXPLORE_IN_URL
 from workbench.views.state import Session
+from workbench.views.train_screen import Train
+from workbench.views.train_session import IN_URL as TRAIN_IN_URL
+from workbench.views.train_session import TrainSession
 
-AnySession: TypeAlias = Session | CompareSession | CoherenceSession | AdversarySession
+AnySession: TypeAlias = (
+    Session | CompareSession | CoherenceSession | AdversarySession | TrainSession
+)
+TRAININGS: Harbour[TrainSession] = Harbour()
+"""Trainings go on while their page is gone."""
 
 _ASIDE = 0.3  # seconds that a comparison leaves to a hand on a slider of another room
 
@@ -48,20 +56,25 @@ class House(param.Parameterized):
             "Compare": "compare",
             "Coherence": "coherence",
             "Adversary": "adversary",
+            "Train": "train",
         },
         default="explore",
     )
+
+    token = param.String("", doc="Of the training that a reload of the page comes back to.")
 
     def __init__(self, dark: bool = False, **params: Any):
         self.dark = dark
         self.made: dict[str, Room] = {}
         self._sessions: list[AnySession] = []
         self._explore: Session | None = None
+        self._ends: list[Callable[[], None]] = []
         super().__init__(**params)
         self.place = pn.Column(sizing_mode="stretch_width", margin=0)
         self._makers: dict[str, Callable[[], Room]] = {
             "explore": self._make_explore, "compare": self._make_compare,
             "coherence": self._make_coherence, "adversary": self._make_adversary,
+            "train": self._make_train,
         }  # fmt: skip
 
     def begin(self) -> None:
@@ -163,6 +176,30 @@ class House(param.Parameterized):
 
         return Room(view.layout, enter, lambda: None)
 
+    def _make_train(self) -> Room:
+        location = pn.state.location
+        asked = "" if location is None else str(location.query_params.get("session", ""))
+        token, session = TRAININGS.enter(asked, TrainSession)
+        refused = self._sync(session, TRAIN_IN_URL)
+        self._sessions.remove(session)
+        view = Train(session, dark=self.dark)
+        view.say(refused)
+
+        def enter() -> None:
+            if location is not None and not self.token:  # a link shows what changes once it is open
+                location.sync(self, {"token": "session"}, on_error=lambda values: None)
+                self.token = token
+            view.begin()
+
+        def end() -> None:
+            if location is not None:
+                location.unsync(session)
+            view.end()
+            TRAININGS.leave(token)
+
+        self._ends.append(end)
+        return Room(view.layout, enter, lambda: None)
+
     def _stand_aside(self) -> None:
         """A hand is on a slider: no session but its own takes the processor meanwhile."""
         for session in self._sessions:
@@ -175,6 +212,8 @@ class House(param.Parameterized):
         self._explore.open(comparison.problem(name), row, comparison.budget, comparison.settings)
 
     def close(self) -> None:
-        """End the work of all rooms."""
+        """End the work of all rooms, but for a training: it waits for the page to come back."""
         for session in self._sessions:
             session.close()
+        for end in self._ends:
+            end()

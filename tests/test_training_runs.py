@@ -1,0 +1,104 @@
+"""Trainings as runs: by name, on the command line, killed and resumed bit for bit."""
+
+from itertools import islice
+
+import pytest
+from commands import ask, refuse, workbench
+from killing import kill_again_and_again
+
+import workbench as wb
+from workbench.errors import BadInput
+from workbench.experiments import Course, Folder, Run, duties
+from workbench.experiments.kinds import lesson
+from workbench.iteration import equal
+
+QUICK = {"steps": 6, "every": 3, "referee": 500}
+
+
+def course(name="plane", seed=0, **settings):
+    return lesson(duties.fresh(name), duties.defender(**{**QUICK, **settings}), seed)
+
+
+def straight(**settings):
+    whole = course(**settings)
+    for _ in whole.walk():
+        pass
+    return whole
+
+
+def test_everything_that_can_be_trained_has_a_task_and_a_catastrophe():
+    assert list(duties.TITLES) == list(duties.DUTIES)
+    for name in ("plane", "digits"):  # the regression has tests of its own
+        duty = duties.duty(name)
+        assert duty.task.score(duty.problem.model) > 0.8, name
+        assert wb.Moments()(duty.problem).log10_p < -2.0, name
+        assert duty.problem.about
+    assert duties.duty("C_digits_p1_s10").problem.name == "C_digits_p1_s10"
+    with pytest.raises(BadInput, match="has no task to train for"):
+        duties.duty("A_d10_1e-3")
+
+
+def test_a_duty_is_trained_in_a_model_of_its_own():
+    one, other = duties.fresh("plane"), duties.fresh("plane")
+    one.put(one.theta + 1.0)
+    assert not one.theta.equal(other.theta)
+    assert other.theta.equal(duties.duty("plane").theta)
+
+
+def test_a_defender_from_a_few_numbers():
+    made = duties.defender("mean", -5.0, 0.0)
+    assert made.adversary is None and [e.name for e in made.ladder] == ["moments", "conditioned"]
+    assert duties.defender("conditioned").ladder == ()
+    for wrong in ({"follow": "luck"}, {"nats": -1.0}, {"target": 3.0}, {"steps": 0}):
+        with pytest.raises(BadInput):
+            duties.defender(**wrong)
+    assert set(duties.settings_of()) >= {"follow", "target", "nats", "steps"}
+
+
+@pytest.mark.parametrize("follow", ["mean", "covariance"])
+def test_a_training_cut_short_again_and_again_ends_as_the_straight_one(tmp_path, follow):
+    whole = straight(follow=follow)
+    Run.start(tmp_path / "a", "train", course(follow=follow), every=2).close()
+    while True:
+        with Run.resume(tmp_path / "a") as run:
+            list(islice(run.walk(), 2))
+            if run.finished:
+                break
+    assert equal(run.subject.state, whole.state)
+    rows = Folder.look(tmp_path / "a").rows
+    assert [row["steps"] for row in rows] == [1, 2, 3, 4, 5, 6]
+    assert [k for k, row in enumerate(rows) if "referee" in row] == [2, 5]
+    assert rows[-1]["loss"] == float(whole.state.rows[-1, 1])
+
+
+def test_train_resume_and_runs_on_the_command_line(tmp_path):
+    words = ("train", "plane", "--steps", 3, "--nats", 0, "--target", "-6")
+    found = ask(*words, "--run", tmp_path / "a")
+    assert (found["problem"], found["steps"], found["target"]) == ("plane", 3, -6.0)
+    assert found["refereed"]["d0"]["log10_p_referee"] < 0 and found["interrupted"] is False
+    assert found["refereed"]["adversary"] is None
+    assert ask("resume", tmp_path / "a") == found
+    (row,) = ask("runs", tmp_path)["runs"]
+    assert (row["kind"], row["standing"], row["steps"]) == ("train", "finished", 3)
+    assert "defender by Moments on plane" in row["title"]
+    table = workbench("resume", tmp_path / "a").stdout
+    assert "referee, D0" in table and "1/N" in table and "held-out score" in table
+    assert "no task to train for" in refuse("train", "A_d10_1e-3")
+    assert "no defender is called" in refuse("train", "plane", "-d", "luck")
+
+
+@pytest.mark.slow
+def test_twenty_kills_of_trainings_leave_no_trace(tmp_path):
+    """Of 200 gradient steps, at random moments: the end equals the straight one bit for bit."""
+    settings = {"steps": 200, "every": 100, "nats": 0.0}
+    whole = straight(**settings)
+    assert isinstance(whole, Course) and whole.state.ticks == 200
+
+    def start(place):
+        return Run.start(place, "train", course(**settings), every=10)
+
+    places, lost = kill_again_and_again(start, tmp_path, kills=20, longest=1.0)
+    for place in places:
+        with Run.resume(place) as run:
+            assert run.finished and equal(run.subject.state, whole.state)
+    assert max(lost) > 0

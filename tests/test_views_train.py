@@ -1,0 +1,181 @@
+"""The Train screen without a browser: session, charts, words, pictures, both faces."""
+
+import math
+
+import plotly.graph_objects as go
+import pytest
+import torch
+from panel.io.location import Location
+
+import workbench as wb
+from workbench.views import train_pictures, train_plots, train_words
+from workbench.views.rooms import TRAININGS, House
+from workbench.views.stepping import JOB
+from workbench.views.train_pictures import Curve, Image, Plane
+from workbench.views.train_screen import Train
+from workbench.views.train_session import IN_URL, TrainSession
+from workbench.views.train_widgets import TrainWidgets
+
+QUICK = {"steps": 4, "every": 2, "referee": 500}
+
+
+@pytest.fixture
+def session():
+    made = TrainSession(settings=QUICK)
+    yield made
+    made.close()
+
+
+def after(session, action):
+    action()
+    found = session.worker.wait(JOB)
+    assert "message" not in found, found["message"]
+    return found
+
+
+def test_it_trains_and_shows_what_changed(session):
+    assert after(session, session.stepping.reset)["steps"] == 0
+    found = after(session, session.stepping.play)
+    assert found["over"] and [r["steps"] for r in session.rows] == [1, 2, 3, 4]
+    assert session.about.startswith("Two arcs") and found["examples"] == 300
+    picture = found["picture"]
+    assert isinstance(picture, Plane) and not picture.margin.equal(picture.before)
+    assert [e["step"] for e in found["met"]] == [0, 2] and found["met"][0]["nats"] <= 1.001
+    assert {"referee", "claimed", "referee_adv"} <= session.rows[-1].keys()
+
+
+def test_a_pin_is_compared_with(session):
+    with pytest.raises(wb.BadInput, match="nothing to pin"):
+        session.pin()
+    after(session, session.stepping.step)
+    session.pin()
+    first = session.found["weights"]
+    after(session, session.stepping.play)
+    assert [r["steps"] for r in session.before] == [1]
+    assert session.pinned.weights is first
+    session.unpin()
+    assert session.before == ()
+
+
+def test_settings_are_checked_and_make_a_run_stale(session):
+    after(session, session.stepping.step)
+    assert not session.stale
+    session.setting("target", -5.0)
+    assert session.stale and session.settings == {**QUICK, "target": -5.0}
+    session.setting("target", -8.0)
+    assert not session.stale and session.settings == QUICK
+    for key, value in (("steps", 0), ("follow", "luck"), ("nats", -1.0), ("mood", 1)):
+        with pytest.raises(wb.BadInput):
+            session.setting(key, value)
+
+
+def test_state_survives_the_link(session):
+    session.param.update(problem_name="digits", seed=7)
+    out = Location()
+    out.sync(session, IN_URL)
+    back = TrainSession()
+    Location(search=out.search).sync(back, IN_URL, on_error=pytest.fail)
+    assert back.ticket == session.ticket
+    back.close()
+
+
+ROWS = [
+    {"steps": 1, "loss": 0.5, "score": 0.9, "log10_p": -3.0, "exploited": False},
+    {"steps": 2, "loss": 0.4, "score": 0.95, "log10_p": -9.0, "log10_p_adv": -4.0,
+     "claimed": -9.2, "referee": -4.0, "referee_low": -4.2, "referee_high": -3.8,
+     "exploited": True},
+    {"steps": 3, "loss": 0.3, "score": 0.94, "log10_p": -math.inf, "referee": -math.inf,
+     "exploited": True},
+]  # fmt: skip
+
+
+def test_charts_are_sound_and_show_the_mark():
+    for dark in (False, True):
+        danger = train_plots.danger(ROWS, ROWS[:1], 100, -6.0, dark, 300)
+        go.Figure(danger)
+        go.Figure(train_plots.task(ROWS, ROWS[:1], "accuracy", dark, 300))
+    names = [t["text"] for t in danger["layout"]["annotations"]]
+    assert names == ["1/N", "1/(1000 N)", "target"]
+    (referee,) = [d for d in danger["data"] if d["name"].startswith("referee")]
+    assert referee["x"] == [2] and referee["error_y"]["array"] == pytest.approx([0.2])
+    red = [s for s in danger["layout"]["shapes"] if s["line"]["color"] == train_plots.EXPLOITED]
+    assert [s["x0"] for s in red] == [2]
+    go.Figure(train_plots.danger([], [], 0, None, False, 300))
+
+
+def test_words_say_what_the_referee_says():
+    said = train_words.sentence(ROWS[:2], "accuracy", 100)
+    assert "100 times less than" in said and "N = 100" in said
+    assert "Accuracy on held-out inputs is 95.0%" in said and "best" not in said
+    assert "its best was 95.0%" in train_words.sentence(ROWS, "accuracy", 100)
+    assert "saw no failure" in train_words.sentence(ROWS, "accuracy", 100)
+    assert "Nothing is trained" in train_words.sentence([], "accuracy", 100)
+    mark = train_words.exploited(ROWS)
+    assert "EXPLOITED at step 2" in mark and "10<sup>−9.20</sup>" in mark
+    assert train_words.exploited(ROWS[:1]) == ""
+    assert "No adversary" in train_words.ledger([])
+    table = train_words.ledger([{"step": 5, "nats": 1.0, "now": -3.0}])
+    assert "10<sup>−3.00</sup>" in table
+
+
+def test_pictures_of_images_and_of_a_line():
+    t = torch.linspace(-1, 1, 5)
+    html, figure = train_pictures.shown(Curve(t, t, t - 1), False, 300)
+    assert html == "" and len(figure["data"]) == 2
+    go.Figure(figure)
+    images = [Image("D₀", torch.zeros(64), -3.0), Image("step 4", torch.ones(64), None, -2.0)]
+    html, figure = train_pictures.shown(images, True, 300)
+    assert figure is None and html.count("<svg") == 3 and "step 4" in html
+    assert train_pictures.shown(None, False, 300) == ("", None)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["digits", "regression"])
+def test_other_problems_have_their_pictures(name):
+    made = TrainSession(name, settings={**QUICK, "steps": 1})
+    found = after(made, made.stepping.play)
+    kind = {"digits": list, "regression": Curve}[name]
+    assert isinstance(found["picture"], kind) and found["problem"] == name
+    made.close()
+
+
+def test_panel_face_paints_what_the_session_has(session):
+    view = Train(session)
+    view.begin()
+    session.worker.wait(JOB)
+    view.pull()
+    assert "Nothing is trained" in view.sentence.value and view.figure.visible
+    after(session, session.stepping.play)
+    view.pull()
+    assert "finished" in view.toolbar.standing.value and "wb-table" in view.ledger.value
+    assert view.danger.object["data"] and view.task.object["data"]
+    view.fields.widgets["steps"].value = 0
+    assert "steps" in view.status.value and session.settings["steps"] == 4
+    view.fields.widgets["target"].value = -5.0
+    assert session.settings["target"] == -5.0 and "Reset takes" in view.toolbar.standing.value
+    view.end()
+
+
+def test_widgets_face_shares_the_session(session):
+    view = TrainWidgets(session)
+    after(session, session.stepping.play)
+    view.paint()
+    assert "finished" in view.toolbar.standing.value and "wb-table" in view.ledger.value
+    assert [t.name for t in view.task.data] == ["loss", "accuracy"]
+    view.problem.value = "digits"
+    assert session.problem_name == "digits"
+    session.seed = 3
+    assert view.seed.value == 3
+
+
+def test_the_house_keeps_a_training_while_no_page_shows_it():
+    house = House()
+    house.open()
+    house.room = "train"
+    (token,) = TRAININGS._held
+    session = TRAININGS._held[token]
+    session.worker.wait(JOB)
+    house.close()
+    assert session.worker.alive and TRAININGS.enter(token, TrainSession)[1] is session
+    TRAININGS.close()
+    assert not session.worker.alive

@@ -1,0 +1,135 @@
+"""`workbench train`, and what is said of a training."""
+
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from workbench.cli import numbers, settings
+from workbench.cli.estimate import Every, RunFolder, Seed
+from workbench.cli.frame import INTERRUPTED, AsJson, Debug, warn
+from workbench.cli.plain import print_json
+from workbench.cli.progress import Bar
+from workbench.cli.tables import grid, say
+
+if TYPE_CHECKING:
+    from workbench.experiments import Row
+
+
+def train(
+    problem: Annotated[
+        str,
+        typer.Argument(
+            metavar="CARD", help="plane, regression, digits, or a card whose model reads digits."
+        ),
+    ],
+    defender: Annotated[
+        str,
+        typer.Option(
+            "--defender", "-d", metavar="D",
+            help="Whose estimate of log P is followed: mean, covariance or conditioned.",
+        ),
+    ] = "covariance",
+    target: Annotated[
+        float,
+        typer.Option(
+            "--target", metavar="LOG10P", parser=settings.real, help="log10 P to get below."
+        ),
+    ] = -8.0,
+    nats: Annotated[
+        float,
+        typer.Option(
+            "--nats", metavar="K", parser=settings.real,
+            help="How far its adversary may go from D0; 0 for none.",
+        ),
+    ] = 1.0,
+    steps: Annotated[
+        int, typer.Option("--steps", metavar="N", parser=settings.whole, help="Gradient steps.")
+    ] = 150,
+    seed: Seed = 0,
+    folder: RunFolder = None,
+    every: Every = 50,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:  # fmt: skip
+    """Train a model until C is rarer than the target, while it keeps its task.
+
+    A referee that the optimiser never sees samples P beside the estimate. Ctrl-C prints how far it
+    came and exits with 130; with --run, `workbench resume` goes on from there.
+    """
+    from workbench.experiments import Run, duties
+    from workbench.experiments.kinds import lesson
+
+    chosen = duties.defender(defender, target, float(nats), steps)
+    subject = lesson(duties.fresh(problem), chosen, seed)
+    with Run(subject, "train") as run:
+        if folder is not None:
+            run.keep(folder, every)
+        drive(subject, run.walk(), as_json)
+
+
+def drive(subject: Any, walk: Iterator[float], as_json: bool) -> None:
+    """Step a training to its end, or to Ctrl-C, and print where it stands."""
+    name, interrupted = subject.problem.problem.name, False
+    with Bar(name) as bar:
+        try:
+            for share in walk:
+                bar.update(share, f"{name}, step {subject.state.ticks:,}")
+        except KeyboardInterrupt:
+            interrupted = True
+    record = _record(subject, interrupted)
+    if as_json:
+        print_json(record)
+    else:
+        say(grid(_lines(record)))
+    if interrupted:
+        warn("stopped early; this is how far it came.")
+        raise typer.Exit(INTERRUPTED)
+
+
+def _record(subject: Any, interrupted: bool) -> dict[str, Any]:
+    found = subject.iteration.read(subject.state)
+    rows, judged = found.table(), found.judged()
+    looks: dict[str, list[Row]] = {
+        name: [v for v in judged if v["law"] == law] for law, name in ((0, "d0"), (1, "adversary"))
+    }
+    return {
+        "problem": subject.problem.problem.name,
+        "examples": subject.problem.task.size,
+        "estimator": subject.iteration.estimator.name,
+        "target": subject.iteration.target,
+        "seed": subject.seed,
+        "steps": subject.state.ticks,
+        "seconds": subject.seconds,
+        "forwards": found.forwards,
+        "first": rows[0] if rows else None,
+        "last": rows[-1] if rows else None,
+        "refereed": {name: mine[-1] if mine else None for name, mine in looks.items()},
+        "exploited": found.exploited,
+        "interrupted": interrupted,
+    }
+
+
+def _lines(record: dict[str, Any]) -> list[tuple[str, str]]:
+    """What a reader wants to know, a line each."""
+    lines = [(record["problem"], f"defender by {record['estimator']}")]
+    first, last = record["first"], record["last"]
+    if last is None:
+        return [*lines, ("steps", "none yet")]
+    told = f"{numbers.power(first['log10_p'])} at first, {numbers.power(last['log10_p'])} now"
+    lines.append(("estimate, D0", told))
+    for label, key in (("referee, D0", "d0"), ("referee, adversary's D", "adversary")):
+        look = record["refereed"][key]
+        if look is not None:
+            seen, err = look["log10_p_referee"], look["err"]
+            known = f" ± {numbers.digits(err)} digits" if math.isfinite(err) else ", nothing seen"
+            lines.append((label, f"{numbers.power(seen, err)}{known}, step {look['step']:.0f}"))
+    lines.append(("1/N", f"{numbers.power(-math.log10(record['examples']))}"))
+    lines.append(
+        ("held-out score", f"{100 * first['score']:.1f}% at first, {100 * last['score']:.1f}% now")
+    )
+    if record["exploited"]:
+        lines.append(("EXPLOITED", "estimate and referee parted: see the metrics of the run"))
+    seconds = numbers.seconds(record["seconds"])
+    return [*lines, ("cost", f"{record['steps']:,} steps, {seconds} s")]

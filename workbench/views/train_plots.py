@@ -1,0 +1,173 @@
+"""Charts of a training: the task, and log10 P under D0 and under the adversary's D."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from workbench.experiments import Row
+from workbench.views.style import GREY, Figure, axis, ink, layout, power_ticks, window
+
+ESTIMATE, ADVERSARY, LOSS = "#A05EF7", "#D55E00", "#009E73"
+EXPLOITED = "#c0392b"
+_FLOOR = -300.0
+
+
+def task(
+    rows: Sequence[Row], before: Sequence[Row], measure: str, dark: bool, height: int
+) -> Figure:
+    """Loss (left axis) and score (right axis) against steps; what was pinned is dotted.
+
+    Args:
+        rows: metrics of the run: `steps`, `loss`, `score`.
+        before: metrics of the pinned run.
+        measure: what the score is called.
+    """
+    data = []
+    for mine, dash, paleness, names in (
+        (before, "dot", 0.6, ("loss, pinned", f"{measure}, pinned")),
+        (rows, "solid", 1.0, ("loss", measure)),
+    ):
+        data += [
+            _line(mine, "loss", names[0], LOSS, dash, paleness),
+            {**_line(mine, "score", names[1], ink(dark), dash, paleness), "yaxis": "y2"},
+        ]
+    return {
+        "data": [d for d in data if d["x"]],
+        "layout": layout(
+            dark, height, **_legend(),
+            xaxis=_steps(dark, rows, before),
+            yaxis=axis(dark, title={"text": "task loss", "font": {"color": LOSS}}, type="log",
+                       nticks=5, exponentformat="power"),
+            yaxis2=axis(dark, title={"text": f"{measure}, held out"}, overlaying="y", side="right",
+                        showgrid=False, tickformat=".1%", nticks=5),
+        ),
+    }  # fmt: skip
+
+
+def danger(
+    rows: Sequence[Row], before: Sequence[Row], examples: int, target: float | None, dark: bool,
+    height: int,
+) -> Figure:  # fmt: skip
+    """log10 P against steps: optimised estimates as lines, the referee as points with 95% bars.
+
+    Args:
+        rows: metrics: `log10_p` and `referee` under D0, `log10_p_adv` and `referee_adv` under the
+            adversary's D, each referee with its `..._low` and `..._high`; `exploited`.
+        before: metrics of the pinned run, whose estimate under D0 is dotted.
+        examples: N, for the line 1/N; 0 where it is not known yet.
+        target: log10 P to reach, or None.
+    """
+    data = [
+        _line(before, "log10_p", "estimate, pinned", ESTIMATE, "dot", 0.6),
+        _line(rows, "log10_p", "estimate, D₀", ESTIMATE, "solid"),
+        _line(rows, "log10_p_adv", "estimate, adversary's D", ADVERSARY, "solid"),
+        _referee(rows, "referee", "referee, D₀", ink(dark), "circle"),
+        _referee(rows, "referee_adv", "referee, adversary's D", ADVERSARY, "diamond"),
+    ]
+    data = [d for d in data if d["x"]]
+    once = -math.log10(max(examples, 1))
+    lines = [(once, "1/N"), (once - 3.0, "1/(1000 N)")] if examples else []
+    if target is not None:
+        lines.append((target, "target"))
+    judged = [v for d in data if "error_y" in d for v in d["y"]]
+    seen = [v for d in data for v in d["y"]]
+    low, _ = window(seen, [*judged, *[at for at, _ in lines]])  # what nobody confirms may go off it
+    high = 0.45
+    places, names = power_ticks(low, high, most=8)
+    return {
+        "data": data,
+        "layout": layout(
+            dark, height, **_legend(),
+            xaxis=_steps(dark, rows, before),
+            yaxis=axis(dark, range=[low, high], tickvals=places, ticktext=names,
+                       title={"text": "P"}),
+            shapes=[*[_level(at) for at, _ in lines], *_marks(rows)],
+            annotations=[_named(at, name, i) for i, (at, name) in enumerate(lines)],
+        ),
+    }  # fmt: skip
+
+
+def _line(
+    rows: Sequence[Row], key: str, name: str, tone: str, dash: str, opacity: float = 1.0
+) -> Figure:
+    shown = [r for r in rows if _finite(r.get(key))]
+    return {
+        "type": "scatter", "mode": "lines+markers" if len(shown) == 1 else "lines", "name": name,
+        "x": [r["steps"] for r in shown], "y": [r[key] for r in shown], "opacity": opacity,
+        "line": {"color": tone, "width": 2, "dash": dash}, "marker": {"color": tone},
+        "hovertemplate": f"step %{{x}}: {name} %{{y:.4g}}<extra></extra>",
+    }  # fmt: skip
+
+
+def _referee(rows: Sequence[Row], key: str, name: str, tone: str, symbol: str) -> Figure:
+    """Points with 95% bars; one that has seen nothing is a triangle at its upper bound."""
+    x, y, up, down, marks, said = [], [], [], [], [], []
+    for row in rows:
+        value, low, high = (row.get(k) for k in (key, f"{key}_low", f"{key}_high"))
+        if value is None or math.isnan(value):
+            continue
+        blind = value == -math.inf
+        at = high if blind else value
+        if not _finite(at):
+            continue
+        x.append(row["steps"])
+        y.append(at)
+        up.append(0.0 if blind or not _finite(high) else max(0.0, high - value))
+        down.append(0.0 if blind or not _finite(low) else max(0.0, value - low))
+        marks.append("triangle-down-open" if blind else symbol)
+        said.append(f"nothing seen, below {at:.2f}" if blind else f"{value:.2f}")
+    return {
+        "type": "scatter", "mode": "markers", "name": name, "x": x, "y": y, "text": said,
+        "marker": {"color": tone, "size": 8, "symbol": marks, "line": {"width": 1, "color": tone}},
+        "error_y": {
+            "type": "data", "symmetric": False, "array": up, "arrayminus": down, "color": tone,
+            "thickness": 1.4, "width": 3,
+        },
+        "hovertemplate": f"step %{{x}}: {name}, log10 P %{{text}}<extra></extra>",
+    }  # fmt: skip
+
+
+def _marks(rows: Sequence[Row]) -> list[Figure]:
+    """A red line where the referee first caught the estimate."""
+    caught = [r["steps"] for r in rows if r.get("exploited")]
+    if not caught:
+        return []
+    return [
+        {
+            "type": "line", "x0": caught[0], "x1": caught[0], "y0": 0, "y1": 1, "yref": "paper",
+            "line": {"color": EXPLOITED, "width": 2, "dash": "dash"},
+        }
+    ]  # fmt: skip
+
+
+def _steps(dark: bool, *runs: Sequence[Row]) -> Figure:
+    last = max([10, *(r["steps"] for rows in runs for r in rows[-1:])])
+    return axis(dark, title={"text": "step"}, range=[-0.02 * last, 1.02 * last])
+
+
+def _legend() -> dict[str, Any]:
+    return {
+        "showlegend": True,
+        "margin": {"l": 8, "r": 12, "t": 34, "b": 8},
+        "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "font": {"size": 11},
+                   "bgcolor": "rgba(0,0,0,0)"},
+    }  # fmt: skip
+
+
+def _level(at: float) -> Figure:
+    return {
+        "type": "line", "x0": 0, "x1": 1, "xref": "paper", "y0": at, "y1": at,
+        "line": {"color": GREY, "width": 1.2, "dash": "dot"},
+    }  # fmt: skip
+
+
+def _named(at: float, name: str, place: int) -> Figure:
+    """Names from left to right, so that lines close to each other keep theirs apart."""
+    return {
+        "x": 0.01 + 0.13 * place, "xref": "paper", "y": at, "text": name, "showarrow": False,
+        "xanchor": "left", "yanchor": "bottom", "font": {"size": 11, "color": GREY},
+    }  # fmt: skip
+
+
+def _finite(value: Any) -> bool:
+    return value is not None and math.isfinite(value) and value > _FLOOR

@@ -1,0 +1,173 @@
+"""The Train screen in Panel: one layout for the served app and for a notebook cell."""
+
+from html import escape
+from typing import Any
+
+import panel as pn
+
+from workbench.views import train_engine as engine
+from workbench.views import train_pictures, train_plots, train_words
+from workbench.views.controls import label
+from workbench.views.following import ByTicker
+from workbench.views.parts import button, figure_pane, load_extension, on_ground, text
+from workbench.views.table import TABLE_CSS
+from workbench.views.toolbar import Toolbar
+from workbench.views.train_fields import Fields
+from workbench.views.train_session import TrainSession
+
+PULL_MS = 250
+_CHART, _PICTURE = 300, 380
+
+
+class Train(ByTicker, pn.viewable.Viewer):
+    """The screen on a session.
+
+    Args:
+        session: the state; closed by whoever made it.
+        dark: whether the ground is dark.
+    """
+
+    def __init__(self, session: TrainSession, dark: bool = False, **params: Any):
+        super().__init__(**params)
+        self.session, self.dark = session, dark
+        self._seen: Any = None
+        self.ticker = pn.state.add_periodic_callback(self.pull, period=PULL_MS, start=False)
+        self._build()
+        watched = ["problem_name", "settings", "seed"]
+        self._watching = session.param.watch(lambda *_: self._chosen(), watched)
+        self.paint()
+
+    def _build(self) -> None:
+        s = self.session
+        self.picker = pn.widgets.Select(
+            options=engine.titles(), value=s.problem_name, sizing_mode="stretch_width",
+            margin=(2, 0, 4, 0), css_classes=["wb-problem"],
+        )  # fmt: skip
+        self.picker.param.watch(lambda e: s.param.update(problem_name=e.new), "value")
+        self.seed = pn.widgets.IntInput.from_param(
+            s.param.seed, label="", width=118, margin=0, css_classes=["wb-seed"]
+        )
+        self.fields = Fields(s, self.guard)
+        self.toolbar = Toolbar(s.stepping, self.guard, self.follow, lambda: s.stale)
+        self.pin = button("Pin", lambda: self._pin(s.pin), self.guard)
+        self.pin.description = "Keep this model beside those that come after it."
+        self.unpin = button("Unpin", lambda: self._pin(s.unpin), self.guard)
+        self.about = text()
+        self.status = text(css_classes=["wb-status"])
+        self.mark = text(css_classes=["wb-mark"])
+        self.sentence = text(css_classes=["wb-sentence"], margin=(4, 0, 8, 0))
+        self.task, self.danger = figure_pane(_CHART), figure_pane(_CHART)
+        self.figure = figure_pane(_PICTURE)
+        self.html = text(css_classes=["wb-picture"])
+        self.shown = text(css_classes=["wb-shown"], margin=(4, 0))
+        self.ledger = pn.widgets.StaticText(
+            stylesheets=[TABLE_CSS], sizing_mode="stretch_width", margin=(6, 0),
+            css_classes=["wb-ledger"],
+        )  # fmt: skip
+        row = pn.Row(
+            self._controls(), self._main(), sizing_mode="stretch_width", css_classes=["wb-train"]
+        )
+        self.layout = on_ground(row, self.dark)
+
+    def _controls(self) -> pn.Column:
+        s = self.session
+        return pn.Column(
+            label("Problem", s.param.problem_name.doc, "task, D₀, C"),
+            self.picker,
+            self.about,
+            self.fields.view,
+            pn.Row(
+                label("Seed", s.param.seed.doc), self.seed,
+                sizing_mode="stretch_width", margin=(4, 0, 0, 0),
+            ),
+            pn.FlexBox(self.pin, self.unpin, gap="0", margin=(8, 0, 0, 0)),
+            width=330,
+            margin=(0, 26, 0, 0),
+        )  # fmt: skip
+
+    def _main(self) -> pn.Column:
+        charts = pn.FlexBox(
+            _half("How likely is C?", self.danger), _half("Does it still do its task?", self.task),
+            gap="12px 34px", sizing_mode="stretch_width",
+        )  # fmt: skip
+        below = pn.FlexBox(
+            _half("What changed", self.figure, self.html, self.shown),
+            _half("Adversaries met", self.ledger),
+            gap="12px 34px", sizing_mode="stretch_width",
+        )  # fmt: skip
+        return pn.Column(
+            self.toolbar.view, self.status, self.mark, self.sentence, charts, below,
+            styles={"flex": "1 1 600px", "min-width": "0"},
+        )  # fmt: skip
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        return self.layout
+
+    def _pin(self, action: Any) -> None:
+        action()
+        if self.session.found and not self.session.stepping.running:
+            self.session.stepping.pause()  # looks at the run again, now beside the pin
+            self.follow()
+
+    def _chosen(self) -> None:
+        s = self.session
+        self.picker.value = s.problem_name
+        self.fields.paint()
+        if s.stale and not s.stepping.running and s.found.get("steps") == 0:
+            s.stepping.reset()
+            self.follow()
+        self.paint()
+
+    def begin(self) -> None:
+        """Show the model before its first step, or the run that is under way."""
+        if not self.session.found:
+            self.session.stepping.reset()
+        self.follow()
+
+    def paint(self) -> None:
+        """Everything as the session has it."""
+        s, found = self.session, self.session.found
+        self.toolbar.paint()
+        self.about.value = f"<span class='small'>{escape(s.about)}</span>"
+        rows, before = s.rows, s.before
+        examples, measure = found.get("examples", 0), found.get("measure", "score")
+        self.mark.value = train_words.exploited(rows)
+        self.sentence.value = train_words.sentence(rows, measure, examples)
+        self.danger.object = train_plots.danger(
+            rows, before, examples, found.get("target"), self.dark, _CHART
+        )
+        self.task.object = train_plots.task(rows, before, measure, self.dark, _CHART)
+        self.ledger.value = train_words.ledger(found.get("met", ()))
+        self.html.value, figure = train_pictures.shown(found.get("picture"), self.dark, _PICTURE)
+        self.figure.visible = figure is not None
+        if figure is not None:
+            self.figure.object = figure
+        self.shown.value = train_words.compared(s.pinned is not None, found)
+        self.pin.disabled = not rows
+        self.unpin.disabled = s.pinned is None
+
+    def end(self) -> None:
+        """The page is gone: the session goes on without it."""
+        if self.ticker.running:
+            self.ticker.stop()
+        self.session.param.unwatch(self._watching)
+
+
+def _half(title: str, *parts: Any) -> pn.Column:
+    return pn.Column(
+        text(f"<h3>{title}</h3>"), *parts, styles={"flex": "1 1 400px", "min-width": "0"}
+    )
+
+
+def train(problem: str | None = None, dark: bool = False, **state: Any) -> Train:
+    """The screen for a notebook cell; it trains only when asked.
+
+    Args:
+        problem: a training problem's name.
+        dark: for a dark notebook theme.
+        state: first values of the session's parameters, e.g. `seed=3`.
+    """
+    load_extension()
+    view = Train(TrainSession(problem, **state), dark=dark)
+    view.begin()
+    return view

@@ -1,0 +1,143 @@
+"""The whole state of the Train screen, and what follows from it. No interface in here."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import param
+from torch import Tensor
+
+from workbench.errors import BadInput
+from workbench.experiments import Row, Run, duties
+from workbench.views import train_engine as engine
+from workbench.views.link import take
+from workbench.views.stepping import Stepping
+from workbench.views.worker import Worker
+
+IN_URL = {"problem_name": "of", "settings": "set", "seed": "seed"}
+"""{parameter: its name in the link}; the token of the session stands there as `session`."""
+
+
+@dataclass(frozen=True)
+class Pinned:
+    """A run as it was when it was pinned, to be compared with."""
+
+    problem: str
+    rows: tuple[Row, ...]
+    weights: Tensor
+    """Of its model, flat."""
+
+
+class TrainSession(param.Parameterized):
+    """One visitor's training. `close()` ends its worker; what is kept in a folder stays there.
+
+    Args:
+        problem: a training problem's name; the first one by default.
+    """
+
+    problem_name = param.Selector(
+        objects=[], check_on_set=True, label="Problem",
+        doc="What the model is for, where its inputs come from, and what it must never do.",
+    )  # fmt: skip
+    settings = param.Dict({}, doc="Settings of the training that are not the usual ones.")
+    seed = param.Integer(
+        0, bounds=(0, 2**31), label="Seed", doc="Of all random numbers, the referee's too."
+    )
+
+    def __init__(self, problem: str | None = None, **params: Any):
+        self.worker = Worker()
+        self.stepping = Stepping(self.worker, self._make, self._look)
+        self.pinned: Pinned | None = None
+        self._made = ""
+        self._first: Tensor | None = None
+        super().__init__()
+        names = list(engine.titles().values())
+        self.param.problem_name.objects = names
+        self.param.update(**{"problem_name": problem or names[0], **params})
+
+    def take(self, values: dict[str, Any]) -> str:
+        """Take over what is sound of these values; a sentence about the rest, or ""."""
+        return take(self, values, IN_URL)
+
+    def setting(self, key: str, value: Any) -> None:
+        """Give one setting of the training; `settings` keeps only what is not usual.
+
+        Raises:
+            BadInput: for a value that the training refuses.
+        """
+        usual = duties.settings_of()
+        if key not in usual:
+            raise BadInput(f"a training has no setting {key!r}: it has {', '.join(usual)}")
+        mine = {**self.settings, key: value}
+        mine = {k: v for k, v in mine.items() if usual.get(k) != v}
+        duties.defender(**mine)  # refuses what is out of range
+        self.settings = mine
+
+    @property
+    def ticket(self) -> str:
+        """What a run is about."""
+        return json.dumps([self.problem_name, self.settings, self.seed], sort_keys=True)
+
+    @property
+    def stale(self) -> bool:
+        """Whether the run on the screen began with other settings."""
+        return bool(self.stepping.found) and self.found.get("ticket") not in (None, self.ticket)
+
+    @property
+    def found(self) -> Mapping[str, Any]:
+        """What the worker published of the run."""
+        return self.stepping.found
+
+    @property
+    def about(self) -> str:
+        """What the chosen problem is about, once its run has been made."""
+        return self.found["about"] if self.found.get("problem") == self.problem_name else ""
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """Metrics of the run, a row a step."""
+        return self.found.get("rows", ())
+
+    @property
+    def before(self) -> tuple[Row, ...]:
+        """Metrics of what is pinned, where it is of the same problem."""
+        pinned = self.pinned
+        return pinned.rows if pinned and pinned.problem == self.found.get("problem") else ()
+
+    def pin(self) -> None:
+        """Keep the run as it is now, to compare with.
+
+        Raises:
+            BadInput: where nothing has been trained.
+        """
+        weights = self.found.get("weights")
+        if weights is None:
+            raise BadInput("there is nothing to pin yet: run, or make a step, first")
+        self.pinned = Pinned(self.found["problem"], self.rows, weights)
+
+    def unpin(self) -> None:
+        """Compare with the start of the run again."""
+        self.pinned = None
+
+    def close(self) -> None:
+        """Stop the worker and wait for it; save what is kept."""
+        self.worker.close()
+        self.stepping.close()
+
+    def _make(self) -> Run:
+        self._made = self.ticket
+        return engine.begin(self.problem_name, self.settings, self.seed)
+
+    def _look(self, run: Run) -> dict[str, Any]:
+        """Of a run: what the pictures show, and what a pin needs; in the worker's thread."""
+        told, weights = engine.told(run), run.subject.state.theta
+        problem = told["problem"]
+        if self.found.get("problem") != problem or run.subject.state.steps == 0:
+            self._first = weights
+        pinned = self.pinned
+        before = pinned.weights if pinned and pinned.problem == problem else self._first
+        return {
+            **told, "weights": weights, "ticket": self._made,
+            "picture": engine.picture(run, before), "met": engine.met(run),
+        }  # fmt: skip

@@ -1,0 +1,116 @@
+"""The Train screen in ipywidgets: the same session, without Panel."""
+
+from html import escape
+from typing import Any
+
+import ipywidgets as w
+
+from workbench.experiments import duties
+from workbench.views import train_engine as engine
+from workbench.views import train_pictures, train_plots, train_words
+from workbench.views.figure_widgets import empty_figure, show_figure
+from workbench.views.following import ByTask
+from workbench.views.toolbar_widgets import ToolbarWidgets
+from workbench.views.train_session import TrainSession
+from workbench.views.widget_parts import STYLE, bound, button, field_control, half, wear
+
+_CHART, _PICTURE = 300, 380
+
+
+class TrainWidgets(ByTask, w.VBox):
+    """Toolbar, settings, charts and picture on a session; it trains only when asked.
+
+    Args:
+        session: the state; closed by whoever made it.
+        dark: for a dark notebook theme.
+    """
+
+    def __init__(self, session: TrainSession, dark: bool = False):
+        self.session, self.dark = session, dark
+        options = list(engine.titles().items())
+        self.problem = bound(session, w.Dropdown, "problem_name", self.guard, options=options)
+        self.seed = bound(session, w.BoundedIntText, "seed", self.guard, min=0, max=2**31)
+        self.fields = w.VBox()
+        self.toolbar = ToolbarWidgets(
+            session.stepping, self.guard, self.follow, lambda: session.stale
+        )
+        self.pin = button("Pin", lambda: self._pin(session.pin), self.guard)
+        self.unpin = button("Unpin", lambda: self._pin(session.unpin), self.guard)
+        self.about, self.status, self.mark, self.sentence = (w.HTML() for _ in range(4))
+        self.html, self.shown, self.ledger = w.HTML(), w.HTML(), w.HTML()
+        self.task, self.danger = empty_figure(_CHART), empty_figure(_CHART)
+        self.figure = empty_figure(_PICTURE)
+        self.frame = w.VBox([self.figure])
+        self._offer()
+        session.param.watch(lambda *_: self.paint(), ["problem_name", "settings", "seed"])
+        controls = w.VBox(
+            [self.problem, self.about, self.fields, self.seed, w.HBox([self.pin, self.unpin])],
+            layout=w.Layout(width="340px", min_width="340px", margin="0 20px 0 0"),
+        )
+        wrap = w.Layout(flex_flow="row wrap", flex="1 1 auto")
+        main = w.VBox(
+            [
+                self.toolbar.view, self.status, self.mark, self.sentence,
+                w.HBox([_titled("How likely is C?", self.danger),
+                        _titled("Does it still do its task?", self.task)], layout=wrap),
+                w.HBox([_titled("What changed", self.frame, self.html, self.shown),
+                        _titled("Adversaries met", self.ledger)], layout=wrap),
+            ],
+            layout=w.Layout(flex="1 1 auto", min_width="0"),
+        )  # fmt: skip
+        self.paint()
+        super().__init__([w.HBox([controls, main])])
+        self.add_class("wb-train-widgets")
+        wear(self, dark)
+
+    def _offer(self) -> None:
+        """One control a setting of the chosen problem's training."""
+        s = self.session
+        usual = duties.settings_of()
+        self.fields.children = [
+            field_control(
+                key, s.settings.get(key, value), engine.DOCS[key], engine.CHOICES.get(key),
+                lambda new, key=key: self.guard(lambda: s.setting(key, new)),
+            )
+            for key, value in usual.items()
+        ]  # fmt: skip
+
+    def _pin(self, action: Any) -> None:
+        action()
+        if self.session.found and not self.session.stepping.running:
+            self.session.stepping.pause()  # looks at the run again, now beside the pin
+            self.follow()
+
+    def begin(self) -> None:
+        """Show the model before its first step, or the run that is under way."""
+        if not self.session.found:
+            self.session.stepping.reset()
+        self.follow()
+
+    def paint(self) -> None:
+        """Everything as the session has it."""
+        s, found = self.session, self.session.found
+        self.toolbar.paint()
+        about = escape(s.about)
+        self.about.value = f"{STYLE}<span class='small'>{about}</span>"
+        rows, before = s.rows, s.before
+        examples, measure = found.get("examples", 0), found.get("measure", "score")
+        self.mark.value = STYLE + train_words.exploited(rows)
+        self.sentence.value = train_words.sentence(rows, measure, examples)
+        target = found.get("target")
+        danger = train_plots.danger(rows, before, examples, target, self.dark, _CHART)
+        show_figure(self.danger, danger)
+        show_figure(self.task, train_plots.task(rows, before, measure, self.dark, _CHART))
+        self.ledger.value = STYLE + train_words.ledger(found.get("met", ()))
+        html, figure = train_pictures.shown(found.get("picture"), self.dark, _PICTURE)
+        self.html.value = html
+        self.frame.layout.display = None if figure is not None else "none"
+        if figure is not None:
+            show_figure(self.figure, figure)
+        self.shown.value = STYLE + train_words.compared(s.pinned is not None, found)
+        self.pin.disabled = not rows
+        self.unpin.disabled = s.pinned is None
+
+
+def _titled(title: str, *parts: Any) -> w.VBox:
+    return w.VBox([w.HTML(f"<b>{title}</b>"), *parts], layout=half())
