@@ -26,7 +26,7 @@ def silent(share, label):
 
 def test_registry_finds_every_bench_and_refuses_others():
     assert [bench.find(b.name) for b in bench.ALL] == list(bench.ALL)
-    with pytest.raises(BadInput, match="use one of truth, tails, propagation"):
+    with pytest.raises(BadInput, match="use one of truth, coverage, tails, propagation"):
         bench.find("nothing")
 
 

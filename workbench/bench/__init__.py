@@ -4,6 +4,7 @@ from workbench.bench.attack import ATTACK
 from workbench.bench.base import Bench, Choice, Column
 from workbench.bench.bounds import BOUNDS
 from workbench.bench.coherence import COHERENCE, HEAT
+from workbench.bench.coverage import COVERAGE
 from workbench.bench.latency import LATENCY
 from workbench.bench.propagation import PROPAGATION
 from workbench.bench.regions import REGIONS
@@ -14,6 +15,7 @@ from workbench.errors import BadInput
 
 ALL: tuple[Bench, ...] = (
     TRUTH,
+    COVERAGE,
     TAILS,
     PROPAGATION,
     THROUGHPUT,

@@ -43,7 +43,7 @@ def choose(choice: Choice, quick: bool, report: Report) -> Iterator[Row]:
     names = choice.problems or scale.problems or catalogue.names()
     budget = scale.budget if choice.budget is None else Budget(choice.budget)
     seeds = scale.seeds if choice.seeds is None else choice.seeds
-    problems, methods = [catalogue.load(name) for name in names], _methods(choice.methods)
+    problems, methods = [catalogue.load(name) for name in names], methods_of(choice.methods)
     for i, problem in enumerate(problems):
         for j, method in enumerate(methods):
             rows = []
@@ -62,7 +62,7 @@ def choose(choice: Choice, quick: bool, report: Report) -> Iterator[Row]:
             }
 
 
-def _methods(names: tuple[str, ...] | None) -> list[Estimator]:
+def methods_of(names: tuple[str, ...] | None) -> list[Estimator]:
     """The estimators of those names; all of ours and the installed public ones by default."""
     known: dict[str, type[Estimator]] = {c.name: c for c in (*estimators.ALL, *peers.ALL)}
     if names is None:

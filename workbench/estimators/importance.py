@@ -27,6 +27,7 @@ _PILOT_SHARE = 0.1
 _LARGEST = 256
 _HEAVY, _FEW = 0.7, 50.0
 _COVERED, _FAR = 0.9, 5.0
+_WIDE = 0.2  # share of the copies that are nowhere narrower than N(0, I)
 _TINY = -15.0 * LN10
 _NORMAL_95 = 1.959963984540054
 
@@ -66,16 +67,19 @@ class Importance(Witness, Estimator):
     The margin's gradient finds the design points of all clauses from several starts; with budgets
     from 20,000, and where there is no design point, scouts climb by splitting as well. Around
     each, gradients fit the Gaussian nearest to the tilted law phi(z) exp(lambda s(z)); those, and
-    N(0, I) with share 0.05, are the proposal. Pilot rounds refit it by cross-entropy; they are not
-    used in the answer, so that P-hat = mean of phi(z) / q(z) over the failing draws is unbiased
-    whatever was fitted.
+    N(0, I) with share 0.05, are the proposal; a fifth of each is a copy that is nowhere narrower
+    than N(0, I), lest failures that a Gaussian is too narrow for be rare and heavy. Pilot
+    rounds refit it by cross-entropy; they are not used in the answer, so that P-hat = mean of
+    phi(z) / q(z) over the failing draws is unbiased whatever was fitted.
 
-    It knows when not to be believed: `info["warning"]` speaks up where the weights' tail index
-    (Pareto k) exceeds 0.7, where fewer than 50 effective draws carry the answer, where scouts
-    stand outside the mixture, where an answer below 1e-15 is confirmed by none, or where nothing
-    was found and all that is left is plain Monte Carlo. A region that has no gradient towards it
-    and that scouts miss is not excluded: `info["not_excluded"]` gives the bound that the plain
-    draws put on it.
+    The stated error grows by n^(k - 1/2) where the weights' tail index (Pareto k) is above 1/2, n
+    the effective draws: such sums settle as n^(k - 1), and their own spread does not show it.
+
+    It knows when not to be believed: `info["warning"]` speaks up where Pareto k exceeds
+    0.7, where fewer than 50 effective draws carry the answer, where scouts stand outside the
+    mixture, where an answer below 1e-15 is confirmed by none, or where nothing was found and all
+    that is left is plain Monte Carlo. A region that has no gradient towards it and that scouts
+    miss is not excluded: `info["not_excluded"]` gives the bound that the plain draws put on it.
 
     Args:
         modes: design points to keep at most.
@@ -150,6 +154,8 @@ class Importance(Witness, Estimator):
         log_err = math.sqrt(max(share - 1.0 / n, 0.0))
         info["effective_draws"] = 1.0 / share
         info["pareto_k"] = k = tail_index(state.largest, n)
+        if 0.5 < k < math.inf:
+            log_err *= share ** (0.5 - k)
         doubt = _doubt(state, log_p)
         if k > _HEAVY or 1.0 / share < _FEW:
             doubt = doubt or (
@@ -199,7 +205,7 @@ def _draw(problem: Problem, state: Weighing, n: int) -> tuple[Tensor, Tensor, Te
     d = problem.distribution
     assert isinstance(d, Reparameterised)
     generator = state.rng.child("draws", state.rounds, state.draws).generator()
-    q = state.proposal
+    q = state.proposal.widened(_WIDE)
     z, plain = q.draw(d.noise(n, generator), generator)
     log_w = -0.5 * z.square().sum(1) - q.log_density(z)
     fails = problem.margin_of_noise(z) > 0

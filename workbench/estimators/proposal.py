@@ -69,6 +69,20 @@ class Proposal:
         eye = torch.eye(self.means.shape[1], dtype=self.means.dtype)
         return eye + (self.basis * (self.var - 1.0)[:, None, :]) @ self.basis.transpose(1, 2)
 
+    def widened(self, share: float) -> "Proposal":
+        """With a copy of every component that is nowhere narrower than N(0, I), of that share.
+
+        Where a component is too narrow for the failures that it stands for, those at its edge are
+        drawn seldom, with weights without bound; the copy draws them more often.
+        """
+        return Proposal(
+            torch.cat([self.means, self.means]),
+            torch.cat([self.basis, self.basis]),
+            torch.cat([self.var, self.var.clamp(min=1.0)]),
+            torch.cat([(1.0 - share) * self.share, share * self.share]),
+            self.plain,
+        )
+
     def refit(self, z: Tensor, log_w: Tensor, floor: float) -> "Proposal":
         """Fitted to weighted draws by cross-entropy, and shrunk to what it was by the evidence.
 
