@@ -146,9 +146,11 @@ def test_throughput_has_a_ratio_a_problem_and_keeps_the_threads():
     before = torch.get_num_threads()
     rows = list(throughput.run(True, silent))
     assert torch.get_num_threads() == before
-    assert all(row["ratio"] > 0 for row in rows)
-    slow = [{"ratio": 0.69}, {"ratio": 0.9}]
-    assert next(throughput.conclude(slow)).endswith("(target 0.7: missed).")
+    assert all(row["ratio"] > 0 and row["single"] > 0 for row in rows)
+    assert {row["estimator"] for row in rows} == {"monte_carlo", "subset"}
+    usual = {"estimator": "subset", "single": 2.0}
+    slow = [{**usual, "ratio": 0.69, "problem": "slow"}, {**usual, "ratio": 0.9, "problem": "b"}]
+    assert "(target 0.7: missed, on slow); in float32" in next(throughput.conclude(slow))
 
 
 def test_means_of_one_hidden_layer_are_exact():

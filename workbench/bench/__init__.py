@@ -6,6 +6,7 @@ from workbench.bench.bounds import BOUNDS
 from workbench.bench.coherence import COHERENCE, HEAT
 from workbench.bench.coverage import COVERAGE
 from workbench.bench.latency import LATENCY
+from workbench.bench.precision import PRECISION
 from workbench.bench.propagation import PROPAGATION
 from workbench.bench.regions import REGIONS
 from workbench.bench.tails import TAILS
@@ -19,6 +20,7 @@ ALL: tuple[Bench, ...] = (
     TAILS,
     PROPAGATION,
     THROUGHPUT,
+    PRECISION,
     LATENCY,
     BOUNDS,
     COHERENCE,

@@ -62,6 +62,9 @@ def estimate(
     budget: Forwards = None,
     seconds: Seconds = None,
     seed: Seed = 0,
+    single: Annotated[
+        bool, typer.Option("--float32", help="In single precision.", show_default=False)
+    ] = False,
     folder: RunFolder = None,
     every: Every = 50,
     as_json: AsJson = False,
@@ -76,7 +79,12 @@ def estimate(
     from workbench.experiments import Attempt
 
     method = settings.build(estimator, assignments or [])
-    attempt = Attempt(catalogue.load(problem), method, settings.budget_of(budget, seconds), seed)
+    chosen = catalogue.load(problem)
+    if single:
+        import torch
+
+        chosen = chosen.to(torch.float32)
+    attempt = Attempt(chosen, method, settings.budget_of(budget, seconds), seed)
     if folder is None:
         drive(attempt, attempt.walk(), as_json)
         return

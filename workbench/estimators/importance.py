@@ -59,6 +59,11 @@ class Weighing(modes.Finding):
         plain = _PLAIN if len(self.share) else 1.0
         return Proposal(self.means[: len(self.share)], self.basis, self.var, self.share, plain)
 
+    @property
+    def drawn_from(self) -> Proposal:
+        """That mixture with its copies."""
+        return self.proposal.widened(_WIDE)
+
 
 @dataclass(frozen=True)
 class Importance(Witness, Estimator):
@@ -205,7 +210,7 @@ def _draw(problem: Problem, state: Weighing, n: int) -> tuple[Tensor, Tensor, Te
     d = problem.distribution
     assert isinstance(d, Reparameterised)
     generator = state.rng.child("draws", state.rounds, state.draws).generator()
-    q = state.proposal.widened(_WIDE)
+    q = state.drawn_from
     z, plain = q.draw(d.noise(n, generator), generator)
     log_w = -0.5 * z.square().sum(1) - q.log_density(z)
     fails = problem.margin_of_noise(z) > 0

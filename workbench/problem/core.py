@@ -193,6 +193,24 @@ class Problem:
             new.__dict__["graph"] = self.graph
         return new
 
+    def to(self, dtype: torch.dtype) -> "Problem":
+        """The same problem in torch.float32 or torch.float64, for any estimator; M is copied.
+
+        Single precision is faster and as good as any sampling error: what rounding does to P is
+        measured by `workbench bench precision`. The truth is carried over, being of the problem as
+        it was.
+
+        Raises:
+            BadInput: on another dtype, or where D, M or C hold numbers that do not go along.
+
+        >>> import torch, workbench as wb
+        >>> wb.load("A_d10_1e-6").to(torch.float32).distribution.dtype
+        torch.float32
+        """
+        from workbench.problem.precision import converted
+
+        return converted(self, dtype)
+
     @property
     def card(self) -> "Card":
         """What `save` would write, without the tensors."""
