@@ -38,7 +38,10 @@ def test_every_kind_of_d_and_c_goes_along():
     mixture = wb.Mixture(torch.tensor([0.25, 0.75]).double(), pieces)
     single = wb.Problem(mixture, model, spec).to(torch.float32)
     assert single.distribution.dtype == torch.float32
-    assert single.margin(torch.tensor([[4.0, 0.0], [0.0, 0.0]])).sign().tolist() == [1.0, -1.0]
+    assert single.margin(torch.tensor([[4.0, 0.0], [0.0, 0.0]]).float()).sign().tolist() == [
+        1.0,
+        -1.0,
+    ]
     assert all(p.dtype == torch.float64 for p in model.parameters())
 
 
