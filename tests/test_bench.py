@@ -324,3 +324,12 @@ def test_a_public_method_that_is_not_there_says_how_to_get_it(monkeypatch):
     monkeypatch.setattr(peers, "installed", list)
     with pytest.raises(Unsupported, match="'ot_nais'"):
         next(against.choose(bench.Choice(methods=("ot_nais",)), True, silent))
+
+
+def test_training_bench_counts_what_every_judge_puts_below_the_aim():
+    row = {"method": "m", "steps": 1, "seconds": 2.0, "exploited": False, "estimate": -9.8}
+    good = row | {"log10_p": -9.9, "own": -9.1, "cross_entropy": -9.2}
+    unseen = row | {"log10_p": -9.9, "own": None, "cross_entropy": -9.2}
+    parted = row | {"log10_p": -7.0, "own": -9.1, "cross_entropy": -9.2, "seconds": 11.0}
+    (said,) = bench.find("training").conclude([good, unseen, parted])
+    assert "on 1 of 3 seeds" in said and "CPU seconds on 2" in said and "not marked on 1" in said

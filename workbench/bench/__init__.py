@@ -11,6 +11,7 @@ from workbench.bench.propagation import PROPAGATION
 from workbench.bench.regions import REGIONS
 from workbench.bench.tails import TAILS
 from workbench.bench.throughput import THROUGHPUT
+from workbench.bench.training import TRAINING
 from workbench.bench.truth import TRUTH
 from workbench.errors import BadInput
 
@@ -27,6 +28,7 @@ ALL: tuple[Bench, ...] = (
     HEAT,
     REGIONS,
     ATTACK,
+    TRAINING,
 )
 """Every bench, as `workbench bench` offers them."""
 

@@ -1,0 +1,111 @@
+"""Trainings against log P, each judged by samplers and by adversaries that no step of it saw."""
+
+import math
+import time
+from collections.abc import Iterable, Iterator
+
+from workbench.adversaries import KL, Adversary, Attack, baseline, checking
+from workbench.adversaries.baselines import CrossEntropy
+from workbench.bench.base import Bench, Column, Report, Row
+from workbench.errors import Unsupported
+from workbench.estimators import Conditioned, Moments
+from workbench.iteration import Budget, run
+from workbench.problem import Problem
+from workbench.rng import Rng
+from workbench.training import Defender, toys
+
+NATS = 2.0
+AIM, SECONDS = -9.0, 10.0
+"""log10 P to be below under every law, and the processor time it may take."""
+
+_ATTACKED = 20_000
+_SHARP = Conditioned(lines=96, tolerance=0.2, search="margin")
+
+
+def methods() -> dict[str, Defender | None]:
+    """How the toy is trained: its task alone, against D0, and against an adversary's D too."""
+    adversary = Adversary(region=KL(NATS), estimator=Moments(), steps=6)
+    return {
+        "task alone": None,
+        "log P under D0": Defender(),
+        "log P under D0 and adversary": Defender(adversary=adversary, target=AIM - 2.0, renew=10),
+    }
+
+
+def measure(quick: bool, report: Report) -> Iterator[Row]:
+    """A row a method and seed."""
+    chosen = [(seed, m) for seed in range(1 if quick else 5) for m in methods()]
+    for i, (seed, method) in enumerate(chosen):
+        report(i / len(chosen), f"seed {seed}: {method}")
+        yield _row(seed, method)
+
+
+def _row(seed: int, method: str) -> Row:
+    duty, defender = toys.regression(seed), methods()[method]
+    steps, seconds, exploited = 0, 0.0, False
+    if defender is not None:
+        start = time.process_time()
+        last, _ = run(defender, duty, defender.init(duty, Rng(seed)), Budget(None, 600.0))
+        seconds = time.process_time() - start
+        trained = defender.read(last)
+        duty.put(trained.theta)
+        steps, exploited = last.ticks, trained.exploited
+    problem, rng = duty.problem, Rng(seed).child("bench")
+    own = _SHARP(problem, None, rng.child("own"))
+    judged = checking.check(problem, own.log10_p * math.log(10.0), rng.child("judge"))
+    return {
+        "seed": seed, "method": method, "score": duty.task.score(problem.model),
+        "estimate": own.log10_p, "log10_p": judged.log10_p, "err": judged.log10_err,
+        "own": _attacked(problem, rng),
+        "cross_entropy": _checked(baseline(problem, CrossEntropy(nats=NATS), _ATTACKED, rng)),
+        "steps": steps, "seconds": seconds, "exploited": exploited,
+    }  # fmt: skip
+
+
+def _attacked(problem: Problem, rng: Rng) -> float | None:
+    """log10 P under the D of an adversary that starts afresh on what was trained, checked."""
+    try:
+        found = Adversary(region=KL(NATS), estimator=_SHARP, steps=12)(problem, rng=rng)
+    except Unsupported:  # its estimate is -inf under D0: it has no slope to climb
+        return None
+    return _checked(found.check(rng.child("check")))
+
+
+def _checked(found: Attack) -> float | None:
+    seen = found.checked
+    return seen.log10_p if seen is not None and math.isfinite(seen.log10_p) else None
+
+
+def conclude(rows: list[Row]) -> Iterable[str]:
+    """Figures to reach, and how many seeds reach them."""
+    for method in dict.fromkeys(r["method"] for r in rows if r["steps"]):
+        mine = [r for r in rows if r["method"] == method]
+        judges = ("log10_p", "own", "cross_entropy")
+        below = [all(r[k] is not None and r[k] < AIM for k in judges) for r in mine]
+        in_time = sum(r["seconds"] < SECONDS for r in mine)
+        apart = sum(not r["exploited"] and abs(r["estimate"] - r["log10_p"]) > 1.0 for r in mine)
+        yield (
+            f"{method}: below 10^{AIM:.0f} under D0 and both adversaries with {NATS:.0f} nats on "
+            f"{sum(below)} of {len(mine)} seeds, in {SECONDS:.0f} CPU seconds on {in_time}; more "
+            f"than a digit from the judge and not marked on {apart}"
+        )
+
+
+TRAINING = Bench(
+    "training",
+    "a regression toy trained against log P, judged by samplers under D0 and two adversaries",
+    (
+        Column("seed", "seed", "count"),
+        Column("method", "trained on"),
+        Column("score", "R^2", "small"),
+        Column("estimate", "estimate", "power"),
+        Column("log10_p", "judged", "power", error="err"),
+        Column("own", "own D", "power"),
+        Column("cross_entropy", "cross-entropy's D", "power"),
+        Column("steps", "steps", "count"),
+        Column("seconds", "CPU", "seconds"),
+        Column("exploited", "exploited"),
+    ),
+    measure,
+    conclude,
+)  # fmt: skip
