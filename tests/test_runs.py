@@ -293,8 +293,7 @@ def test_twenty_kills_lose_no_more_than_an_interval(tmp_path):
     def start(place):
         return Run.start(place, "estimate", attempt(budget=200 * 64), every=5)
 
-    places, lost = kill_again_and_again(start, tmp_path, kills=20, longest=0.25)
+    places = kill_again_and_again(start, tmp_path, kills=20, longest=0.25)
     for place in places:
         with Run.resume(place) as run:
             assert run.finished and equal(run.subject.state, whole.state)
-    assert max(lost) > 0  # some of them struck between two checkpoints
