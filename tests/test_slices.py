@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 import workbench as wb
+from workbench.bench.held_out import random_net
 from workbench.estimators.slicing import Slicing
 from workbench.models import chain, dense, mlp
 
@@ -184,3 +185,10 @@ def test_a_budget_that_holds_less_is_said():
 def test_settings_out_of_range(wrong):
     with pytest.raises(wb.BadInput, match=next(iter(wrong))):
         wb.Slices(**wrong)
+
+
+def test_a_misled_propagation_is_told():
+    """Far down a narrow deep network propagation points to where the margin is never positive."""
+    answer = wb.Slices()(random_net(24, 5, 0.1, 6.5))
+    assert "misled" in answer.warning and answer.indicator is None
+    assert not wb.Slices()(wb.load("B_w32_h2_1e-5")).warning

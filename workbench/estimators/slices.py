@@ -27,6 +27,7 @@ from workbench.types import Grad, Kind, Pace
 _SUMMITS = 6
 _FEW, _ACROSS = 8, 3.5  # nodes a direction of the comparison, and how far a new one reaches
 _FACTOR = 3.0  # usual error over what one direction more changes
+_LOOKS, _BEYOND = 13, 4.0  # points from 0 to this far beyond a summit
 ALONG = ("directions", "radius")
 MOST = 3
 """Directions at most."""
@@ -52,6 +53,8 @@ class Sliced(State):
     flops: float = 0.0
     begun: bool = False
     searched: bool = False
+    misled: bool = False
+    """Whether M never enters C on the way towards, and beyond, where propagation has failures."""
     done: bool = False
 
 
@@ -148,6 +151,10 @@ class Slices(Estimator):
             state = replace(state, forwards=state.forwards + found.forwards)
             if len(found.theta) == 0:  # a piece that is left out would be silently missed
                 return replace(state, done=True)
+            entered, spent = _entered(problem, found.theta, state.left)
+            state = replace(
+                state, misled=state.misled or not entered, forwards=state.forwards + spent
+            )
             theta.append(found.theta)
             clause.append(found.clause)
             piece.append(torch.full_like(found.clause, i))
@@ -258,6 +265,25 @@ class Slices(Estimator):
                 for theta, p, q in zip(state.theta, share, state.used, strict=False)
             ],
         }
-        if min(q for q in state.used if q) < min(self.directions, state.theta.shape[1]):
+        if state.misled:
+            info["indicator_digits"] = None
+            info["warning"] = (
+                "the network never enters C in the directions that propagation points to: it was "
+                "misled, and the answer is probably far too high"
+            )
+        elif min(q for q in state.used if q) < min(self.directions, state.theta.shape[1]):
             info["warning"] = "the budget held fewer directions than were asked for"
         return Estimate(torch.clamp(total, max=0.0), None, self.kind, cost, info=info)
+
+
+def _entered(problem: Problem, theta: Tensor, left: float) -> tuple[bool, int]:
+    """Whether C is met along the directions of summits `(k, d)`; and the forward passes it took.
+
+    True, and free, where the budget does not hold the look.
+    """
+    share = torch.linspace(0.0, 1.0, _LOOKS, dtype=theta.dtype)[1:, None, None]
+    norm = theta.norm(dim=1, keepdim=True)
+    z = (share * theta * ((norm + _BEYOND) / norm.clamp(min=1e-12))).reshape(-1, theta.shape[1])
+    if len(z) > left:
+        return True, 0
+    return bool((problem.margin_of_noise(z) > 0).any()), len(z)
