@@ -166,7 +166,8 @@ ATTACK = Bench(
     "attack",
     "adversaries against baselines at equal forward passes, all checked by sampling",
     (
-        Column("problem", "problem"), Column("family", "family"), Column("nats", "nats", "small"),
+        Column("part", "part"), Column("problem", "problem"), Column("family", "family"),
+        Column("nats", "nats", "small"),
         Column("log10_p_reference", "under D0", "power"), Column("log10_p", "estimate", "power"),
         Column("log10_p_checked", "checked", "power", "checked_err"),
         Column("rival", "against"), Column("rival_log10_p", "its P", "power"),
