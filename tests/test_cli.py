@@ -122,7 +122,7 @@ def test_settings_are_parsed_by_their_type(monkeypatch):
         (["compare", "A_d10_1e-6", "--estimators", "moments,nope"], "'nope'"),
         (["compare", "A_d10_1e-6", "--seeds", "0"], "--seeds must be at least 1"),
         (["compare", "A_d10_1e-6", "--plot", "/no/such/folder/x.html"], "does not exist"),
-        (["list", "cats"], "use one of estimators, problems"),
+        (["list", "cats"], "use one of estimators, families, problems"),
         (["bench", "nope"], f"use one of {', '.join(b.name for b in bench.ALL)}"),
         (["serve", "--port", "99999"], "ports are 0 to 65535"),
     ],

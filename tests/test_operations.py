@@ -12,7 +12,7 @@ from workbench.distributions import Piece
 from workbench.graph import activations_of, read
 from workbench.graph.operations import ALL as OPERATIONS
 from workbench.models import Heaviside, Shift, Sign
-from workbench.propagation import ALL, Covariance
+from workbench.propagation import ALL, Covariance, Cumulant4
 
 
 class Call(nn.Module):
@@ -177,6 +177,10 @@ def test_a_convolutional_net_is_its_dense_twin(cls):
     twin = densified(module, d)
     gaussian = wb.Gaussian(0.3 * rand(0, d), 0.5 + rand(1, d).abs())
     a, b = torch.eye(2), torch.zeros(2)
+    if cls is Cumulant4:  # of 48 values in a layer
+        with pytest.raises(wb.Unsupported, match="use 'cumulant' on wider ones"):
+            cls().law(read(module), gaussian.pieces()[0], a, b)
+        return
     with torch.no_grad():
         one, _ = cls().law(read(module), gaussian.pieces()[0], a, b)
         two, _ = cls().law(read(twin), gaussian.pieces()[0], a, b)

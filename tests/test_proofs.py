@@ -77,6 +77,16 @@ IMPOSSIBLE = {
         boxed(0.0).model,
         wb.Halfspace(torch.tensor([1.0, 0.0]), -100.0),
     ),
+    "recognised, not sampled": wb.Problem(
+        wb.Conditional(gaussian(3), dense(torch.ones(1, 3)), wb.Halfspace(ONE, -2.0)),
+        saturating(),
+        wb.Halfspace(ONE, -3.001),
+    ),
+    "spins": wb.Problem(
+        wb.SpinGlass(torch.zeros(3, 3), torch.zeros(3)),
+        dense(torch.ones(1, 3)),
+        wb.Halfspace(ONE, -3.5),
+    ),
     "tanh on a mixture": wb.Problem(MIXTURE, saturating(), wb.Halfspace(ONE, -3.001)),
 }
 
