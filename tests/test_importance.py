@@ -9,6 +9,7 @@ from scipy import stats
 from torch import nn
 
 import workbench as wb
+from workbench.bench.held_out import noised_digit
 from workbench.estimators import design_points
 from workbench.math.pareto import tail_index
 from workbench.models import chain, dense
@@ -164,3 +165,20 @@ def test_a_rival_class_is_not_lost_in_silence(name):
     one = wb.Importance(modes=1, scouts=False)(problem, 10_000, 1)
     assert "leaves out the design points" in one.warning
     assert "leaves out" not in wb.Importance()(problem, 10_000, 1).warning
+
+
+BIMODAL = ((48, 0.17), (53, 0.17), (53, 0.2))
+"""Held-out images, and their noise, from which two classes take a fifth or more each."""
+
+
+@pytest.mark.parametrize("image, sigma", BIMODAL)
+def test_no_rival_class_is_lost_in_silence(image, sigma):
+    """On problems that nothing was tuned on, made as the digits of the catalogue are."""
+    problem = noised_digit(image, sigma)
+    chains = wb.Subset()(problem, 200_000, 3)
+    drawn = wb.Importance()(problem, 20_000, 3)
+    apart = abs(drawn.log10_p - chains.log10_p)
+    error = math.hypot(drawn.log10_err, chains.log10_err)
+    assert apart < 5.0 * error or drawn.warning  # of Student errors with 5 or more degrees: 0.4%
+    parts = sorted(mode["part"] for mode in drawn.info["modes"])
+    assert parts[-2] > 0.1, "one class alone would be 0.2 to 0.4 digit short"
