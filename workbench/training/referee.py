@@ -17,7 +17,8 @@ class Referee:
     Args:
         every: steps between two evaluations; there is one more at the end.
         budget: forward passes for each distribution.
-        apart: digits that estimate and referee may differ by, beside the referee's own 95%.
+        apart: digits that estimate and referee may differ by, where the referee is sure of as much
+            (its own 95%).
     """
 
     every: int = 25
@@ -37,4 +38,4 @@ class Referee:
             seen_by_now = math.isfinite(log10_p) and 10.0**log10_p * self.budget > 200.0
             return found.log10_p, math.inf, seen_by_now
         gap = abs(log10_p - found.log10_p)
-        return found.log10_p, err, gap > self.apart + _REACH * err
+        return found.log10_p, err, gap > max(self.apart, _REACH * err)
