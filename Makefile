@@ -32,7 +32,7 @@ app: $(VIEWS) ## the Panel app alone
 	$(IN_VENV) workbench serve $(ARGS)
 
 test: $(ALL) chromium check ## all checks, then all tests
-	$(IN_VENV) OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 pytest -n 2 --dist loadgroup $(ARGS)
+	$(IN_VENV) OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 pytest -n 2 --dist loadfile $(ARGS)
 
 check: $(ALL) ## lint, format, types, import order, stripped notebooks
 	$(IN_VENV) ruff check

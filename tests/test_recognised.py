@@ -204,20 +204,20 @@ class Ring(Spec):
 
     name = "ring"
 
-    def __init__(self, radius):
-        self.radius = radius
+    def __init__(self, radius, outside=1.0):
+        self.radius, self.outside = radius, outside
 
     def margin(self, x, y):
-        return x.norm(dim=1) - self.radius
+        return self.outside * (x.norm(dim=1) - self.radius)
 
     def check(self, outputs):
         pass
 
     def shift(self, tau):
-        return Ring(self.radius + tau)
+        return Ring(self.radius + self.outside * tau, self.outside)
 
     def __invert__(self):
-        raise NotImplementedError
+        return Ring(self.radius, -self.outside)
 
 
 def test_a_predicate_recognises():

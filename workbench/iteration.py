@@ -85,6 +85,12 @@ class Budget:
         return max(parts)
 
 
+FOREVER = 1e9
+"""Seconds that no run takes."""
+UNLIMITED = Budget(None, FOREVER)
+"""For what ends by itself."""
+
+
 @dataclass(frozen=True)
 class Progress:
     """A look at an iteration between two steps."""

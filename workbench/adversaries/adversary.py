@@ -21,7 +21,7 @@ from workbench.errors import BadInput, NotConverged, Unsupported
 from workbench.estimators import Conditioned, Estimator, summits
 from workbench.estimators.base import check_positive
 from workbench.estimators.witness import Witness
-from workbench.iteration import Budget, Progress, run
+from workbench.iteration import FOREVER, UNLIMITED, Budget, Progress, run
 from workbench.objective import log_p_and_grad
 from workbench.problem import Problem
 from workbench.rng import Rng, as_rng
@@ -33,7 +33,7 @@ _FIRST = 0.05  # of the limit: the first step's
 _BETTER = 1e-4  # nats of log P that count as better
 _LEAST_PRICE = 0.5
 _NATURAL_RATE, _RATE = 0.7, 0.03
-_FOREVER, _POINTS, _FINAL_DRAWS, _PULLS = 1e9, 8, 8192, 6
+_POINTS, _FINAL_DRAWS, _PULLS = 8, 8192, 6
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class Adversary:
         left = None if state.limit is None else max(1, int(state.left))
         if self._sampled:
             left = self.draws if left is None else min(self.draws, left)
-        return Budget(left, _FOREVER)
+        return Budget(left, FOREVER)
 
     @property
     def _uphill(self) -> str:
@@ -358,7 +358,7 @@ class Adversary:
             check: forward passes of the check; 0 leaves it out.
         """
         if not isinstance(budget, Budget):
-            budget = Budget(budget, None if budget else _FOREVER)
+            budget = UNLIMITED if budget is None else Budget(budget)
         rng = as_rng(rng)
         state, seconds = run(self, problem, self.init(problem, rng), budget, progress)
         found = self.report(problem, state, seconds)

@@ -9,6 +9,7 @@ from workbench.distributions import Reparameterised, Sampleable
 from workbench.errors import Unsupported
 from workbench.estimators import Estimate, Importance, MonteCarlo, Subset
 from workbench.math.cost import Cost
+from workbench.math.gaussian import TWO_SIDED_95
 from workbench.math.logspace import LN10
 from workbench.problem import Problem
 from workbench.rng import Rng
@@ -20,7 +21,6 @@ APART = 0.3
 """Digits that an estimate and its check may differ by, beside the check's own 95%."""
 
 _HITS = 200.0  # expected failures from which plain draws are the best judge
-_REACH = 1.959963984540054
 _ENOUGH = 0.1  # digits
 _DIFFER = 4.0  # combined standard errors
 
@@ -88,7 +88,7 @@ def verdict(log_p: float, checked: Estimate) -> str:
         return "the check saw no failure at all: this D is not known to be bad"
     if not math.isfinite(err):
         return "the check states no error: this D is not known to be as bad as the estimate says"
-    if abs(gap) <= APART + _REACH * err:
+    if abs(gap) <= APART + TWO_SIDED_95 * err:
         return ""
     way = "above" if gap > 0 else "below"
     return (

@@ -8,11 +8,9 @@ from workbench.adversaries.baselines import Baseline
 from workbench.adversaries.checking import BUDGET
 from workbench.adversaries.region import KL
 from workbench.adversaries.result import Attack
-from workbench.iteration import Budget, run
+from workbench.iteration import UNLIMITED, Budget, run
 from workbench.problem import Problem
 from workbench.rng import Rng, as_rng
-
-_FOREVER = 1e9
 
 
 def sweep(
@@ -34,7 +32,7 @@ def sweep(
         one = replace(adversary, region=KL(float(nats)))
         if k:
             state = one.carried(state)
-        state, spent = run(one, problem, state, Budget(None, _FOREVER))
+        state, spent = run(one, problem, state, UNLIMITED)
         seconds += spent
         found = one.report(problem, state, seconds)
         yield found.check(rng.child("check", k), check) if check else found

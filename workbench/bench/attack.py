@@ -11,7 +11,7 @@ from workbench.adversaries import BASELINES, KL, Adversary, Attack, baseline, fa
 from workbench.adversaries.baselines import CrossEntropy
 from workbench.bench.base import Bench, Column, Report, Row
 from workbench.bench.held_out import noised_digit, random_net
-from workbench.iteration import Budget, run
+from workbench.iteration import UNLIMITED, run
 from workbench.math.gaussian import log_cdf_inverse, log_cdf_value
 from workbench.math.logspace import LN10
 from workbench.problem import Problem
@@ -108,7 +108,7 @@ def _timed(quick: bool, report: Report) -> Row:
     problem, steps = catalogue.load("digits"), 20 if quick else _TIMED
     report(0.9, f"digits: {steps} steps")
     adversary = Adversary(steps=steps, patience=steps)
-    state, seconds = run(adversary, problem, adversary.init(problem, Rng(0)), Budget(None, 1e9))
+    state, seconds = run(adversary, problem, adversary.init(problem, Rng(0)), UNLIMITED)
     row = _row("time", adversary.report(problem, state, seconds))
     return {**row, "rival": f"{len(state.path)} steps", "off": None}
 

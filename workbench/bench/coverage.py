@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from workbench import catalogue, estimators
 from workbench.bench.base import Bench, Choice, Column, Report, Row
-from workbench.bench.truth import attempt, methods_of
+from workbench.bench.truth import methods_of, repeated
 from workbench.estimators.monte_carlo import clopper_pearson
 from workbench.iteration import Budget
 from workbench.types import Kind, Pace
@@ -41,21 +41,13 @@ def choose(choice: Choice, quick: bool, report: Report) -> Iterator[Row]:
     budget = scale.budget if choice.budget is None else Budget(choice.budget)
     repeats = choice.seeds or scale.repeats
     methods = methods_of(choice.methods or _samplers())
-    for i, problem in enumerate(problems):
-        for j, method in enumerate(methods):
-            rows = []
-            for seed in range(repeats):
-                share = (i + (j + seed / repeats) / len(methods)) / len(problems)
-                report(share, f"{problem.name}: {method.name}, repeat {seed}")
-                rows.append(attempt(problem, method, budget, seed))
-                if rows[-1].get("hopeless"):
-                    break
-            yield {
-                "problem": problem.name,
-                "estimator": method.name,
-                "budget": budget.forwards,
-                **coverage(rows),
-            }
+    for problem, method, rows in repeated(problems, methods, budget, repeats, report):
+        yield {
+            "problem": problem.name,
+            "estimator": method.name,
+            "budget": budget.forwards,
+            **coverage(rows),
+        }
 
 
 def _samplers() -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from workbench.estimators import Importance
 from workbench.estimators.proposal import Proposal
 from workbench.iteration import Budget
 from workbench.iteration import run as run_to
+from workbench.math.gaussian import TWO_SIDED_95
 from workbench.math.logspace import LN10
 from workbench.problem import Problem
 from workbench.rng import Rng
@@ -24,7 +25,6 @@ QUICK = ("A_d10_1e-6", "C_digits_p8_s15")
 _BUDGET = {True: 12_000, False: 60_000}
 _DRAWS = {True: 20_000, False: 200_000}
 _BATCH = 10_000
-_NORMAL_95 = 1.959963984540054
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def run(quick: bool, report: Report) -> Iterator[Row]:
             "bias_error": found.error,
             "changed": found.changed,
             "failures": found.failures,
-            "upper": abs(found.digits) + _NORMAL_95 * found.error,
+            "upper": abs(found.digits) + TWO_SIDED_95 * found.error,
         }
 
 

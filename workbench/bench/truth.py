@@ -2,7 +2,7 @@
 
 import math
 import statistics
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from workbench import catalogue, estimators
@@ -44,6 +44,25 @@ def choose(choice: Choice, quick: bool, report: Report) -> Iterator[Row]:
     budget = scale.budget if choice.budget is None else Budget(choice.budget)
     seeds = scale.seeds if choice.seeds is None else choice.seeds
     problems, methods = [catalogue.load(name) for name in names], methods_of(choice.methods)
+    for problem, method, rows in repeated(problems, methods, budget, seeds, report, once=True):
+        yield {
+            "problem": problem.name,
+            "truth": None if problem.truth is None else problem.truth.log10_p,
+            "estimator": method.name,
+            "budget": budget.forwards,
+            **summary(rows, problem.truth),
+        }
+
+
+def repeated(
+    problems: Sequence[Problem], methods: Sequence[Estimator], budget: Budget, seeds: int,
+    report: Report, once: bool = False,
+) -> Iterator[tuple[Problem, Estimator, list[Row]]]:  # fmt: skip
+    """The attempts of every method on every problem, one a seed.
+
+    Args:
+        once: whether what no seed changes is run once.
+    """
     for i, problem in enumerate(problems):
         for j, method in enumerate(methods):
             rows = []
@@ -51,15 +70,9 @@ def choose(choice: Choice, quick: bool, report: Report) -> Iterator[Row]:
                 share = (i + (j + seed / seeds) / len(methods)) / len(problems)
                 report(share, f"{problem.name}: {method.name}, seed {seed}")
                 rows.append(attempt(problem, method, budget, seed))
-                if rows[-1].get("hopeless") or method.pace is not Pace.ASKED:
+                if rows[-1].get("hopeless") or (once and method.pace is not Pace.ASKED):
                     break  # no seed would have an answer, or another one
-            yield {
-                "problem": problem.name,
-                "truth": None if problem.truth is None else problem.truth.log10_p,
-                "estimator": method.name,
-                "budget": budget.forwards,
-                **summary(rows, problem.truth),
-            }
+            yield problem, method, rows
 
 
 def methods_of(names: tuple[str, ...] | None) -> list[Estimator]:

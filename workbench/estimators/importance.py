@@ -16,6 +16,7 @@ from workbench.estimators.proposal import Proposal, floored, of_gaussians
 from workbench.estimators.tilt import narrowed
 from workbench.estimators.witness import Failures, Witness
 from workbench.math.cost import Cost
+from workbench.math.gaussian import TWO_SIDED_95
 from workbench.math.logspace import LN10, log_sum
 from workbench.math.pareto import tail_index
 from workbench.problem import Problem
@@ -29,7 +30,6 @@ _HEAVY, _FEW = 0.7, 50.0
 _COVERED, _FAR = 0.9, 5.0
 _WIDE = 0.2  # share of the copies that are nowhere narrower than N(0, I)
 _TINY = -15.0 * LN10
-_NORMAL_95 = 1.959963984540054
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,7 +172,7 @@ class Importance(Witness, Estimator):
             doubt = f"modes={self.modes} leaves out the design points of {lost} more ways to fail"
         if doubt:
             info["warning"] = f"{doubt}; {info['not_excluded']}"
-        interval = (log_p - _NORMAL_95 * log_err, min(0.0, log_p + _NORMAL_95 * log_err))
+        interval = (log_p - TWO_SIDED_95 * log_err, min(0.0, log_p + TWO_SIDED_95 * log_err))
         if state.plain == n:
             interval = (low, high)
         answer = torch.tensor(log_p, dtype=torch.float64)

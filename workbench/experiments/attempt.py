@@ -10,14 +10,13 @@ from workbench.errors import Unsupported
 from workbench.estimators import Estimate, Estimator, proof
 from workbench.experiments.course import advance
 from workbench.iteration import Budget, State
+from workbench.math.gaussian import TWO_SIDED_95
 from workbench.problem import Problem, Truth
 from workbench.rng import Rng
 from workbench.types import Pace
 
 Row: TypeAlias = dict[str, Any]
 """Plain numbers, strings and lists; log10 P may be -inf, what is not known is None."""
-
-_REACH = 1.959963984540054  # two-sided 95% of a normal law
 
 
 class Attempt:
@@ -156,7 +155,7 @@ def covers(estimate: Estimate, truth: Truth | None) -> bool | None:
     if interval is None:
         if estimate.log10_err is None or not math.isfinite(estimate.log10_err):
             return None
-        reach = _REACH * estimate.log10_err
+        reach = TWO_SIDED_95 * estimate.log10_err
         interval = (estimate.log10_p - reach, estimate.log10_p + reach)
-    slack = _REACH * truth.se_log10
+    slack = TWO_SIDED_95 * truth.se_log10
     return interval[0] - slack <= truth.log10_p <= interval[1] + slack

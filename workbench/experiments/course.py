@@ -6,10 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol
 
-from workbench.iteration import Budget, Iteration, State, steps
+from workbench.iteration import UNLIMITED, Budget, Iteration, State, steps
 from workbench.rng import Rng
-
-_FOREVER = 1e9
 
 
 class Subject(Protocol):
@@ -48,7 +46,7 @@ class Course:
 
     def walk(self) -> Iterator[float]:
         """Step to the end; the share of the work done after every step, 1.0 after the last."""
-        budget = Budget(None, _FOREVER) if self.budget is None else self.budget
+        budget = UNLIMITED if self.budget is None else self.budget
         for spent in advance(self, self.iteration, budget):
             share = spent if self._share is None else max(spent, self._share(self.state))
             over = self.iteration.finished(self.state) or spent >= 1.0

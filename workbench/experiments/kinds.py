@@ -15,11 +15,10 @@ from workbench.experiments.attempt import Attempt, Row
 from workbench.experiments.config import decode, encode
 from workbench.experiments.course import Course, Subject
 from workbench.iteration import Budget
+from workbench.math.gaussian import TWO_SIDED_95
 from workbench.math.logspace import LN10
 from workbench.problem import Problem, codec
 from workbench.training import Defender, Duty, Referee, Task, Training
-
-_REACH = 1.959963984540054  # two-sided 95% of a normal law
 
 
 class RunKind(ABC):
@@ -183,8 +182,8 @@ class Trainings(RunKind):
                 end = "_adv" if law else ""
                 row |= {f"claimed{end}": claimed, f"referee{end}": found}
                 if math.isfinite(err):
-                    row[f"referee{end}_low"] = found - _REACH * err
-                    row[f"referee{end}_high"] = min(0.0, found + _REACH * err)
+                    row[f"referee{end}_low"] = found - TWO_SIDED_95 * err
+                    row[f"referee{end}_high"] = min(0.0, found + TWO_SIDED_95 * err)
         return {**row, "exploited": state.exploited}
 
     def title(self, config: dict[str, Any]) -> str:

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 
 LOG_SQRT_2PI = 0.5 * math.log(2.0 * math.pi)
+TWO_SIDED_95 = 1.959963984540054
+"""Standard deviations that hold 95% of a normal law."""
 SQRT_2 = math.sqrt(2.0)
 SQRT_2_OVER_PI = math.sqrt(2.0 / math.pi)
 _TAIL = -12.0

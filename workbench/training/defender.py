@@ -10,20 +10,20 @@ from torch import Tensor
 
 from workbench.adversaries import Adversary, optimisers
 from workbench.adversaries.families import at
+from workbench.adversaries.families.base import join
 from workbench.distributions import Distribution, Reparameterised
 from workbench.errors import BadInput, Unsupported
 from workbench.estimators import Conditioned, Estimator
 from workbench.estimators.base import check_positive
-from workbench.iteration import Budget, run
+from workbench.iteration import FOREVER, UNLIMITED, Budget, run
 from workbench.math.logspace import LN10
 from workbench.objective import log_p_and_grad
 from workbench.rng import Rng
-from workbench.training.duty import Duty, join
+from workbench.training.duty import Duty
 from workbench.training.record import ROW, VERDICT, Trained, Training
 from workbench.training.referee import Referee
 from workbench.types import Grad
 
-_FOREVER = 1e9
 _ENDS = 0.02  # share of the rate that is left at the last step
 
 
@@ -150,7 +150,7 @@ class Defender:
         total, forwards = torch.zeros_like(state.theta), 0
         laws = self._laws(problem, state)
         for k, law in enumerate(laws):
-            budget = Budget(None if state.limit is None else max(1, int(state.left)), _FOREVER)
+            budget = Budget(None if state.limit is None else max(1, int(state.left)), FOREVER)
             posed = problem.problem.vary(distribution=law)
             try:
                 found, grads = log_p_and_grad(
@@ -186,7 +186,7 @@ class Defender:
         rng = state.rng.child("adversary", state.ticks)
         posed = replace(adversary, estimator=self._estimator(state))
         begun = replace(posed.init(problem.problem, rng), limit=None)
-        last, _ = run(posed, problem.problem, begun, Budget(None, _FOREVER))
+        last, _ = run(posed, problem.problem, begun, UNLIMITED)
         if not math.isfinite(last.best_log_p):
             return replace(state, forwards=state.forwards + last.forwards)
         entry = torch.cat([last.best.new_tensor([float(state.ticks)]), last.best])[None]
@@ -202,7 +202,7 @@ class Defender:
         for k, law in enumerate(self._laws(problem, state)[:2]):
             posed = problem.problem.vary(distribution=law)
             with torch.no_grad():
-                own = estimator(posed, Budget(None, _FOREVER), state.rng.child("own", k)).log10_p
+                own = estimator(posed, UNLIMITED, state.rng.child("own", k)).log10_p
             rng = state.rng.child("referee", state.ticks, k)
             found, err, parted = self.referee.judge(posed, own, rng)
             rows.append([state.ticks, k, own, found, err, float(parted), state.rung])

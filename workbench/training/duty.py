@@ -1,12 +1,12 @@
 """A model with a task to do and a catastrophe to avoid."""
 
 import copy
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
+from workbench.adversaries.families.base import join
 from workbench.errors import BadInput
 from workbench.problem import Problem
 from workbench.training.task import Task
@@ -60,8 +60,3 @@ class Duty:
             for p in self.parameters:
                 p.copy_(theta[start : start + p.numel()].reshape(p.shape))
                 start += p.numel()
-
-
-def join(tensors: Sequence[Tensor]) -> Tensor:
-    """Tensors end to end in one vector, detached."""
-    return torch.cat([t.detach().reshape(-1) for t in tensors])

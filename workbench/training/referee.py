@@ -4,10 +4,9 @@ import math
 from dataclasses import dataclass
 
 from workbench.adversaries import checking
+from workbench.math.gaussian import TWO_SIDED_95
 from workbench.problem import Problem
 from workbench.rng import Rng
-
-_REACH = 1.959963984540054
 
 
 @dataclass(frozen=True)
@@ -38,4 +37,4 @@ class Referee:
             seen_by_now = math.isfinite(log10_p) and 10.0**log10_p * self.budget > 200.0
             return found.log10_p, math.inf, seen_by_now
         gap = abs(log10_p - found.log10_p)
-        return found.log10_p, err, gap > max(self.apart, _REACH * err)
+        return found.log10_p, err, gap > max(self.apart, TWO_SIDED_95 * err)

@@ -1,6 +1,5 @@
 """The Adversary screen in Panel: one layout for the served app and for a notebook cell."""
 
-from collections.abc import Callable
 from html import escape
 from typing import Any
 
@@ -11,6 +10,7 @@ from workbench.views import adversary_pictures as looks
 from workbench.views import adversary_plots as plots
 from workbench.views import adversary_words as words
 from workbench.views import pictures
+from workbench.views.acts import AdversaryActs
 from workbench.views.adversary_session import UNITS, AdversarySession, adjustable
 from workbench.views.controls import Dial, label, settings_panel
 from workbench.views.following import ByTicker
@@ -22,7 +22,7 @@ PULL_MS = 200
 _CHART, _PICTURE = 290, 420
 
 
-class AdversaryScreen(ByTicker, pn.viewable.Viewer):
+class AdversaryScreen(AdversaryActs, ByTicker, pn.viewable.Viewer):
     """The screen on a session.
 
     Args:
@@ -131,30 +131,9 @@ class AdversaryScreen(ByTicker, pn.viewable.Viewer):
     def __panel__(self) -> pn.viewable.Viewable:
         return self.layout
 
-    def start(self) -> None:
-        """Let the search run, and follow it."""
-        self.guard(self.session.play)
-        self.follow()
-
-    def tend(self) -> None:
-        """A check where one is due."""
-        self.session.tend()
-
-    def _check(self) -> None:
-        self.session.check()
-        self.follow()
-
-    def _doing(self, action: Callable[[], None]) -> Callable[[], None]:
-        def act() -> None:
-            action()
-            self.follow()
-
-        return act
-
     def _chosen(self) -> None:
-        """Other settings: what cannot run says so at once."""
         self.picker.value = self.session.problem_name
-        self.guard(lambda: self.session.adversary.check(self.session.problem))
+        super()._chosen()
 
     def paint(self) -> None:
         """Sentences, charts and pictures as the session has them."""

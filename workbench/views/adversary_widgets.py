@@ -1,6 +1,5 @@
 """The Adversary screen in ipywidgets: the same session, without Panel."""
 
-from collections.abc import Callable
 from html import escape
 from typing import Any
 
@@ -11,6 +10,7 @@ from workbench.views import adversary_pictures as looks
 from workbench.views import adversary_plots as plots
 from workbench.views import adversary_words as words
 from workbench.views import pictures
+from workbench.views.acts import AdversaryActs
 from workbench.views.adversary_session import UNITS, AdversarySession, adjustable
 from workbench.views.figure_widgets import empty_figure, show_figure
 from workbench.views.following import ByTask
@@ -20,7 +20,7 @@ from workbench.views.widget_parts import STYLE, bound, button, half, settings_pa
 _CHART, _PICTURE = 280, 400
 
 
-class AdversaryWidgets(ByTask, w.VBox):
+class AdversaryWidgets(AdversaryActs, ByTask, w.VBox):
     """Controls, toolbar and charts on a session; nothing is searched before it is asked for.
 
     Args:
@@ -82,30 +82,6 @@ class AdversaryWidgets(ByTask, w.VBox):
         self.course_words, self.frontier_words, self.picture_words = (w.HTML() for _ in range(3))
         self.course, self.frontier = empty_figure(_CHART), empty_figure(_CHART)
         self.picture = empty_figure(_CHART)
-
-    def tend(self) -> None:
-        """A check where one is due."""
-        self.session.tend()
-
-    def start(self) -> None:
-        """Let the search run, and follow it."""
-        self.guard(self.session.play)
-        self.follow()
-
-    def _check(self) -> None:
-        self.session.check()
-        self.follow()
-
-    def _doing(self, action: Callable[[], None]) -> Callable[[], None]:
-        def act() -> None:
-            action()
-            self.follow()
-
-        return act
-
-    def _chosen(self) -> None:
-        """Other settings: what cannot run says so at once."""
-        self.guard(lambda: self.session.adversary.check(self.session.problem))
 
     def paint(self) -> None:
         """Sentences, charts and pictures as the session has them."""

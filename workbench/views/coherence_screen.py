@@ -7,6 +7,7 @@ import panel as pn
 
 from workbench.problem import Problem
 from workbench.views import coherence_plots, coherence_words
+from workbench.views.acts import CoherenceActs
 from workbench.views.coherence_session import CoherenceSession, entries
 from workbench.views.controls import label
 from workbench.views.following import ByTicker
@@ -19,7 +20,7 @@ _BARS, _SCATTER = 270, 360
 _CSS = TABLE_CSS + ".wb-table .l { white-space: normal; } .small { font-size: 12px; opacity: .72; }"
 
 
-class Coherence(ByTicker, pn.viewable.Viewer):
+class Coherence(CoherenceActs, ByTicker, pn.viewable.Viewer):
     """The screen on a session.
 
     Args:
@@ -101,16 +102,6 @@ class Coherence(ByTicker, pn.viewable.Viewer):
 
     def __panel__(self) -> pn.viewable.Viewable:
         return self.layout
-
-    def start(self) -> None:
-        """Measure the present choice, and follow it."""
-        self.session.start()
-        self.follow()
-
-    def start_all(self) -> None:
-        """The heat flow on the whole catalogue, and follow it."""
-        self.session.start_all()
-        self.follow()
 
     def _chosen(self) -> None:
         self.picker.value, self.method.value = self.session.problem_name, self.session.key

@@ -5,6 +5,7 @@ from html import escape
 import ipywidgets as w
 
 from workbench.views import coherence_plots, coherence_words
+from workbench.views.acts import CoherenceActs
 from workbench.views.coherence_session import CoherenceSession, entries
 from workbench.views.figure_widgets import empty_figure, show_figure
 from workbench.views.following import ByTask
@@ -13,7 +14,7 @@ from workbench.views.widget_parts import STYLE, bound, button, half, wear
 _BARS, _SCATTER = 270, 340
 
 
-class CoherenceWidgets(ByTask, w.VBox):
+class CoherenceWidgets(CoherenceActs, ByTask, w.VBox):
     """Pickers, table and charts on a session; nothing is measured before it is asked for.
 
     Args:
@@ -46,16 +47,6 @@ class CoherenceWidgets(ByTask, w.VBox):
         super().__init__([w.HBox([controls, main])])
         self.add_class("wb-coherence-widgets")
         wear(self, dark)
-
-    def start(self) -> None:
-        """Measure the present choice, and follow it."""
-        self.session.start()
-        self.follow()
-
-    def start_all(self) -> None:
-        """The heat flow on the whole catalogue, and follow it."""
-        self.session.start_all()
-        self.follow()
 
     def paint(self) -> None:
         """Sentence, table and charts as the session has them."""

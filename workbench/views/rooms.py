@@ -136,45 +136,21 @@ class House(param.Parameterized):
         refused = self._sync(session, COMPARE_IN_URL)
         view = Compare(session, dark=self.dark, open_cell=self._open_cell)
         view.say(refused)
-        started = False
-
-        def enter() -> None:
-            nonlocal started
-            if not started:
-                view.start()
-            started = True
-
-        return Room(view.layout, enter, lambda: None)
+        return Room(view.layout, _once(view.start), lambda: None)
 
     def _make_coherence(self) -> Room:
         session = CoherenceSession()
         refused = self._sync(session, COHERENCE_IN_URL)
         view = Coherence(session, dark=self.dark)
         view.say(refused)
-        started = False
-
-        def enter() -> None:
-            nonlocal started
-            if not started:
-                view.start()
-            started = True
-
-        return Room(view.layout, enter, lambda: None)
+        return Room(view.layout, _once(view.start), lambda: None)
 
     def _make_adversary(self) -> Room:
         session = AdversarySession()
         refused = self._sync(session, ADVERSARY_IN_URL)
         view = AdversaryScreen(session, dark=self.dark)
         view.say(refused)
-        started = False
-
-        def enter() -> None:
-            nonlocal started
-            if not started:
-                view.start()
-            started = True
-
-        return Room(view.layout, enter, lambda: None)
+        return Room(view.layout, _once(view.start), lambda: None)
 
     def _make_train(self) -> Room:
         location = pn.state.location
@@ -217,3 +193,16 @@ class House(param.Parameterized):
             session.close()
         for end in self._ends:
             end()
+
+
+def _once(action: Callable[[], None]) -> Callable[[], None]:
+    """The action, until it has been done."""
+    done = False
+
+    def act() -> None:
+        nonlocal done
+        if not done:
+            action()
+        done = True
+
+    return act

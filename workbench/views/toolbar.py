@@ -6,11 +6,12 @@ from typing import Any
 import panel as pn
 
 from workbench.views import toolbar_words as words
+from workbench.views.acts import ToolbarActs
 from workbench.views.parts import button, text
-from workbench.views.stepping import FILES, SPEEDS, Stepping, place_of
+from workbench.views.stepping import SPEEDS, Stepping
 
 
-class Toolbar:
+class Toolbar(ToolbarActs):
     """Buttons, speed, and where the run is kept.
 
     Args:
@@ -50,21 +51,3 @@ class Toolbar:
             pn.FlexBox(*row, gap="0", margin=0), self.standing,
             sizing_mode="stretch_width", margin=0,
         )  # fmt: skip
-
-    def _doing(self, method: str) -> Callable[[], None]:
-        def act() -> None:
-            getattr(self.stepping, method)()
-            self._follow()
-
-        return act
-
-    def _files(self, action: Callable[[Any], None]) -> None:
-        action(place_of(self.name.value))
-        self._follow()
-
-    def paint(self) -> None:
-        """Buttons and line as the run stands."""
-        for name, on in words.enabled(self.stepping).items():
-            self.buttons[name].disabled = not on
-        files = self.stepping.worker.results.get(FILES, {})
-        self.standing.value = words.standing(self.stepping, files, self._stale())

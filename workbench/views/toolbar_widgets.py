@@ -6,10 +6,11 @@ from typing import Any
 import ipywidgets as w
 
 from workbench.views import toolbar_words as words
-from workbench.views.stepping import FILES, SPEEDS, Stepping, place_of
+from workbench.views.acts import ToolbarActs
+from workbench.views.stepping import SPEEDS, Stepping
 
 
-class ToolbarWidgets:
+class ToolbarWidgets(ToolbarActs):
     """See `views.toolbar.Toolbar`."""
 
     def __init__(
@@ -40,21 +41,3 @@ class ToolbarWidgets:
         made = w.Button(description=name, tooltip=doc, layout=w.Layout(width="auto"))
         made.on_click(lambda _: self._guard(action))
         return made
-
-    def _doing(self, method: str) -> Callable[[], None]:
-        def act() -> None:
-            getattr(self.stepping, method)()
-            self._follow()
-
-        return act
-
-    def _files(self, action: Callable[[Any], None]) -> None:
-        action(place_of(self.name.value))
-        self._follow()
-
-    def paint(self) -> None:
-        """Buttons and line as the run stands."""
-        for name, on in words.enabled(self.stepping).items():
-            self.buttons[name].disabled = not on
-        files = self.stepping.worker.results.get(FILES, {})
-        self.standing.value = words.standing(self.stepping, files, self._stale())

@@ -7,6 +7,7 @@ import panel as pn
 
 from workbench.views import train_engine as engine
 from workbench.views import train_pictures, train_plots, train_words
+from workbench.views.acts import TrainActs
 from workbench.views.controls import label
 from workbench.views.following import ByTicker
 from workbench.views.parts import button, figure_pane, load_extension, on_ground, text
@@ -19,7 +20,7 @@ PULL_MS = 250
 _CHART, _PICTURE = 300, 380
 
 
-class Train(ByTicker, pn.viewable.Viewer):
+class Train(TrainActs, ByTicker, pn.viewable.Viewer):
     """The screen on a session.
 
     Args:
@@ -103,12 +104,6 @@ class Train(ByTicker, pn.viewable.Viewer):
     def __panel__(self) -> pn.viewable.Viewable:
         return self.layout
 
-    def _pin(self, action: Any) -> None:
-        action()
-        if self.session.found and not self.session.stepping.running:
-            self.session.stepping.pause()  # looks at the run again, now beside the pin
-            self.follow()
-
     def _chosen(self) -> None:
         s = self.session
         self.picker.value = s.problem_name
@@ -117,12 +112,6 @@ class Train(ByTicker, pn.viewable.Viewer):
             s.stepping.reset()
             self.follow()
         self.paint()
-
-    def begin(self) -> None:
-        """Show the model before its first step, or the run that is under way."""
-        if not self.session.found:
-            self.session.stepping.reset()
-        self.follow()
 
     def paint(self) -> None:
         """Everything as the session has it."""

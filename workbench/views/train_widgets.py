@@ -8,6 +8,7 @@ import ipywidgets as w
 from workbench.experiments import duties
 from workbench.views import train_engine as engine
 from workbench.views import train_pictures, train_plots, train_words
+from workbench.views.acts import TrainActs
 from workbench.views.figure_widgets import empty_figure, show_figure
 from workbench.views.following import ByTask
 from workbench.views.toolbar_widgets import ToolbarWidgets
@@ -17,7 +18,7 @@ from workbench.views.widget_parts import STYLE, bound, button, field_control, ha
 _CHART, _PICTURE = 300, 380
 
 
-class TrainWidgets(ByTask, w.VBox):
+class TrainWidgets(TrainActs, ByTask, w.VBox):
     """Toolbar, settings, charts and picture on a session; it trains only when asked.
 
     Args:
@@ -74,18 +75,6 @@ class TrainWidgets(ByTask, w.VBox):
             )
             for key, value in usual.items()
         ]  # fmt: skip
-
-    def _pin(self, action: Any) -> None:
-        action()
-        if self.session.found and not self.session.stepping.running:
-            self.session.stepping.pause()  # looks at the run again, now beside the pin
-            self.follow()
-
-    def begin(self) -> None:
-        """Show the model before its first step, or the run that is under way."""
-        if not self.session.found:
-            self.session.stepping.reset()
-        self.follow()
 
     def paint(self) -> None:
         """Everything as the session has it."""

@@ -1,7 +1,7 @@
 """What a family of adversaries is: settings, and a Module of parameters that yields D."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from workbench.distributions import Distribution
+from workbench.distributions import Distribution, Gaussian
 from workbench.errors import Unsupported
 from workbench.rng import Rng
 
@@ -73,9 +73,25 @@ class Family(ABC):
         return {f.name: getattr(self, f.name) for f in fields(self)}
 
 
+@dataclass(frozen=True)
+class AroundGaussian(Family):
+    """One that starts from a Gaussian D0."""
+
+    def serves(self, reference: Distribution) -> bool:
+        return isinstance(reference, Gaussian)
+
+    def needed(self) -> str:
+        return "a gaussian D0"
+
+
 def flat(module: nn.Module) -> Tensor:
     """All parameters as one vector `(p,)`, detached."""
-    return torch.cat([p.detach().reshape(-1) for p in module.parameters()])
+    return join(module.parameters())
+
+
+def join(tensors: Iterable[Tensor]) -> Tensor:
+    """Tensors end to end in one vector, detached."""
+    return torch.cat([t.detach().reshape(-1) for t in tensors])
 
 
 def at(module: Parameters, theta: Tensor) -> Distribution:

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from workbench.adversaries.families.base import Family, Parameters
+from workbench.adversaries.families.base import AroundGaussian, Parameters
 from workbench.distributions import Distribution, Gaussian
 from workbench.distributions.transformed import Transformed
 from workbench.errors import BadInput
@@ -14,7 +14,7 @@ from workbench.rng import Rng
 
 
 @dataclass(frozen=True)
-class Generator(Family):
+class Generator(AroundGaussian):
     """x = D0's mean + L G(z): residual tanh blocks and a shift, the identity at the start.
 
     The search poses M∘G on z ~ N(0, I), one deeper network, so that propagation goes through the
@@ -36,12 +36,6 @@ class Generator(Family):
             value = getattr(self, key)
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise BadInput(f"generator: {key} must be a positive whole number, got {value!r}")
-
-    def serves(self, reference: Distribution) -> bool:
-        return isinstance(reference, Gaussian)
-
-    def needed(self) -> str:
-        return "a gaussian D0"
 
     def module(self, reference: Distribution, rng: Rng, points: Tensor) -> Parameters:
         assert isinstance(reference, Gaussian)

@@ -6,14 +6,14 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from workbench.adversaries.families.base import Family, Parameters
+from workbench.adversaries.families.base import AroundGaussian, Parameters
 from workbench.distributions import Distribution, Gaussian
 from workbench.errors import BadInput
 from workbench.rng import Rng
 
 
 @dataclass(frozen=True)
-class LowRank(Family):
+class LowRank(AroundGaussian):
     """x = D0's mean + L (m + (I + A B^T) z): a shift, and a map that differs from I by rank r.
 
     A starts at random orthonormal columns and B at 0, where KL is about (|m|^2 + |B|^2) / 2.
@@ -28,12 +28,6 @@ class LowRank(Family):
     def __post_init__(self) -> None:
         if isinstance(self.rank, bool) or not isinstance(self.rank, int) or self.rank < 1:
             raise BadInput(f"low_rank: rank must be a positive whole number, got {self.rank!r}")
-
-    def serves(self, reference: Distribution) -> bool:
-        return isinstance(reference, Gaussian)
-
-    def needed(self) -> str:
-        return "a gaussian D0"
 
     def module(self, reference: Distribution, rng: Rng, points: Tensor) -> Parameters:
         assert isinstance(reference, Gaussian)

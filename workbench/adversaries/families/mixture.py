@@ -7,14 +7,14 @@ import torch
 from torch import Tensor, nn
 
 from workbench import distributions
-from workbench.adversaries.families.base import Family, Parameters
+from workbench.adversaries.families.base import AroundGaussian, Parameters
 from workbench.distributions import Distribution, Gaussian
 from workbench.errors import BadInput
 from workbench.rng import Rng
 
 
 @dataclass(frozen=True)
-class Mixture(Family):
+class Mixture(AroundGaussian):
     """sum_k w_k N(m_k, S0): copies of D0, each moved by its own m_k, with weights of their own.
 
     The copies start at different nearest failures (different summits, and so different rival
@@ -31,12 +31,6 @@ class Mixture(Family):
     def __post_init__(self) -> None:
         if isinstance(self.parts, bool) or not isinstance(self.parts, int) or self.parts < 1:
             raise BadInput(f"mixture: parts must be a positive whole number, got {self.parts!r}")
-
-    def serves(self, reference: Distribution) -> bool:
-        return isinstance(reference, Gaussian)
-
-    def needed(self) -> str:
-        return "a gaussian D0"
 
     def module(self, reference: Distribution, rng: Rng, points: Tensor) -> Parameters:
         assert isinstance(reference, Gaussian)

@@ -7,25 +7,19 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from workbench.adversaries.families.base import Family, Parameters
+from workbench.adversaries.families.base import AroundGaussian, Parameters
 from workbench.distributions import Distribution, Gaussian
 from workbench.rng import Rng
 
 
 @dataclass(frozen=True)
-class Scaled(Family):
+class Scaled(AroundGaussian):
     """x = D0's mean + L (m + exp(r / sqrt 2) z), a shift and a scale for every coordinate of noise.
 
     KL = sum of (m^2 + e^(sqrt 2 r) - 1) / 2 - r / sqrt 2, about (|m|^2 + |r|^2) / 2 near D0.
     """
 
     name: ClassVar[str] = "scaled"
-
-    def serves(self, reference: Distribution) -> bool:
-        return isinstance(reference, Gaussian)
-
-    def needed(self) -> str:
-        return "a gaussian D0"
 
     def module(self, reference: Distribution, rng: Rng, points: Tensor) -> Parameters:
         assert isinstance(reference, Gaussian)

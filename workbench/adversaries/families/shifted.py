@@ -6,13 +6,13 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from workbench.adversaries.families.base import Family, Parameters
+from workbench.adversaries.families.base import AroundGaussian, Parameters
 from workbench.distributions import Distribution, Gaussian
 from workbench.rng import Rng
 
 
 @dataclass(frozen=True)
-class Shifted(Family):
+class Shifted(AroundGaussian):
     """x = D0's mean + L (theta + z): the mean moves by theta in units of D0's own spread L.
 
     KL(D || D0) = |theta|^2 / 2. For affine M and a half-space C the best shift of kappa nats is
@@ -26,12 +26,6 @@ class Shifted(Family):
     """
 
     name: ClassVar[str] = "shifted"
-
-    def serves(self, reference: Distribution) -> bool:
-        return isinstance(reference, Gaussian)
-
-    def needed(self) -> str:
-        return "a gaussian D0"
 
     def module(self, reference: Distribution, rng: Rng, points: Tensor) -> Parameters:
         assert isinstance(reference, Gaussian)

@@ -1,0 +1,104 @@
+"""What both faces of a room do alike: the acts behind their buttons, whatever draws these."""
+
+from collections.abc import Callable
+from typing import Any
+
+from workbench.views import toolbar_words as words
+from workbench.views.following import Guarded
+from workbench.views.stepping import FILES, Stepping, place_of
+
+
+class ToolbarActs:
+    """Of a toolbar with `buttons` by name, a field `name` and a line `standing`."""
+
+    stepping: Stepping
+    buttons: dict[str, Any]
+    name: Any
+    standing: Any
+    _follow: Callable[[], None]
+    _stale: Callable[[], bool]
+
+    def _doing(self, method: str) -> Callable[[], None]:
+        def act() -> None:
+            getattr(self.stepping, method)()
+            self._follow()
+
+        return act
+
+    def _files(self, action: Callable[[Any], None]) -> None:
+        action(place_of(self.name.value))
+        self._follow()
+
+    def paint(self) -> None:
+        """Buttons and line as the run stands."""
+        for name, on in words.enabled(self.stepping).items():
+            self.buttons[name].disabled = not on
+        files = self.stepping.worker.results.get(FILES, {})
+        self.standing.value = words.standing(self.stepping, files, self._stale())
+
+
+class AdversaryActs(Guarded):
+    """Of the room Adversary."""
+
+    session: Any
+    follow: Callable[[], None]
+
+    def tend(self) -> None:
+        """A check where one is due."""
+        self.session.tend()
+
+    def start(self) -> None:
+        """Let the search run, and follow it."""
+        self.guard(self.session.play)
+        self.follow()
+
+    def _check(self) -> None:
+        self.session.check()
+        self.follow()
+
+    def _doing(self, action: Callable[[], None]) -> Callable[[], None]:
+        def act() -> None:
+            action()
+            self.follow()
+
+        return act
+
+    def _chosen(self) -> None:
+        """Other settings: what cannot run says so at once."""
+        self.guard(lambda: self.session.adversary.check(self.session.problem))
+
+
+class TrainActs(Guarded):
+    """Of the room Train."""
+
+    session: Any
+    follow: Callable[[], None]
+
+    def _pin(self, action: Any) -> None:
+        action()
+        if self.session.found and not self.session.stepping.running:
+            self.session.stepping.pause()  # looks at the run again, now beside the pin
+            self.follow()
+
+    def begin(self) -> None:
+        """Show the model before its first step, or the run that is under way."""
+        if not self.session.found:
+            self.session.stepping.reset()
+        self.follow()
+
+
+class CoherenceActs(Guarded):
+    """Of the room Coherence."""
+
+    session: Any
+    follow: Callable[[], None]
+
+    def start(self) -> None:
+        """Measure the present choice, and follow it."""
+        self.session.start()
+        self.follow()
+
+    def start_all(self) -> None:
+        """The heat flow on the whole catalogue, and follow it."""
+        self.session.start_all()
+        self.follow()
