@@ -29,13 +29,6 @@ hypothesis.settings.register_profile("workbench", derandomize=True, deadline=Non
 hypothesis.settings.load_profile("workbench")
 
 
-def pytest_collection_modifyitems(items):
-    """Browser tests run in one worker, one after the other."""
-    for item in items:
-        if item.get_closest_marker("browser"):
-            item.add_marker(pytest.mark.xdist_group("browser"))
-
-
 def pytest_runtest_setup(item):
     """Without Chromium a browser test is skipped with its reason, and fails where CI=true."""
     if item.get_closest_marker("browser") and CHROMIUM is None:

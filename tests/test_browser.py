@@ -6,7 +6,7 @@ import pytest
 from browsing import PATIENCE, Watch, open_notebook
 from playwright.sync_api import expect
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 
 def number(locator):

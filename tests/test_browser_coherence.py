@@ -6,7 +6,7 @@ import pytest
 from browsing import PATIENCE, Watch
 from playwright.sync_api import expect
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 SMALL = "?room=coherence&of=B_w32_h2_1e-3&probes=2"
 

@@ -6,7 +6,7 @@ import pytest
 from browsing import PATIENCE, Watch
 from playwright.sync_api import expect
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 SMALL = "?room=train&set=%7B%22steps%22%3A+5%2C+%22every%22%3A+5%2C+%22referee%22%3A+500%7D"
 

@@ -71,11 +71,6 @@ def test_command_runs(words, shown, monkeypatch, capsys):
     if words[0] in STARTS:
         words = [words[0], "--help"]
     monkeypatch.chdir(folder)
-    if words[0] == "resume" and not Path(words[1]).exists():  # begun in another process
-        begun = next(line for line in LINES if line[-2:] == ["--run", words[1]])
-        monkeypatch.setattr(sys, "argv", ["workbench", *begun])
-        with pytest.raises(SystemExit):
-            main()
     monkeypatch.setattr(sys, "argv", ["workbench", *words])
     with pytest.raises(SystemExit) as ended:
         main()
