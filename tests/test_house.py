@@ -104,10 +104,15 @@ def test_top_level_holds_exactly_what_is_named():
 
 
 def test_import_brings_no_interface_plot_or_data_frame():
-    code = f"import sys, workbench; print([m for m in {OUTSIDE} if m in sys.modules])"
+    code = f"import sys; from workbench import *; print([m for m in {OUTSIDE} if m in sys.modules])"
     shown = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert shown.returncode == 0, shown.stderr
     assert shown.stdout.strip() == "[]"
+
+
+def test_the_command_line_answers_without_torch():
+    code = "import sys; from workbench.cli import app; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
 def test_ci_runs_make_test():

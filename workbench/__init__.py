@@ -6,44 +6,10 @@
 -12.0
 """
 
-from workbench.catalogue import load
-from workbench.distributions import Box, Conditional, Discrete, Gaussian, Mixture, SpinGlass
-from workbench.errors import BadInput, NotConverged, StaleRun, Unsupported, WorkbenchError
-from workbench.estimators import (
-    GLD,
-    ChangeOfMeasure,
-    Conditioned,
-    Cubature,
-    DesignPoint,
-    Enumeration,
-    Estimate,
-    Estimator,
-    Importance,
-    Lower,
-    MeanField,
-    Moments,
-    MonteCarlo,
-    Orthant,
-    Ratio,
-    Slices,
-    Subset,
-    Upper,
-)  # fmt: skip
-from workbench.experiments import best_truth
-from workbench.iteration import Budget
-from workbench.objective import log_p_and_grad
-from workbench.problem import Problem, Truth
-from workbench.rng import Rng
-from workbench.specs import And, Argmax, Halfspace, Or, Polytope, Probe, Spec, Trusted
-from workbench.types import Grad, Kind
+# The public names and where they live stand in __init__.pyi, which type checkers read too: each is
+# imported when first asked for, so that `workbench --help` does not wait for torch.
+import lazy_loader
 
 __version__ = "0.1.0"
 
-__all__ = [
-    "GLD", "And", "Argmax", "BadInput", "Box", "Budget", "ChangeOfMeasure", "Conditional",
-    "Conditioned", "Cubature", "DesignPoint", "Discrete", "Enumeration", "Estimate", "Estimator",
-    "Gaussian", "Grad", "Halfspace", "Importance", "Kind", "Lower", "MeanField", "Mixture",
-    "Moments", "MonteCarlo", "NotConverged", "Or", "Orthant", "Polytope", "Probe", "Problem",
-    "Ratio", "Rng", "Slices", "Spec", "SpinGlass", "StaleRun", "Subset", "Trusted", "Truth",
-    "Unsupported", "Upper", "WorkbenchError", "best_truth", "load", "log_p_and_grad",
-]  # fmt: skip
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

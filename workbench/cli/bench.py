@@ -13,7 +13,7 @@ from workbench.cli.plain import print_json
 from workbench.cli.progress import Bar
 from workbench.cli.tables import grid, say, table
 from workbench.errors import BadInput
-from workbench.experiments.plain import plain
+from workbench.plain import plain
 
 
 def bench(

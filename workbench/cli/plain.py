@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from workbench.experiments.plain import plain
+from workbench.plain import plain
 
 
 def print_json(value: Mapping[str, Any]) -> None:

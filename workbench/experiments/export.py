@@ -8,8 +8,8 @@ from typing import Any
 
 from workbench.errors import Unsupported
 from workbench.experiments.attempt import Row
-from workbench.experiments.plain import plain
 from workbench.iteration import Budget
+from workbench.plain import plain
 
 COLUMNS: dict[str, type] = {
     "problem": str, "estimator": str, "settings": str, "kind": str, "seed": int,

@@ -26,8 +26,8 @@ import torch
 
 from workbench.errors import BadInput, StaleRun
 from workbench.experiments.attempt import Row
-from workbench.experiments.plain import numbers, plain
 from workbench.iteration import State, pack, unpack
+from workbench.plain import numbers, plain
 from workbench.problem import atomic
 
 FORMAT = "workbench-run"

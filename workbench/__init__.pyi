@@ -1,0 +1,41 @@
+from .catalogue import load
+from .distributions import Box, Conditional, Discrete, Gaussian, Mixture, SpinGlass
+from .errors import BadInput, NotConverged, StaleRun, Unsupported, WorkbenchError
+from .estimators import (
+    GLD,
+    ChangeOfMeasure,
+    Conditioned,
+    Cubature,
+    DesignPoint,
+    Enumeration,
+    Estimate,
+    Estimator,
+    Importance,
+    Lower,
+    MeanField,
+    Moments,
+    MonteCarlo,
+    Orthant,
+    Ratio,
+    Slices,
+    Subset,
+    Upper,
+)  # fmt: skip
+from .experiments import best_truth
+from .iteration import Budget
+from .objective import log_p_and_grad
+from .problem import Problem, Truth
+from .rng import Rng
+from .specs import And, Argmax, Halfspace, Or, Polytope, Probe, Spec, Trusted
+from .types import Grad, Kind
+
+__version__: str
+
+__all__ = [
+    "GLD", "And", "Argmax", "BadInput", "Box", "Budget", "ChangeOfMeasure", "Conditional",
+    "Conditioned", "Cubature", "DesignPoint", "Discrete", "Enumeration", "Estimate", "Estimator",
+    "Gaussian", "Grad", "Halfspace", "Importance", "Kind", "Lower", "MeanField", "Mixture",
+    "Moments", "MonteCarlo", "NotConverged", "Or", "Orthant", "Polytope", "Probe", "Problem",
+    "Ratio", "Rng", "Slices", "Spec", "SpinGlass", "StaleRun", "Subset", "Trusted", "Truth",
+    "Unsupported", "Upper", "WorkbenchError", "best_truth", "load", "log_p_and_grad",
+]  # fmt: skip
