@@ -1,102 +1,75 @@
 """Every notebook runs quickly from top to bottom and says what it said when it was recorded.
 
-The cells assert what their prose claims. Their numbers, published under a MIME type of our own, are
-compared with `tests/recorded/<notebook>.json`, where each is [value, its standard error or null].
-To record anew after a change that is meant to move them: `python tests/test_notebooks.py`.
+To record anew after a change that is meant to move them: `workbench notebooks --update`.
 """
 
 import json
-import math
 import re
 import sys
 from pathlib import Path
 
 import nbformat
 import pytest
+from commands import ask, refuse, workbench
 
-NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
-RECORDED = Path(__file__).parent / "recorded"
-MIME = "application/vnd.workbench.result+json"
-QUICK = {"profile": "quick", "seed": 0}
-RTOL = 1e-6  # of deterministic values: what linear algebra may round differently elsewhere
-# Sampled values are seeded, so on one machine they are equal; where rounding sends a chain another
-# way they are independent, and of such pairs one in 16,000 is further apart than this.
-STANDARD_ERRORS = 4.0
+from workbench.errors import BadInput
+from workbench.experiments.notebooks import contents, execute, kernel
+from workbench.experiments.rehearsal import Rehearsal, agrees, rehearse
+from workbench.views.rehearsal_page import page
+
+ROOT = Path(__file__).parents[1]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+RECORDED = ROOT / "tests" / "recorded"
 LARGEST = 2**20  # bytes of an executed notebook: nothing has inlined an interface into it
+MIME = "application/vnd.workbench.result+json"
 
 
-def execute(path, folder):
-    """The notebook as papermill leaves it: run in `folder` by this interpreter."""
-    import papermill
+def written(folder, *sources, name="small"):
+    """A notebook of these cells, the first tagged `parameters`."""
+    cells = [nbformat.v4.new_code_cell(source) for source in sources]
+    cells[0].metadata["tags"] = ["parameters"]
+    path = folder / f"{name}.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+    return path
 
-    output = folder / path.name
-    papermill.execute_notebook(
-        path,
-        output,
-        parameters=QUICK,
-        kernel_name=kernel(folder),
-        cwd=folder,
-        progress_bar=False,
-        store_widget_state=False,
+
+def saying(**values):
+    """A cell that publishes these values."""
+    return (
+        "from IPython.display import publish_display_data\n"
+        f"publish_display_data({{{MIME!r}: {values!r}}})"
     )
-    return output
-
-
-def kernel(folder):
-    """Register this interpreter as a kernel under `folder`; returns its name."""
-    spec = folder / "kernels" / "workbench-tests"
-    spec.mkdir(parents=True)
-    argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-    about = {"argv": argv, "display_name": "workbench tests", "language": "python"}
-    (spec / "kernel.json").write_text(json.dumps(about))
-    return spec.name
-
-
-def results(path):
-    """{name: [value, standard error or None]} of all that an executed notebook published."""
-    found = {}
-    for cell in nbformat.read(path, as_version=4).cells:
-        for output in cell.get("outputs", []):
-            for name, value in output.get("data", {}).get(MIME, {}).items():
-                assert name not in found, f"{name} is published twice"
-                found[name] = value
-    return found
-
-
-def agrees(now, then):
-    """Whether two recorded [value, error] pairs are the same answer."""
-    (value, error), (value_then, error_then) = now, then
-    if isinstance(value, str) or isinstance(value_then, str):  # infinities
-        return value == value_then and error == error_then
-    if error is None or error_then is None:
-        return error == error_then and math.isclose(value, value_then, rel_tol=RTOL)
-    return abs(value - value_then) <= STANDARD_ERRORS * math.hypot(error, error_then)
-
-
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """Where a notebook runs, with Jupyter's files kept inside."""
-    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
-    monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(tmp_path / "config"))
-    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "share"))
-    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
-    return tmp_path
-
-
-def test_there_are_notebooks():
-    assert "00_tour.ipynb" in [path.name for path in NOTEBOOKS]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
-def test_notebook_runs_and_says_what_it_said(path, folder):
-    output = execute(path, folder)
-    now = results(output)
-    then = json.loads((RECORDED / f"{path.stem}.json").read_text())
-    assert now.keys() == then.keys()
-    differ = {k: (now[k], then[k]) for k in now if not agrees(now[k], then[k])}
-    assert not differ
-    assert output.stat().st_size < LARGEST
+def test_notebook_runs_and_says_what_it_said(path):
+    (made,) = rehearse([path], RECORDED)
+    assert made.standing == "agrees", (made.reason, [(made.now, made.then)])
+    assert not made.moved and made.now
+    assert made.size < LARGEST
+
+
+@pytest.mark.slow
+def test_a_changed_formula_is_noticed(tmp_path):
+    """Moments of a ReLU a thousandth larger than they are: the records of the tour tell."""
+    with kernel(tmp_path) as name:
+        spec = tmp_path / "kernels" / name / "kernel.json"
+        about = json.loads(spec.read_text())
+        mutant = (
+            "from workbench.math.activations.relu import ReLU; whole = ReLU.moments;"
+            "ReLU.moments = lambda *a: tuple(1.001 * part for part in whole(*a));"
+            "from ipykernel import kernelapp; kernelapp.launch_new_instance()"
+        )
+        about["argv"] = [sys.executable, "-c", mutant, "-f", "{connection_file}"]
+        spec.write_text(json.dumps(about))
+        output = tmp_path / "00_tour.ipynb"
+        tour = ROOT / "notebooks" / output.name
+        reason = execute(tour, output, name, profile="quick", seed=0)
+    now, _ = contents(output)
+    then = json.loads((RECORDED / "00_tour.json").read_text())
+    assert Rehearsal("00_tour", "differs", 0.0, reason, now, then).moved
+    assert agrees(now["truth"], then["truth"]), "what does not follow from the formula stays"
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
@@ -121,18 +94,49 @@ def test_agreement_is_strict_where_it_should_be():
     assert agrees(["-inf", "inf"], ["-inf", "inf"])
     assert not agrees(["-inf", "inf"], [-6.0, 1.0])
     assert not agrees([-7.0, None], [-7.0, 0.1])
+    assert not agrees([float("nan"), None], [float("nan"), None])
 
 
-if __name__ == "__main__":
-    import os
-    import tempfile
+@pytest.mark.slow
+def test_a_notebook_is_recorded_compared_and_reported(tmp_path):
+    small = written(tmp_path, "profile, seed = '', 1", saying(a=[-1.0, None], b=["-inf", "inf"]))
+    (first,) = rehearse([small], tmp_path)
+    assert first.standing == "unrecorded"
+    (first,) = rehearse([small], tmp_path, update=True)
+    assert first.standing == "recorded"
+    (again,) = rehearse([small], tmp_path)
+    assert again.standing == "agrees" and again.now == again.then == first.now
+    written(tmp_path, "profile, seed = '', 1", saying(a=[-1.1, None], c=[2.0, 0.1]))
+    (moved,) = rehearse([small], tmp_path)
+    assert moved.standing == "differs" and set(moved.moved) == {"a", "b", "c"}
+    written(tmp_path, "profile, seed = '', 1", saying(a=[-1.0, None]), "1 / 0  # <script>")
+    (failed,) = rehearse([small], tmp_path)
+    assert failed.standing == "failed" and "ZeroDivisionError" in failed.reason
+    shown = page([again, moved, failed])
+    assert "-0.1" in shown and "small: differs" in shown and "ZeroDivisionError" in shown
+    assert "<script>" not in shown.split("</style>")[1]
 
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-    for path in NOTEBOOKS:
-        with tempfile.TemporaryDirectory() as name:
-            os.environ["JUPYTER_PATH"] = name
-            lines = [
-                f" {json.dumps(key)}: {json.dumps(value)}"
-                for key, value in results(execute(path, Path(name))).items()
-            ]
-        (RECORDED / f"{path.stem}.json").write_text("{\n" + ",\n".join(lines) + "\n}\n")
+
+def test_an_executed_notebook_names_a_value_once(tmp_path):
+    twice = nbformat.v4.new_code_cell("")
+    twice.outputs = [nbformat.v4.new_output("display_data", {MIME: {"a": [1.0, None]}})] * 2
+    nbformat.write(nbformat.v4.new_notebook(cells=[twice]), tmp_path / "n.ipynb")
+    with pytest.raises(BadInput, match="'a' twice"):
+        contents(tmp_path / "n.ipynb")
+
+
+@pytest.mark.slow
+def test_the_command_tells_what_agrees(tmp_path):
+    told = ask("notebooks", "00_tour", "--report", str(tmp_path / "report.html"))
+    (one,) = told["notebooks"]
+    assert one["standing"] == "agrees" and one["moved"] == [] and one["now"]["truth"]
+    report = (tmp_path / "report.html").read_text()
+    assert "00_tour: agrees" in report and "Plotly.newPlot" in report
+    assert not re.search(r"""(src|href)=["']?http""", report)
+
+
+def test_the_command_refuses_what_is_not_there(tmp_path):
+    assert "no notebook 'nope'" in refuse("notebooks", "nope")
+    assert "no profile" in refuse("notebooks", "00_tour", "--profile", "slow")
+    assert ".html" in refuse("notebooks", "--report", str(tmp_path / "report.pdf"))
+    assert "--update" in workbench("notebooks", "--help").output

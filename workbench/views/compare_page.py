@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from html import escape
 from itertools import groupby
 
-from plotly.io import to_html
-
 from workbench.experiments import Row
 from workbench.views import compare_plots, plots
-from workbench.views.style import Figure
+from workbench.views.html_page import page as html_page
+from workbench.views.html_page import plot
 
 
 def page(rows: Sequence[Row]) -> str:
@@ -23,24 +22,15 @@ def page(rows: Sequence[Row]) -> str:
         truth, se = mine[0]["truth"], mine[0]["truth_se"]
         parts.append(f"<h2>{escape(name)}</h2>")
         known = None if truth is None else {"log10_p": truth, "se_log10": se}
-        parts.append(_div(plots.comparison(mine, known), first))
+        parts.append(plot(plots.comparison(mine, known), first))
         first = False
         if truth is not None:
             runs = compare_plots.by_estimator(mine)
             parts += ["<h3>Error against forward passes</h3>"]
-            parts.append(_div(compare_plots.error_against_forwards(runs, truth), first))
+            parts.append(plot(compare_plots.error_against_forwards(runs, truth), first))
     every = compare_plots.by_estimator(rows)
     parts += [
         "<h2>Claimed against actual error</h2>",
-        _div(compare_plots.calibration(every), first),
+        plot(compare_plots.calibration(every), first),
     ]
-    return (
-        "<!DOCTYPE html><html lang='en'><head><meta charset='utf-8'><title>Comparison</title>"
-        "<style>body { font-family: sans-serif; margin: 24px auto; max-width: 1000px; }</style>"
-        f"</head><body>{''.join(parts)}</body></html>"
-    )
-
-
-def _div(figure: Figure, first: bool) -> str:
-    """One figure; the first brings plotly.js along for all."""
-    return to_html(figure, full_html=False, include_plotlyjs=first, config={"responsive": True})
+    return html_page("Comparison", parts)

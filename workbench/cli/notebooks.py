@@ -1,0 +1,106 @@
+"""`workbench notebooks`."""
+
+import importlib
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from workbench.cli import files
+from workbench.cli.extras import need, need_views
+from workbench.cli.frame import INTERRUPTED, AsJson, Debug, warn
+from workbench.cli.plain import print_json
+from workbench.cli.progress import Bar
+from workbench.cli.start import notebook_root
+from workbench.cli.tables import grid, say, table
+from workbench.errors import BadInput
+
+MOVED = 1
+"""Exit code where a notebook failed, or says something else than what is recorded."""
+
+
+def notebooks(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NOTEBOOK]...", help="Names or paths; without any, all."),
+    ] = None,
+    profile: Annotated[
+        str, typer.Option("--profile", metavar="PROFILE", help="quick or full.")
+    ] = "quick",
+    update: Annotated[
+        bool,
+        typer.Option("--update", help="Record what they say now, in place of comparing."),
+    ] = False,
+    report: Annotated[
+        Path | None,
+        typer.Option("--report", metavar="FILE", help="Write differences and pictures as .html."),
+    ] = None,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Run the notebooks and compare what they say with what is recorded of them.
+
+    Exits with 1 where a cell fails or a value has moved: deterministic ones by more than 1e-6 of
+    themselves, sampled ones by more than 4 standard errors.
+    """
+    from workbench.bench import Column
+    from workbench.experiments.rehearsal import Rehearsal, rehearse
+
+    need("notebooks", ("papermill", "ipykernel"), "views")
+    if report is not None:
+        need_views("a report")
+        files.check(report, (".html",))
+    root = notebook_root()
+    paths = _chosen(root, names)
+    done: list[Rehearsal] = []
+    interrupted = False
+    with Bar(paths[0].stem) as bar:
+        try:
+            for made in rehearse(paths, root / "tests" / "recorded", profile, update):
+                done.append(made)
+                following = paths[min(len(done), len(paths) - 1)].stem
+                bar.update(len(done) / len(paths), following)
+        except KeyboardInterrupt:
+            interrupted = True
+    if report is not None:
+        module = importlib.import_module("workbench.views.rehearsal_page")
+        report.write_text(module.page(done))
+    rows = [
+        {
+            "notebook": r.notebook, "standing": r.standing, "seconds": r.seconds,
+            "values": len(r.now), "moved": list(r.moved) if r.then else [], "reason": r.reason,
+        }
+        for r in done
+    ]  # fmt: skip
+    if as_json:
+        values = [{**row, "now": r.now, "then": r.then} for row, r in zip(rows, done, strict=True)]
+        print_json({"profile": profile, "notebooks": values, "interrupted": interrupted})
+    else:
+        columns = [
+            Column("notebook", "notebook"), Column("standing", "standing"),
+            Column("values", "values", "count"), Column("seconds", "seconds", "seconds"),
+        ]  # fmt: skip
+        say(table(columns, rows))
+        said = [(row["notebook"], row["reason"] or f"moved: {', '.join(row['moved'])}")
+                for row in rows if row["standing"] in ("failed", "differs")]  # fmt: skip
+        if said:
+            say(grid(said))
+    if interrupted:
+        warn("stopped early; these are the notebooks so far.")
+        raise typer.Exit(INTERRUPTED)
+    if any(r.standing in ("failed", "differs") for r in done):
+        raise typer.Exit(MOVED)
+
+
+def _chosen(root: Path, names: list[str] | None) -> list[Path]:
+    """The notebooks of these names or paths. Raises `BadInput` for one that is not there."""
+    known = {path.stem: path for path in sorted((root / "notebooks").glob("*.ipynb"))}
+    paths = []
+    for name in names or known:
+        path = known.get(name, Path(name))
+        if not path.is_file():
+            raise BadInput(
+                f"there is no notebook {name!r}: give a path, or one of {', '.join(known)}"
+            )
+        paths.append(path.resolve())
+    return paths

@@ -1,0 +1,107 @@
+"""What notebooks publish, held against what is recorded of them."""
+
+import json
+import math
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from workbench.errors import BadInput
+from workbench.experiments.notebooks import Value, contents, execute, kernel
+from workbench.problem import atomic
+
+PROFILES = ("quick", "full")
+RTOL = 1e-6
+"""Of deterministic values: what linear algebra may round differently on another machine."""
+STANDARD_ERRORS = 4.0
+"""Of sampled values. They are seeded, so on one machine they are equal; where rounding sends a
+chain another way they are independent, and of such pairs one in 16,000 is further apart."""
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """One notebook, run.
+
+    `standing`: `agrees`, `differs`, `failed` (a cell raised: `reason`), `recorded` anew, or
+    `unrecorded` (nothing is stored to hold it against).
+    """
+
+    notebook: str
+    standing: str
+    seconds: float
+    reason: str = ""
+    now: Mapping[str, Value] = field(default_factory=dict)
+    then: Mapping[str, Value] = field(default_factory=dict)
+    pictures: tuple[tuple[str, Any], ...] = ()
+    """(MIME type, data) of the figures that it drew."""
+    size: int = 0
+    """Bytes of the executed notebook."""
+
+    @property
+    def moved(self) -> tuple[str, ...]:
+        """The names of values that are not what was recorded, or stand on one side only."""
+        names = dict.fromkeys([*self.then, *self.now])
+        return tuple(n for n in names if not _same(self.now.get(n), self.then.get(n)))
+
+
+def rehearse(
+    paths: Sequence[Path], recorded: Path, profile: str = "quick", update: bool = False
+) -> Iterator[Rehearsal]:
+    """Run notebooks one after the other, each in an empty folder, by this interpreter.
+
+    Args:
+        paths: the notebooks.
+        recorded: folder of `<notebook>.json`, and `<notebook>.full.json` for the full profile.
+        profile: "quick" or "full".
+        update: write what they publish there, in place of comparing with it.
+    """
+    if profile not in PROFILES:
+        raise BadInput(f"no profile is called {profile!r}: use {' or '.join(PROFILES)}")
+    for path in paths:
+        record = recorded / f"{path.stem}{'' if profile == 'quick' else '.' + profile}.json"
+        with tempfile.TemporaryDirectory() as folder, kernel(Path(folder)) as name:
+            began = time.monotonic()
+            output = Path(folder) / path.name
+            reason = execute(path, output, name, profile=profile, seed=0)
+            seconds = time.monotonic() - began
+            now, pictures = contents(output) if output.exists() else ({}, ())
+            size = output.stat().st_size if output.exists() else 0
+        then = json.loads(record.read_text()) if record.exists() else {}
+        made = Rehearsal(path.stem, "failed", seconds, reason, now, then, pictures, size)
+        if not reason:
+            if update:
+                _write(record, now)
+            standing = (
+                "recorded" if update
+                else "unrecorded" if not record.exists()
+                else "differs" if made.moved
+                else "agrees"
+            )  # fmt: skip
+            made = replace(made, standing=standing)
+        yield made
+
+
+def agrees(now: Value, then: Value) -> bool:
+    """Whether two published values are the same answer.
+
+    >>> agrees([-7.4, None], [-7.40001, None]), agrees([-7.0, 0.1], [-6.7, 0.1])
+    (False, True)
+    """
+    (value, error), (value_then, error_then) = now, then
+    if isinstance(value, str) or isinstance(value_then, str):  # infinities
+        return value == value_then and error == error_then
+    if error is None or error_then is None:
+        return error == error_then and math.isclose(value, value_then, rel_tol=RTOL)
+    return abs(value - value_then) <= STANDARD_ERRORS * math.hypot(error, error_then)
+
+
+def _same(now: Value | None, then: Value | None) -> bool:
+    return now is not None and then is not None and agrees(now, then)
+
+
+def _write(path: Path, values: Mapping[str, Value]) -> None:
+    lines = [f" {json.dumps(key)}: {json.dumps(value)}" for key, value in values.items()]
+    atomic.write(path, ("{\n" + ",\n".join(lines) + "\n}\n").encode())
