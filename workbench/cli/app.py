@@ -12,6 +12,7 @@ from workbench.cli.estimate import estimate
 from workbench.cli.frame import Commands
 from workbench.cli.listing import listing, schema
 from workbench.cli.notebooks import notebooks
+from workbench.cli.report import report
 from workbench.cli.runs import resume, runs
 from workbench.cli.start import lab, serve
 from workbench.cli.train import train
@@ -55,6 +56,7 @@ app.command()(truth)
 app.command()(train)
 app.command()(resume)
 app.command()(runs)
+app.command()(report)
 app.command()(bench)
 app.command()(notebooks)
 app.command()(serve)

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from workbench.cli import numbers, settings
+from workbench import numbers
+from workbench.cli import settings
 from workbench.cli.estimate import ProblemName, truth_text
 from workbench.cli.frame import AsJson, Debug
 from workbench.cli.plain import print_json

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from workbench.cli import files, numbers, settings
+from workbench import numbers
+from workbench.cli import files, settings
 from workbench.cli.estimate import Forwards, Seconds, truth_text
 from workbench.cli.extras import need_views
 from workbench.cli.frame import INTERRUPTED, AsJson, Debug, warn

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from workbench.cli import numbers, settings
+from workbench import numbers
+from workbench.cli import settings
 from workbench.cli.frame import AsJson, Debug
 from workbench.cli.plain import print_json
 from workbench.cli.tables import grid, say

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from workbench.cli import numbers
+from workbench import numbers
 
 if TYPE_CHECKING:
     from workbench.bench import Column

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from workbench.cli import numbers, settings
+from workbench import numbers
+from workbench.cli import settings
 from workbench.cli.estimate import Every, RunFolder, Seed
 from workbench.cli.frame import INTERRUPTED, AsJson, Debug, warn
 from workbench.cli.plain import print_json

@@ -9,9 +9,11 @@ from typing import Any, ClassVar, final
 import torch
 from torch import Tensor
 
+from workbench import numbers
 from workbench.errors import BadInput, NotConverged, Unsupported
 from workbench.estimators.proofs import COST, proof
 from workbench.graph.rules import Affine
+from workbench.html import facts, power
 from workbench.iteration import Budget, Progress, State, run
 from workbench.math.cost import Cost, forward_equivalents
 from workbench.math.logspace import LN10, to_log10
@@ -74,6 +76,20 @@ class Estimate:
             f"Estimate(log10 P = {self.log10_p:.4g}{error}, {self.kind}, "
             f"{self.cost.forwards:,} forwards, {self.cost.seconds:.3g} s)"
         )
+
+    def _repr_html_(self) -> str:
+        decimals = numbers.places(self.log10_err)
+        known = self.log10_err is not None and math.isfinite(self.log10_err)
+        spread = f" ± {numbers.digits(self.log10_err)} digits" if known else ""
+        lines = [("promise", str(self.kind))]
+        if self.log10_interval is not None:
+            low, high = (power(end, decimals) for end in self.log10_interval)
+            lines.append(("95% interval", f"{low} to {high}"))
+        if self.indicator is not None:
+            lines.append(("indicator", f"perhaps {numbers.digits(self.indicator)} digits off"))
+        cost = f"{self.cost.forwards:,} forward passes, {numbers.seconds(self.cost.seconds)} s"
+        title = f"P = {power(self.log10_p, decimals)}{spread}"
+        return facts(title, [*lines, ("cost", cost)], self.warning)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +13,10 @@ from workbench import graph as graphs
 from workbench.distributions import Distribution, Reparameterised
 from workbench.errors import BadInput, NotConverged, Unsupported, WorkbenchError
 from workbench.graph import Graph
+from workbench.html import facts, power
 from workbench.math.logspace import LN10
 from workbench.models import Headed
+from workbench.numbers import places
 from workbench.specs import Joined, Spec, heads_of, join
 
 if TYPE_CHECKING:
@@ -241,6 +244,20 @@ class Problem:
             f"Problem({self.name}: {self.distribution.name} in R^{self.distribution.dim}, "
             f"{type(self.model).__name__} to R^{self.outputs}, {self.spec.name}{known})"
         )
+
+    def _repr_html_(self) -> str:
+        D, M, C = self.distribution, self.model, self.spec
+        lines = [
+            ("D", f"{escape(D.name)} in {D.dim} dimensions"),
+            ("M", f"{escape(type(M).__name__)} to {self.outputs} outputs"),
+            ("C", escape(C.name)),
+        ]
+        if self.truth is not None:
+            value = power(self.truth.log10_p, places(self.truth.se_log10))
+            error = f" ± {self.truth.se_log10:.1g} digits" if self.truth.se_log10 > 0 else ""
+            lines.append(("P", f"{value}{error}, by {escape(self.truth.method)}"))
+        about = f"<div>{escape(self.about)}</div>" if self.about else ""
+        return facts(escape(self.name), lines) + about
 
 
 def _check_margin(s: Tensor, n: int) -> None:

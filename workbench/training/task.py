@@ -50,6 +50,11 @@ class Task:
         """How many training examples there are."""
         return len(self.inputs)
 
+    @property
+    def measure(self) -> str:
+        """What `score` is: 1 is perfect."""
+        return "accuracy" if self.loss == "cross_entropy" else "variance explained"
+
     def error(self, model: nn.Module, rows: Tensor | None = None) -> Tensor:
         """Mean loss over training examples, of some rows or of all."""
         x, y = self.inputs, self.targets

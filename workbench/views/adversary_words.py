@@ -7,13 +7,14 @@ from typing import Any
 
 from workbench.adversaries import Attack
 from workbench.distributions import Sampleable
+from workbench.html import power, signed
 from workbench.math.logspace import LN10
+from workbench.numbers import places
 from workbench.problem import Problem
 from workbench.views import adversary_pictures, pictures
 from workbench.views.adversary_session import AdversarySession, Pin
 from workbench.views.roster import title
 from workbench.views.table import TABLE_CSS
-from workbench.views.words import digits, power, signed
 
 _WORTH = -100.0
 """log10 of the least bound that is worth a sentence."""
@@ -52,7 +53,7 @@ def _value(check: Any) -> str:
     err = check.err
     if err is None or not math.isfinite(err):
         return power(check.log10_p)
-    return f"{power(check.log10_p, min(3, digits(err)))} ± {err:.1g} digits"
+    return f"{power(check.log10_p, min(3, places(err)))} ± {err:.1g} digits"
 
 
 def _nats(attack: Attack) -> str:
@@ -135,7 +136,7 @@ def _line(name: str, attack: Attack) -> str:
     checked = "–"
     if attack.checked is not None:
         err = attack.checked.log10_err
-        checked = signed(attack.checked.log10_p, digits(err))
+        checked = signed(attack.checked.log10_p, places(err))
         if err is not None and math.isfinite(err):
             checked += f" ± {err:.1g}"
         if attack.warning:

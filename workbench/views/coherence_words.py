@@ -7,10 +7,11 @@ from html import escape
 from typing import Any
 
 from workbench.coherence import Defect, Heat
+from workbench.html import power
+from workbench.numbers import places
 from workbench.problem import Truth
 from workbench.views.coherence_session import Point
 from workbench.views.roster import title
-from workbench.views.words import digits, power
 from workbench.views.worker import RUNNING
 
 KEPT = 1e-6
@@ -78,7 +79,7 @@ def sentence(heat: Heat | None, truth: Truth | None, key: str, found: Mapping[st
         off = heat.log10_p - truth.log10_p
         left = heat.corrected_log10 - truth.log10_p
         said += (
-            f" The truth, which was not used, is {power(truth.log10_p, digits(truth.se_log10))}: "
+            f" The truth, which was not used, is {power(truth.log10_p, places(truth.se_log10))}: "
             f"off by {abs(off):.2f} before and {abs(left):.2f} after."
         )
     return said

@@ -6,11 +6,12 @@ from html import escape
 from itertools import groupby
 
 from workbench.experiments import Row
+from workbench.html import MINUS, signed
+from workbench.numbers import places
 from workbench.problem import Problem
 from workbench.views.compare_job import Cell
-from workbench.views.style import MINUS, colour
+from workbench.views.style import colour
 from workbench.views.table import TABLE_CSS
-from workbench.views.words import digits, signed
 
 _WRONG = 4.0  # standard errors off: by chance once in 16,000
 _COLUMNS = (
@@ -54,7 +55,7 @@ def _head(problem: Problem) -> str:
     said = "no truth is stored with it"
     if truth is not None:
         error = f"± {truth.se_log10:.1g}" if truth.se_log10 > 0 else "exactly"
-        said = f"truth {signed(truth.log10_p, digits(truth.se_log10))} {error}"
+        said = f"truth {signed(truth.log10_p, places(truth.se_log10))} {error}"
     told = escape(problem.about, quote=True)
     about = f"<span class='small' title='{told}'>{told}</span>"
     return (
@@ -86,7 +87,7 @@ def _line(cell: Cell) -> str:
 def _numbers(row: Row, data: str) -> str:
     claimed, error = row["log10_err"], row["error"]
     blind = row["log10_p"] == -math.inf
-    value = "none seen" if blind else signed(row["log10_p"], digits(claimed))
+    value = "none seen" if blind else signed(row["log10_p"], places(claimed))
     off = f"{' bad' if confidently_wrong(row) else ''}' data-error='{error!r}"
     open_here = f"data-do='open' {data} title='Open in Explore'"
     held = f"{row['covered']} of {row['intervals']}" if row["intervals"] else "–"
@@ -116,7 +117,7 @@ def _error(error: float | None, claimed: float | None) -> str:
     if abs(error) < 5e-4:
         return "0" if error == 0 else f"{error:+.0e}".replace("-", MINUS)
     size = min(abs(error), claimed) if claimed and math.isfinite(claimed) else abs(error)
-    return f"{error:+.{max(2, min(3, digits(size)))}f}".replace("-", MINUS)
+    return f"{error:+.{max(2, min(3, places(size)))}f}".replace("-", MINUS)
 
 
 def confidently_wrong(row: Row) -> bool:

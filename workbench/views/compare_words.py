@@ -4,10 +4,12 @@ import math
 from collections.abc import Sequence
 from html import escape
 
+from workbench.html import power
+from workbench.numbers import places
 from workbench.problem import Problem
 from workbench.views.compare_job import Cell
 from workbench.views.compare_table import confidently_wrong
-from workbench.views.words import count, digits, power
+from workbench.views.words import count
 
 
 def error_sentence(cells: Sequence[Cell], problem: Problem | None, budget: int) -> str:
@@ -21,7 +23,7 @@ def error_sentence(cells: Sequence[Cell], problem: Problem | None, budget: int) 
     mine = [c for c in cells if c.problem == problem.name and c.summary and c.state != "stale"]
     needed = (1.0 - p) / p / 0.01
     parts = [
-        f"P = {power(truth.log10_p, digits(truth.se_log10))}: plain Monte Carlo would need "
+        f"P = {power(truth.log10_p, places(truth.se_log10))}: plain Monte Carlo would need "
         f"<b>{count(needed)}</b> forward passes for an error of 10%, and in "
         f"{budget:,} it sees this <b>{count(p * budget)}</b> times on average."
     ]

@@ -7,11 +7,11 @@ from html import escape
 import torch
 from torch import Tensor
 
-from workbench.views import pictures, words
+from workbench.html import MINUS, power
+from workbench.views import pictures
 from workbench.views.inside import Look, Summit
 from workbench.views.ribbon import Layer
 from workbench.views.style import (
-    MINUS,
     Figure,
     axis,
     colour,
@@ -274,12 +274,10 @@ def settling_words(look: Look, truth: tuple[float, float] | None) -> str:
     """What the lines say in all, at what cost, and how far from the truth."""
     e, spread = look.estimate, float(look.digits[-1])
     said = (
-        f"{len(look.shares):,} lines say <b>{words.power(e.log10_p)}</b>, {e.cost.forwards:,} "
+        f"{len(look.shares):,} lines say <b>{power(e.log10_p)}</b>, {e.cost.forwards:,} "
         f"forward passes with the search; by their own spread, give or take "
         f"{max(spread, 0.001):.1g} digits"
     )
     if truth is not None and math.isfinite(e.log10_p):
-        said += (
-            f". The truth is {words.power(truth[0])}: {abs(e.log10_p - truth[0]):.2f} digits away"
-        )
+        said += f". The truth is {power(truth[0])}: {abs(e.log10_p - truth[0]):.2f} digits away"
     return said + (f". {escape(e.warning[0].upper() + e.warning[1:])}." if e.warning else ".")

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from workbench.errors import WorkbenchError
 from workbench.estimators import Estimate, Slices
+from workbench.html import power
 from workbench.iteration import Budget
 from workbench.problem import Problem
-from workbench.views import words
 from workbench.views.style import Figure, axis, colour, ink, layout
 
 _NODES = {0: 16, 1: 16, 2: 10, 3: 7}
@@ -81,7 +81,7 @@ def sentence(found: Sequence[Rung], truth: tuple[float, float] | None) -> str:
         off = ""
         if truth is not None and math.isfinite(r.log10_p):
             off = f", {abs(r.log10_p - truth[0]):.2f} digits from the truth"
-        said.append(f"{name}: <b>{words.power(r.log10_p)}</b>{off}")
+        said.append(f"{name}: <b>{power(r.log10_p)}</b>{off}")
     return (
         "Every direction that is integrated by hand leaves less to presume. " + "; ".join(said)
         + ". Bars: how far off an answer may be by its own defects."

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from workbench.html import MINUS
 from workbench.types import Kind
 from workbench.views.margins import Picture
 from workbench.views.roster import key_of, title
@@ -14,7 +15,6 @@ from workbench.views.style import (
     BOUND,
     CATASTROPHE,
     GREY,
-    MINUS,
     Figure,
     axis,
     band,

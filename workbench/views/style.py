@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any
 from zlib import crc32
 
+from workbench.html import MINUS
 from workbench.views.roster import roster
 
 ACCENTS = {
@@ -38,7 +39,6 @@ green or blue cones, and visible on light and dark ground."""
 CATASTROPHE = "rgba(213,94,0,.10)"
 GREY = "#8a8f98"
 BOUND = "rgba(128,128,128,.16)"
-MINUS = "−"
 TONES = {
     False: "--wb-bad: #b3261e; --wb-warn: #9a4a08;",
     True: "--wb-bad: #ff8f85; --wb-warn: #f0ad4e;",

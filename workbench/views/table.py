@@ -4,12 +4,13 @@ import math
 from collections.abc import Sequence
 from html import escape
 
+from workbench.html import MINUS, signed
+from workbench.numbers import places
 from workbench.problem import Truth
 from workbench.types import Pace
 from workbench.views.roster import roster
 from workbench.views.rows import Row
-from workbench.views.style import MINUS, colour
-from workbench.views.words import digits, signed
+from workbench.views.style import colour
 
 STATES = {"running": "counting", "stale": "about an earlier position", "error": "failed"}
 KINDS = {
@@ -85,7 +86,7 @@ def _line(row: Row, truth: Truth | None, mark: str) -> str:
     promise = f"title='{PROMISES[row.kind]}'"
     value, error, off = "–", KINDS[row.kind], ""
     if row.log10_p is not None:
-        value = signed(row.log10_p, digits(row.err, 3 if row.state == "ready" else 2))
+        value = signed(row.log10_p, places(row.err, 3 if row.state == "ready" else 2))
         if row.upper_only is not None:
             value, error = f"&lt; {signed(row.upper_only)}", "95% bound"
         elif row.note and row.log10_p == -math.inf:

@@ -46,7 +46,7 @@ def told(run: Run) -> dict[str, Any]:
         "problem": "regression" if own == "regression toy" else own,
         "about": duty.problem.about,
         "examples": duty.task.size,
-        "measure": "accuracy" if duty.task.loss == "cross_entropy" else "variance explained",
+        "measure": duty.task.measure,
         "target": run.subject.iteration.target,
     }
 

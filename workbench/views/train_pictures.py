@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from workbench.html import power
 from workbench.views import pictures
 from workbench.views.style import CATASTROPHE, Figure, axis, ink, layout
-from workbench.views.words import power
 
 NOW, THEN = "#A05EF7", "#8a8f98"
 _CLASSES = ("#0072B2", "#E69F00", "#009E73", "#CC79A7")

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from workbench.experiments import Row
-from workbench.views.words import count, power, signed
+from workbench.html import power, signed
+from workbench.views.words import count
 
 
 def sentence(rows: Sequence[Row], measure: str, examples: int) -> str:

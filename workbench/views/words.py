@@ -4,32 +4,11 @@ import math
 from collections.abc import Sequence
 from html import escape
 
+from workbench.html import power, signed
+from workbench.numbers import places
 from workbench.problem import Truth
 from workbench.views.margins import Picture
 from workbench.views.rows import Row
-from workbench.views.style import MINUS
-
-
-def digits(err: float | None, usual: int = 2) -> int:
-    """Decimals that a number with this error deserves."""
-    if err is None or not math.isfinite(err) or err <= 0.0:
-        return usual
-    return min(4, max(1, 1 - math.floor(math.log10(err))))
-
-
-def signed(value: float, decimals: int = 2) -> str:
-    """A number with a true minus sign."""
-    if math.isinf(value):
-        return "∞" if value > 0 else f"{MINUS}∞"
-    text = f"{value:.{decimals}f}"
-    return text.replace("-", MINUS)
-
-
-def power(log10_p: float, decimals: int = 2) -> str:
-    """A probability as a power of ten, in HTML."""
-    if log10_p == -math.inf:
-        return "0"
-    return f"10<sup>{signed(log10_p, decimals)}</sup>"
 
 
 def count(n: float) -> str:
@@ -75,7 +54,7 @@ def sentence(rows: Sequence[Row], truth: Truth | None, budget: int) -> str:
     if closed is not None and closed.log10_p is not None:
         said = f"Covariance propagation says <b>{power(closed.log10_p)}</b> from the weights alone"
         if truth is not None:
-            decimals = digits(truth.se_log10)
+            decimals = places(truth.se_log10)
             known = f"the truth is <b>{power(truth.log10_p, decimals)}</b>" + (
                 f" ± {truth.se_log10:.1g} digits" if truth.se_log10 > 0 else " exactly"
             )
@@ -136,7 +115,7 @@ def truth_words(truth: Truth | None, at_reference: bool, has_truth: bool) -> str
     """Where the truth comes from, or why there is none here."""
     if truth is not None:
         error = f" ± {truth.se_log10:.1g}" if truth.se_log10 > 0 else " exactly"
-        value = f"log10 P = {signed(truth.log10_p, digits(truth.se_log10))}{error}"
+        value = f"log10 P = {signed(truth.log10_p, places(truth.se_log10))}{error}"
         return f"Truth: {value} ({escape(truth.method)})."
     if has_truth and not at_reference:
         return (

@@ -7,14 +7,14 @@ _PLAIN = 2
 _MOST = 4
 
 
-def places(error: float | None) -> int:
-    """Decimals that show an error to two digits, 1 to 4; two where no error is known.
+def places(error: float | None, unknown: int = _PLAIN) -> int:
+    """Decimals that show an error to two digits, 1 to 4; `unknown` of them where it is not known.
 
     >>> places(0.012), places(1.5), places(None), places(1e-9)
     (3, 1, 2, 4)
     """
     if error is None or not math.isfinite(error) or error <= 0:
-        return _PLAIN
+        return unknown
     return min(_MOST, max(1, 1 - math.floor(math.log10(error))))
 
 

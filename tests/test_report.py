@@ -1,0 +1,78 @@
+"""A run's report says what the run found, and is one page that asks for nothing."""
+
+import json
+import re
+import shutil
+
+import pytest
+from commands import ask, refuse, workbench
+
+import workbench as wb
+from workbench.experiments import Folder
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """{kind: folder} of three short runs."""
+    place = tmp_path_factory.mktemp("runs")
+    subset = ("-e", "subset", "--budget", 20_000)
+    workbench("estimate", "digits", *subset, "--run", place / "estimate")
+    workbench("attack", "A_d10_1e-6", "--nats", 2, "--steps", 4, "--run", place / "attack")
+    workbench("train", "plane", "--steps", 4, "--target", -6, "--run", place / "train")
+    return place
+
+
+def markup(page):
+    return re.sub(r"<script.*?</script>", "", page, flags=re.DOTALL)
+
+
+@pytest.mark.parametrize("kind", ["estimate", "attack", "train"])
+def test_a_report_is_one_page_with_problem_settings_and_provenance(runs, kind, tmp_path):
+    told = ask("report", runs / kind, "--out", tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text()
+    assert told["report"].endswith("report.html")
+    assert "Plotly.newPlot" in page
+    assert not re.search(r"<script[^>]*src", page)
+    shown = markup(page)
+    assert "src=" not in shown and "href=" not in shown
+    for digest in Folder.look(runs / kind).manifest["files"].values():
+        assert digest in shown
+    assert "Settings" in shown and "Provenance" in shown
+
+
+def test_the_sentence_is_the_last_checkpoint_s(runs, tmp_path):
+    ask("report", runs / "estimate", "--out", tmp_path / "report.html")
+    last = Folder.look(runs / "estimate").rows[-1]
+    shown = markup((tmp_path / "report.html").read_text()).replace("−", "-")
+    assert f"10<sup>{last['log10_p']:.2f}</sup>" in shown
+    assert f"{last['forwards']:,} forward passes" in shown
+
+
+def test_a_page_lies_beside_its_run_unless_told_otherwise(runs):
+    assert "train.html" in workbench("report", runs / "train").output
+    assert (runs / "train.html").exists()
+
+
+def test_what_is_no_whole_run_is_refused(runs, tmp_path):
+    assert "no run" in refuse("report", tmp_path)
+    broken = shutil.copytree(runs / "estimate", tmp_path / "broken")
+    metrics = (broken / "metrics.jsonl").read_bytes()
+    (broken / "metrics.jsonl").write_bytes(metrics.replace(b"1", b"2", 1))
+    assert "cut or altered" in refuse("report", broken)
+
+
+def test_problems_and_estimates_show_themselves_in_notebooks():
+    problem = wb.load("A_d10_1e-6")
+    shown = problem._repr_html_()
+    assert "A_d10_1e-6" in shown and "10<sup>−6.00</sup>" in shown
+    estimate = wb.Moments()(problem)
+    assert "P = 10<sup>−6.00</sup>" in estimate._repr_html_()
+    none = wb.MonteCarlo()(problem, budget=1000)._repr_html_()
+    assert "P = 0</b>" in none and "0 to 10<sup>−2.43</sup>" in none
+
+
+def test_names_are_text_in_what_notebooks_show():
+    problem = wb.load("A_d10_1e-6")
+    named = wb.Problem(problem.distribution, problem.model, problem.spec, name="<img src=x>")
+    assert "<img" not in named._repr_html_() and "&lt;img" in named._repr_html_()
+    assert json.dumps(named.card.name) == '"<img src=x>"'
