@@ -1,10 +1,9 @@
 """Poses the problems of families F and G: a D that can be recognised but not sampled.
 
-    python data/recognised_problems.py                 write the cards that need no sampling
-    python data/recognised_problems.py F_nets_1e-6     climb for one truth anew, minutes each
+    python data/recognised_problems.py
 
-F: a Gaussian base given that another network's rare output occurred. G: spin glasses of 20 spins,
-counted state by state with numpy, not with the workbench's oracles.
+F: a Gaussian base restricted or weighted by a rare output of another map. G: spin glasses of 20
+spins, counted state by state with numpy, not with the workbench's oracles.
 """
 
 import math
@@ -21,8 +20,11 @@ HERE = Path(__file__).parent
 MADE = {"made": "2026-11-24", "command": "python data/recognised_problems.py"}
 
 
-def orthant() -> wb.Problem:
-    """Two linear maps in ten dimensions, correlated 0.6: a bivariate orthant."""
+def orthant(softness: float = 0.0) -> wb.Problem:
+    """Two linear maps in ten dimensions, correlated 0.6: a bivariate orthant.
+
+    Weighted by Phi((r - far) / softness) it is one too, of r + softness z with one more normal z.
+    """
     import mpmath as mp
 
     g = torch.Generator().manual_seed(1)
@@ -31,15 +33,16 @@ def orthant() -> wb.Problem:
     r, s = q[0].float().double(), (rho * q[0] + 0.8 * q[1]).float().double()
     with mp.workdps(40):
         rr, ss, rs = (_dot(u, v) for u, v in ((r, r), (s, s), (r, s)))
+        rr += mp.mpf(softness) ** 2
         a = mp.mpf(np.float32(far).item()) / mp.sqrt(rr)
         b = mp.mpf(np.float32(beyond).item()) / mp.sqrt(ss)
         c = rs / mp.sqrt(rr * ss)
         joint = mp.quad(
             lambda t: mp.npdf(t) * mp.ncdf((c * t - b) / mp.sqrt(1 - c * c)),
-            [a, a + 2, a + 8, a + 30],
+            [a, a + 1, a + 2, a + 4, a + 8, a + 30],
         )
         log10_p = float(mp.log10(joint / mp.ncdf(-a)))
-    law = wb.Conditional(_standard(d), dense(r[None]), _above(far))
+    law = wb.Conditional(_standard(d), dense(r[None]), _above(far), softness)
     truth = wb.Truth(
         log10_p, 0.0, "exact: the bivariate normal orthant by quadrature in 40 digits", MADE
     )
@@ -48,7 +51,13 @@ def orthant() -> wb.Problem:
         "first passes 5.6 standard deviations (one in 10^8), the catastrophe that the second "
         "passes 7."
     )
-    return wb.Problem(law, dense(s[None]), _above(beyond), "F_orthant_1e-8", about, truth)
+    if softness:
+        about = (
+            "Two linear maps r, s of ten Gaussian inputs, correlated 0.6; D is the inputs weighted "
+            f"by Phi((r - 5.6) / {softness:g}), the catastrophe that s passes 7."
+        )
+    name = "F_weighted_1e-7" if softness else "F_orthant_1e-8"
+    return wb.Problem(law, dense(s[None]), _above(beyond), name, about, truth)
 
 
 def glass(beta: float, coupled: bool = True) -> wb.Problem:
@@ -103,5 +112,10 @@ def _above(bar: float) -> wb.Halfspace:
 
 if __name__ == "__main__":
     betas = (0.5, 1.0, 2.0, 3.0)
-    for problem in (orthant(), glass(1.0, coupled=False), *(glass(beta) for beta in betas)):
+    for problem in (
+        orthant(),
+        orthant(0.5),
+        glass(1.0, coupled=False),
+        *(glass(beta) for beta in betas),
+    ):
         print(problem, problem.truth.log10_p, problem.save(HERE / "problems"))

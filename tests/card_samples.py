@@ -1,5 +1,7 @@
 """Problems that between them hold one of everything that a card describes."""
 
+from dataclasses import replace
+
 import torch
 from torch import nn
 
@@ -52,6 +54,7 @@ def problems():
             gaussian(single), residual(single), wb.Halfspace(rand(6, 2, dtype=single), 1 / 3), "f32"
         ),
         "conditioned": wb.Problem(rare, relu, half, "recognised"),
+        "weighted": wb.Problem(replace(rare, softness=0.25), relu, half, "weighted"),
         "spin glass": wb.Problem(glass, relu, half, "glass"),
         "trusted": wb.Problem(gaussian(), relu, trusted | ~spec, "trusted"),
         "probe": wb.Problem(

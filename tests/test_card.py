@@ -28,7 +28,7 @@ def told(distribution, x):
     """What a distribution has to say: draws, or whether x belongs to it, or the weight of x."""
     match distribution:
         case wb.Conditional():
-            return distribution.recognise(x)
+            return distribution.recognise(x) + distribution.softness
         case wb.SpinGlass():
             return distribution.log_weight(x)
     return distribution.sample(9, torch.Generator().manual_seed(1))

@@ -79,10 +79,17 @@ def test_glasses(name):
     assert "defect_digits" in answer.info or "not settle" in answer.warning
 
 
-def test_samplers_refuse_and_intersections_do():
+def test_all_states_are_counted_or_nothing_is_said():
     problem = small()
-    with pytest.raises(wb.Unsupported, match="mean_field"):
-        wb.MonteCarlo()(problem)
+    answer = wb.Enumeration(batch=100)(problem)
+    assert float(answer.log_p) == pytest.approx(weighed(problem), abs=1e-12)
+    part = wb.Enumeration(batch=100)(problem, 200)
+    assert part.log_p == -math.inf and part.interval == (-math.inf, 0.0)
+    assert "200 of 256" in part.warning
+
+
+def test_intersections_are_refused():
+    problem = small()
     c = problem.spec
     with pytest.raises(wb.Unsupported, match="one at a time"):
         wb.MeanField()(problem.vary(spec=c & c.shift(0.1)))

@@ -22,6 +22,7 @@ from workbench.distributions.mixture import Mixture
 from workbench.distributions.recognised import Conditional
 from workbench.distributions.spin_glass import SpinGlass
 from workbench.distributions.variation import varied
+from workbench.distributions.widened import widened
 
 ALL: tuple[type[Distribution], ...] = (Gaussian, Mixture, Box, Discrete, Conditional, SpinGlass)
 """Every kind of distribution, as `workbench list distributions` shows them."""
@@ -29,5 +30,5 @@ ALL: tuple[type[Distribution], ...] = (Gaussian, Mixture, Box, Discrete, Conditi
 __all__ = [
     "ALL", "Box", "BoxSupport", "Conditional", "Density", "Discrete", "Distribution", "Energy",
     "Enumerable", "Event", "Factor", "Factored", "Gaussian", "Mixture", "Moments", "Piece",
-    "Recognised", "Reparameterised", "Sampleable", "SpinGlass", "varied",
+    "Recognised", "Reparameterised", "Sampleable", "SpinGlass", "varied", "widened",
 ]  # fmt: skip

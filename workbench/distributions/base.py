@@ -149,7 +149,11 @@ class Factored(ABC):
 
 
 class Enumerable(ABC):
-    """Finitely many outcomes, each with its probability."""
+    """Finitely many outcomes, each with its probability, or with its weight where their sum is not
+    known."""
+
+    normalised: ClassVar[bool] = True
+    """Whether the weights sum to 1."""
 
     @property
     @abstractmethod
@@ -161,7 +165,7 @@ class Enumerable(ABC):
         """Outcomes number start, ..., start + n - 1, as far as there are any.
 
         Returns:
-            x `(m, dim)` and its log probability `(m,)` in float64.
+            x `(m, dim)` and its log probability, or log weight, `(m,)` in float64.
         """
 
 
@@ -178,7 +182,15 @@ class Event(Protocol):
 
 
 class Recognised(ABC):
-    """A base distribution restricted by a recogniser: membership can be told, nothing drawn."""
+    """A base distribution restricted or weighted by a recogniser r: r can be told, nothing drawn.
+
+    Restricted, the density is base(x) 1[r(x) > 0] / P(r > 0); weighted, with softness c > 0, it is
+    base(x) Phi(r(x) / c) over its integral. Since Phi(r / c) = P(r + c z > 0) for z ~ N(0, 1), the
+    second is the first with one more independent Gaussian coordinate of the base.
+    """
+
+    softness: float
+    """c; 0 where the base is restricted."""
 
     @abstractmethod
     def parts(self) -> tuple[Distribution, nn.Module, Event]:
@@ -186,7 +198,7 @@ class Recognised(ABC):
 
     @abstractmethod
     def recognise(self, x: Tensor) -> Tensor:
-        """r `(batch,)` for x `(batch, dim)`; x belongs to D where r > 0."""
+        """r `(batch,)` for x `(batch, dim)`; x belongs to D where r > 0, unless it is soft."""
 
 
 class Energy(ABC):

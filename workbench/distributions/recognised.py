@@ -1,5 +1,6 @@
-"""A base distribution restricted to where a recogniser fires: recognised, never sampled."""
+"""A base distribution restricted or weighted by a recogniser: recognised, never sampled."""
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -7,12 +8,17 @@ import torch
 from torch import Tensor, nn
 
 from workbench.distributions.base import Distribution, Event, Recognised
+from workbench.distributions.gaussian import Gaussian
+from workbench.distributions.mixture import Mixture
 from workbench.errors import BadInput
 
 
 @dataclass(frozen=True, eq=False)
 class Conditional(Recognised, Distribution):
     """D = base given that r(x) > 0, with the recogniser r(x) = event.margin(x, network(x)).
+
+    With `softness` c > 0 the base is weighted instead: its density times Phi(r(x) / c), up to a
+    constant, as for a recogniser that is unsure near r = 0. (Other weights are energies: `Gibbs`.)
 
     Whether an input belongs to D is one forward pass of the recogniser; to draw from D where
     P(r > 0) is 1e-8 takes a hundred million. So D offers no samples, no moments and no normalised
@@ -22,6 +28,7 @@ class Conditional(Recognised, Distribution):
         base: a distribution of inputs.
         network: the recogniser, from `(batch, dim)` to `(batch, k)`; it is not trained.
         event: what the network says of an input that belongs to D: any spec on its k outputs.
+        softness: c, in units of r; 0 restricts.
 
     Raises:
         BadInput: where the three do not fit together.
@@ -38,12 +45,21 @@ class Conditional(Recognised, Distribution):
     base: Distribution
     network: nn.Module
     event: Event
+    softness: float = 0.0
     name: ClassVar[str] = "conditioned"
 
     def __post_init__(self) -> None:
         if not isinstance(self.base, Distribution) or isinstance(self.base, Recognised):
             got = getattr(self.base, "name", type(self.base).__name__)
             raise BadInput(f"the base of a conditioned law must be a plain distribution, got {got}")
+        c = self.softness
+        if isinstance(c, bool) or not isinstance(c, int | float) or not 0.0 <= c < math.inf:
+            raise BadInput(f"the softness of a recogniser must be 0 or positive, got {c!r}")
+        if c > 0.0 and not isinstance(self.base, Gaussian | Mixture):
+            raise BadInput(
+                "a soft recogniser weighs a gaussian or a mixture of gaussians, got the base "
+                f"{self.base.name!r}"
+            )
         x = torch.zeros(2, self.dim, dtype=self.dtype)
         try:
             r = self.recognise(x)

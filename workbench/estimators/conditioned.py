@@ -10,7 +10,7 @@ from torch import Tensor
 
 from workbench.distributions import Mixture, Reparameterised
 from workbench.errors import BadInput, Unsupported
-from workbench.estimators import drawn, lines, summits
+from workbench.estimators import drawn, fitted, lines, summits
 from workbench.estimators.base import Estimate, Estimator, Needs, check_positive
 from workbench.estimators.drawn import Lines
 from workbench.estimators.moments import Moments
@@ -27,6 +27,8 @@ _FAINT = math.log(1e-3)  # of P: a summit below is left out, its failures counte
 _SAVED = 0.5  # share of the lines that knowing the spread usually spares
 _USUAL = 5.0  # evaluations of the margin that a line usually costs
 _FOR_GRADIENT = 2.4  # forward passes for more lines, over those that the value took
+_DIFFER = 4.0  # variance of a line's share, over P^2, from which fitting pays
+_ENTER = 0.5  # share of lines that enter C, along a direction that leads there
 _PLAIN = 0.3  # share of the lines that keep the spread of D
 _BEYOND, _BEFORE = 9.0, 12.0
 _LIGHT = 0.3  # tail index of the lines' shares up to which their spread is what it seems
@@ -78,12 +80,14 @@ class Conditioned(Estimator):
     grad: ClassVar[Grad] = Grad.IMPLICIT
     needs: ClassVar[Needs] = Needs((Reparameterised,))
     pace: ClassVar[Pace] = Pace.AT_REST
-    choices: ClassVar[Mapping[str, tuple[str, ...]]] = {"search": ("propagation", "margin")}
+    choices: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "search": ("propagation", "margin", "fitted")
+    }
 
     def __post_init__(self) -> None:
         if self.search not in self.choices["search"]:
             raise BadInput(
-                f"conditioned: search must be propagation or margin, got {self.search!r}"
+                f"conditioned: search must be propagation, margin or fitted, got {self.search!r}"
             )
         check_positive(self.name, summits=self.summits, lines=self.lines)
         if not (isinstance(self.tolerance, int | float) and self.tolerance > 0):
@@ -99,7 +103,7 @@ class Conditioned(Estimator):
         return Lines(
             rng=rng, theta=points, clause=index, piece=index, log_weight=none,
             spread=none.reshape(0, 0, 0), index=none, slope=none, owner=index, at=points, t=none,
-            log_p=none, drift=none.sum(), plain=none.sum(), propagated=self.search == "propagation",
+            log_p=none, drift=none.sum(), plain=none.sum(), propagated=self.search != "margin",
         )  # fmt: skip
 
     def step(self, problem: Problem, state: Lines) -> Lines:
@@ -131,16 +135,19 @@ class Conditioned(Estimator):
     def _search(self, piece: tuple[Tensor, Problem], state: Lines) -> Lines:
         """The summits of one piece of D; none where the budget does not hold the search."""
         log_weight, problem = piece
-        search = summits.find if state.propagated else summits.by_margin
+        search = fitted.candidates if self.search == "fitted" else summits.find
+        search = search if state.propagated else summits.by_margin
+        search = fitted.find if state.fitted else search
         found = search(problem, self.summits, state.left)
         one = found.height.new_ones(len(found.theta))
+        root = one.new_zeros(len(one), 0, 0) if found.spread is None else found.spread
         return replace(
             state,
             theta=torch.cat([state.theta, found.theta]),
             clause=torch.cat([state.clause, found.clause]),
             piece=torch.cat([state.piece, torch.full((len(one),), state.searched)]),
             log_weight=torch.cat([state.log_weight, log_weight * one]),
-            spread=one.new_zeros(len(state.theta) + len(one), 0, 0),
+            spread=torch.cat([state.spread, root]) if state.searched else root,
             index=torch.cat([state.index, found.theta.norm(dim=1)]),
             slope=torch.cat([state.slope, one]),
             propagated=state.propagated and found.propagated,
@@ -156,15 +163,21 @@ class Conditioned(Estimator):
         cuts = [self._cut(pieces, state, i, 0, n) for i in range(k)] if n else []
         if not cuts:
             return replace(drawn.only(state, state.piece[:0]), piloted=True)
-        mean = torch.stack([log_sum(log_cdf_value(-cut.hit.t)) - math.log(n) for cut in cuts])
+        mean = torch.stack(
+            [log_sum(log_cdf_value(-cut.hit.t) + cut.log_w) - math.log(n) for cut in cuts]
+        )
         state = replace(state, forwards=state.forwards + sum(cut.hit.evaluations for cut in cuts))
-        if state.propagated and not bool(torch.isfinite(mean).any()):
+        none = drawn.only(state, state.piece[:0])
+        fit = self.search == "fitted" and state.usual is None
+        # A direction along which few lines enter C leads past it: others would lead there.
+        astray = any(float(torch.isfinite(cut.hit.t).double().mean()) < _ENTER for cut in cuts)
+        if state.propagated and not state.fitted and not bool(torch.isfinite(mean).any()):
             # Propagation was misled: once more, by the margin's own gradient.
-            none = drawn.only(state, state.piece[:0])
-            return replace(none, searched=0, propagated=False)
+            usual = math.inf if fit else state.usual
+            return replace(none, searched=0, propagated=fit, fitted=fit, usual=usual)
         state = replace(
             state,
-            index=-log_cdf_inverse(mean),
+            index=-log_cdf_inverse(mean.clamp(max=0.0)),
             slope=state.slope.new_tensor([cut.hit.slope for cut in cuts]),
             piloted=True,
         )
@@ -174,6 +187,11 @@ class Conditioned(Estimator):
         plain = state
         for k, old in enumerate(kept.tolist()):
             state = _count(state, k, cuts[old])
+        differ = float(drawn.relative_variance(state).sum())
+        if fit and (astray or differ > _DIFFER):
+            return replace(none, searched=0, fitted=True, usual=math.inf if astray else differ)
+        if state.fitted and state.usual is not None and differ > state.usual:
+            return replace(none, searched=0, fitted=False)  # the fit went astray itself
         if not self._spread_pays(state):
             return state
         roots = []
@@ -188,7 +206,8 @@ class Conditioned(Estimator):
         """Whether it is cheaper than the lines that it would spare."""
         k, d = state.theta.shape
         needed = min(self.lines, float(drawn.relative_variance(state).sum()) / self.tolerance**2)
-        return state.propagated and _SAVED * _USUAL * needed > k * summits.SPREAD_COST * d
+        plain = state.propagated and not state.fitted
+        return plain and _SAVED * _USUAL * needed > k * summits.SPREAD_COST * d
 
     def _further(self, pieces: list[tuple[Tensor, Problem]], state: Lines) -> Lines:
         """A batch of lines."""
@@ -258,7 +277,11 @@ class Conditioned(Estimator):
                 {"norm": float(t.norm()), "part": float(p), "lines": int((state.owner == k).sum())}
                 for k, (t, p) in enumerate(zip(state.theta, part, strict=True))
             ],
-            "search": "propagation" if state.propagated else "the margin's gradient",
+            "search": "Gaussians fitted by gradients"
+            if state.fitted
+            else "propagation"
+            if state.propagated
+            else "the margin's gradient",
             "spread_digits": digits,
             "indicator_digits": digits * math.exp(max(0.0, drawn.tail_index(state) - _LIGHT)),
         }

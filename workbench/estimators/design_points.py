@@ -85,6 +85,7 @@ def advance(problem: Problem, points: Points, k: int) -> Points:
     else:
         lift = torch.clamp(_OVERSHOOT * square.sqrt() - s, min=0.0) / square
         move, damping = torch.where(s < 0, lift, 0.0)[:, None] * g, 1.0
+    move = torch.nan_to_num(move, posinf=0.0, neginf=0.0)  # a margin without a slope leads nowhere
     length = move.norm(dim=1, keepdim=True).clamp(min=1e-12)
     step = move * torch.clamp(_TRUST / length, max=1.0) * damping
     return Points(z + step, points.clause, seen.best, seen.norm)

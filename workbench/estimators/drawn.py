@@ -39,6 +39,10 @@ class Lines(State):
     searched: int = 0
     """Pieces of D whose summits are known."""
     propagated: bool = True
+    fitted: bool = False
+    """Whether the summits and their spread are fitted by gradients, or are to be."""
+    usual: float | None = None
+    """Variance of a line's share before the fit, inf where no answer was had; None before one."""
     piloted: bool = False
     followed: bool = False
     owner: Tensor

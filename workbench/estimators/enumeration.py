@@ -23,6 +23,7 @@ class Tally(State):
     """Outcomes seen are counted by `forwards`; logs of the mass where C holds and where not."""
 
     outcomes: int
+    normalised: bool = True
     log_hit: float = -math.inf
     log_miss: float = -math.inf
     hits: int = 0
@@ -34,7 +35,8 @@ class Enumeration(Estimator):
 
     P = 0 is answered as log P = -inf, and is then a proof. Where the budget ends before the
     outcomes do, the mass seen to fail is the answer, a lower bound without a standard error, and
-    the interval holds P for certain: what is not known to be safe may fail.
+    the interval holds P for certain: what is not known to be safe may fail. Where D gives weights
+    whose sum is not known (an energy), all outcomes have to be seen.
 
     Args:
         batch: outcomes a step.
@@ -59,7 +61,7 @@ class Enumeration(Estimator):
     def init(self, problem: Problem, rng: Rng) -> Tally:
         d = problem.distribution
         assert isinstance(d, Enumerable)
-        return Tally(rng=rng, outcomes=d.outcomes)
+        return Tally(rng=rng, outcomes=d.outcomes, normalised=d.normalised)
 
     @torch.no_grad()
     def step(self, problem: Problem, state: Tally) -> Tally:
@@ -88,12 +90,14 @@ class Enumeration(Estimator):
             log_p = min(0.0, log_p - _plus(log_p, torch.tensor([state.log_miss]).double()))
             log_err = _ROUNDING
         else:
-            log_p = min(0.0, log_p)
-            interval = (log_p, max(log_p, _rest(state.log_miss)))
-            info["warning"] = (
-                f"only {state.forwards:,} of {state.outcomes:,} outcomes were seen: this is a "
-                "lower bound"
-            )
+            info["warning"] = f"only {state.forwards:,} of {state.outcomes:,} outcomes were seen: "
+            if state.normalised:
+                log_p = min(0.0, log_p)
+                interval = (log_p, max(log_p, _rest(state.log_miss)))
+                info["warning"] += "this is a lower bound"
+            else:
+                log_p, interval = -math.inf, (-math.inf, 0.0)
+                info["warning"] += "the weight of the others is not known, and so nothing of P"
         value = torch.tensor(log_p, dtype=torch.float64)
         return Estimate(value, log_err, self.kind, Cost(forwards=state.forwards), interval, info)
 

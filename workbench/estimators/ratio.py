@@ -8,26 +8,31 @@ from typing import Any, ClassVar, cast
 import torch
 from torch import Tensor
 
-from workbench.distributions import Recognised
+from workbench.distributions import Recognised, widened
 from workbench.errors import BadInput, NotConverged
 from workbench.estimators.base import Estimate, Estimator, Needs
 from workbench.estimators.conditioned import Conditioned
 from workbench.estimators.cubature import Cubature
 from workbench.estimators.design_point import DesignPoint
+from workbench.estimators.importance import Importance
 from workbench.estimators.moments import Moments
 from workbench.estimators.orthant import Orthant
 from workbench.iteration import Budget, State
 from workbench.math.cost import Cost, forward_equivalents
 from workbench.math.logspace import LN10
+from workbench.models import Beside
 from workbench.problem import Problem
 from workbench.rng import Rng
-from workbench.specs import And, Spec, Trusted
+from workbench.specs import And, Spec, Trusted, widen
 from workbench.types import Grad, Kind, Pace
 
-BY: dict[str, type[Estimator]] = {
-    cls.name: cls for cls in (Conditioned, Moments, DesignPoint, Cubature, Orthant)
-}
-"""The deterministic estimators that may serve numerator and denominator."""
+BY: dict[str, Estimator] = {
+    e.name: e
+    for e in (
+        Conditioned(search="fitted"), Moments(), DesignPoint(), Cubature(), Orthant(), Importance(),
+    )
+}  # fmt: skip
+"""What may serve numerator and denominator; all but the last draw nothing, not even of the base."""
 _UNSURE = 0.3  # digits
 _MANY = 10**9
 
@@ -48,16 +53,20 @@ class RatioState(State):
 class Ratio(Estimator):
     """P_D[C] = P(r > 0 and s > 0) / P(r > 0): two estimates on the base of D, no sample of D.
 
-    D is a base restricted by a recogniser r. The numerator's margin is min(s, r), M and the
+    D is a base restricted by a recogniser r, or weighted by Phi(r / c), which is restricting it by
+    r + c z > 0 with one more Gaussian coordinate z. The numerator's margin is min(s, r), M and the
     recogniser read as one network, so that what the two share (directions, features, neurons)
     enters the joint law; presuming them independent would be to answer P(s > 0) under the base.
-    Each part is a deterministic estimate. Their errors, as far as they tell them, add in squares;
-    the gradient is the difference of theirs, in parameters of the base, of M and of C. The
-    recogniser stays as it is.
+    Each part is a deterministic estimate on the base. Where lines differ much, as they do on random
+    narrow networks and where r and s are large in different directions, "conditioned" starts from
+    the points where both events are likeliest at once and fits Gaussians to the failures by
+    gradients. The parts' errors, as far as they tell them, add in squares; the gradient is the
+    difference of theirs, in parameters of the base, of M and of C. The recogniser stays as it is.
 
     Args:
-        by: the estimator of both parts: "conditioned", "moments", "design_point", or the exact
-            "cubature" (one or two dimensions) and "orthant" (affine M and recogniser).
+        by: the estimator of both parts: "conditioned", "moments", "design_point", the exact
+            "cubature" (one or two dimensions) and "orthant" (affine M and recogniser), or
+            "importance", which draws from the base, never from D.
 
     Raises:
         NotConverged: where the recogniser never fires, as far as the estimator can see.
@@ -91,7 +100,7 @@ class Ratio(Estimator):
 
     def step(self, problem: Problem, state: RatioState) -> RatioState:
         above, below = parts_of(problem)
-        estimator = BY[self.by]()
+        estimator = BY[self.by]
         found: list[Estimate] = []
         for part, share in ((below, 0.5), (above, 1.0)):
             price = part.flops_per_forward / max(1.0, problem.flops_per_forward)
@@ -108,6 +117,8 @@ class Ratio(Estimator):
             for what, e in zip(("the recogniser's part", "the joint part"), found, strict=True)
             if e.warning
         ]
+        if any(e.log_err == math.inf for e in found):
+            raise NotConverged(f"ratio: {self.by} has no answer within {state.left:,} forwards")
         below_p, above_p = (e.log_p for e in found)
         if not bool(torch.isfinite(below_p)):
             raise NotConverged(
@@ -143,11 +154,15 @@ class Ratio(Estimator):
 
 
 def parts_of(problem: Problem) -> tuple[Problem, Problem]:
-    """(r > 0 and s > 0) and (r > 0), both under the base of D."""
+    """(r > 0 and s > 0) and (r > 0), both under the base of D; with r + c z where r is soft."""
     d = problem.distribution
     assert isinstance(d, Recognised)
     base, network, event = d.parts()
     model, spec = problem.stated
+    if d.softness > 0.0:
+        base, event = widened(base), widen(cast(Spec, event), d.softness)
+        network = Beside(network, d.dim, 1, d.dtype)
+        model, spec = Beside(problem.model, d.dim, 1, d.dtype), widen(problem.spec)
     recogniser = Trusted(network, cast(Spec, event), reads="inputs")
     both = Problem(base, model, And((spec, recogniser)), name="both")
     return both, Problem(base, recogniser.network, recogniser.inner, name="recognised")

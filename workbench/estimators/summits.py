@@ -61,6 +61,7 @@ class Summits:
         height: `(k,)`: log u - |theta|^2 / 2 in nats.
         propagated: whether propagation found them, not the margin's own gradient.
         forwards: what the search cost, in forward-equivalents.
+        spread: `(k, d, d)`: roots of how failures spread about each, where the search tells.
     """
 
     theta: Tensor
@@ -68,6 +69,7 @@ class Summits:
     height: Tensor
     propagated: bool
     forwards: int
+    spread: Tensor | None = None
 
 
 class Landscape:
@@ -331,10 +333,14 @@ def spread(land: Landscape, theta: Tensor, clause: int) -> Tensor:
     eye = torch.eye(d, dtype=theta.dtype)
     if frozen.blind(theta, clause):
         return eye
-    curvature = frozen.hessian(theta, clause)
-    unit = theta / theta.norm()
-    across = eye - torch.outer(unit, unit)
-    cov = across @ (eye + curvature) @ across + torch.outer(unit, unit)
+    return root_across(eye + frozen.hessian(theta, clause), theta / theta.norm())
+
+
+def root_across(cov: Tensor, unit: Tensor) -> Tensor:
+    """A root of a covariance across a direction `(d,)`, flattened and clipped; 1 along it."""
+    along = torch.outer(unit, unit)
+    across = torch.eye(len(unit), dtype=unit.dtype) - along
+    cov = across @ cov @ across + along
     values, vectors = torch.linalg.eigh(0.5 * (cov + cov.T))
     roots = torch.clamp(values, _LEAST, _MOST) ** (0.5 * _FLATTER)
     return vectors @ torch.diag(roots) @ vectors.T

@@ -3,6 +3,7 @@
 from workbench.models.headed import Headed
 from workbench.models.mlp import dense, mlp
 from workbench.models.network import Heaviside, Network, Shift, Sign, Sum, chain
+from workbench.models.widened import Beside
 
 MODELS: dict[str, str] = {
     "mlp": "random multilayer perceptron (He initialisation; ReLU, GELU, tanh, sign or a step)",
@@ -11,5 +12,6 @@ MODELS: dict[str, str] = {
 """Names and descriptions, as `workbench list models` shows them."""
 
 __all__ = [
-    "MODELS", "Headed", "Heaviside", "Network", "Shift", "Sign", "Sum", "chain", "dense", "mlp",
+    "MODELS", "Beside", "Headed", "Heaviside", "Network", "Shift", "Sign", "Sum", "chain", "dense",
+    "mlp",
 ]  # fmt: skip

@@ -49,13 +49,13 @@ class Headed(nn.Module):
             values = self._values(x)
             outputs = values[-1].shape[1]
             self.widen = nn.ModuleList(
-                [_block(dim + outputs, dim, 0, dtype), _block(dim + outputs, outputs, dim, dtype)]
+                [place(dim + outputs, dim, 0, dtype), place(dim + outputs, outputs, dim, dtype)]
             )
             widths = [outputs, *(self._said(i, x, values).shape[1] for i in range(len(heads)))]
         stops = torch.tensor(widths).cumsum(0).tolist()
         self.stops: tuple[int, ...] = tuple(stops)
         self.places = nn.ModuleList(
-            _block(stops[-1], w, stop - w, dtype) for w, stop in zip(widths, stops, strict=True)
+            place(stops[-1], w, stop - w, dtype) for w, stop in zip(widths, stops, strict=True)
         )
 
     def _values(self, x: Tensor) -> list[Tensor]:
@@ -88,7 +88,7 @@ class Headed(nn.Module):
         return out
 
 
-def _block(rows: int, width: int, start: int, dtype: torch.dtype) -> nn.Linear:
+def place(rows: int, width: int, start: int, dtype: torch.dtype) -> nn.Linear:
     """Writes a vector of this width into rows start, ... of a longer one of zeros."""
     matrix = torch.zeros(rows, width, dtype=dtype)
     matrix[start : start + width] = torch.eye(width, dtype=dtype)

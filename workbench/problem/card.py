@@ -55,12 +55,13 @@ PlainLawCard = Annotated[
 
 
 class ConditionedCard(_Strict):
-    """A base restricted to where a recogniser fires."""
+    """A base restricted to where a recogniser fires, or weighted by Phi(r / softness)."""
 
     type: Literal["conditioned"] = "conditioned"
     base: PlainLawCard
     network: "ModelCard"
     event: "SpecCard"
+    softness: FiniteFloat | None = Field(default=None, gt=0.0, description="none restricts")
 
 
 class SpinGlassCard(_Strict):

@@ -51,7 +51,8 @@ class Reader:
                 return Discrete(self.get(c.values), self.get(c.probs))
             case cards.ConditionedCard():
                 event = self.spec(c.event)
-                return Conditional(self.distribution(c.base), self.frozen(c.network), event)
+                base, network = self.distribution(c.base), self.frozen(c.network)
+                return Conditional(base, network, event, c.softness or 0.0)
             case cards.SpinGlassCard():
                 return SpinGlass(self.get(c.couplings), self.get(c.fields), c.beta)
             case _:

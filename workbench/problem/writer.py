@@ -60,6 +60,7 @@ class Writer:
                     base=self.distribution(d.base, f"{at}.base"),
                     network=self.network(network, f"{at}.network"),
                     event=self.spec(cast(Spec, d.event), f"{at}.event"),
+                    softness=float(d.softness) or None,
                 )
             case SpinGlass():
                 return cards.SpinGlassCard(

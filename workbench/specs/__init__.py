@@ -6,6 +6,7 @@ from workbench.specs.boolean import And, Or
 from workbench.specs.halfspace import Halfspace
 from workbench.specs.heads import Head, Joined, Probe, Trusted, heads_of, join
 from workbench.specs.polytope import Polytope
+from workbench.specs.widened import Widened, widen
 
 ALL: tuple[type[Spec], ...] = (Halfspace, Argmax, Polytope, And, Or, Trusted, Probe)
 """Every kind of spec, as `workbench list specs` shows them."""
@@ -24,6 +25,8 @@ __all__ = [
     "Probe",
     "Spec",
     "Trusted",
+    "Widened",
     "heads_of",
     "join",
+    "widen",
 ]

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from html import escape
 
+from workbench.distributions import Sampleable
 from workbench.html import power
 from workbench.numbers import places
 from workbench.problem import Problem
@@ -22,11 +23,13 @@ def error_sentence(cells: Sequence[Cell], problem: Problem | None, budget: int) 
     p = 10.0**truth.log10_p
     mine = [c for c in cells if c.problem == problem.name and c.summary and c.state != "stale"]
     needed = (1.0 - p) / p / 0.01
-    parts = [
-        f"P = {power(truth.log10_p, places(truth.se_log10))}: plain Monte Carlo would need "
-        f"<b>{count(needed)}</b> forward passes for an error of 10%, and in "
-        f"{budget:,} it sees this <b>{count(p * budget)}</b> times on average."
-    ]
+    sampling = (
+        f"plain Monte Carlo would need <b>{count(needed)}</b> forward passes for an error of 10%, "
+        f"and in {budget:,} it sees this <b>{count(p * budget)}</b> times on average"
+        if isinstance(problem.distribution, Sampleable)
+        else "D cannot be sampled, so that no sampler has an answer"
+    )
+    parts = [f"P = {power(truth.log10_p, places(truth.se_log10))}: {sampling}."]
     right = [c for c in mine if c.summary and c.summary["error"] is not None]
     right = [c for c in right if c.summary and math.isfinite(c.summary["error"])]
     if right:

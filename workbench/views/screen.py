@@ -8,6 +8,7 @@ from typing import Any
 
 import panel as pn
 
+from workbench.distributions import Sampleable
 from workbench.errors import WorkbenchError
 from workbench.problem import Problem
 from workbench.views import pictures, plots, table, words
@@ -26,7 +27,7 @@ FAMILIES = {
     "D": "D: planted triggers",
     "E": "E: finite or in the plane, exact",
     "F": "F: recognised, never sampled",
-    "G": "G: spin glasses, counted",
+    "G": "G: known by an energy alone",
     "H": "H: judged by another network",
 }
 PULL_MS = 160
@@ -281,7 +282,8 @@ class Explore(ByTicker, pn.viewable.Viewer):
         s = self.session
         rows, truth = s.rows(), s.truth
         self.table.value = table.table(rows, truth, s.marked)
-        self.sentence.value = words.sentence(rows, truth, s.budget)
+        samples = isinstance(s.reference.distribution, Sampleable)
+        self.sentence.value = words.sentence(rows, truth, s.budget, samples)
         if chart:
             self._paint_chart()
 

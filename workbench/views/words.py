@@ -26,6 +26,10 @@ def count(n: float) -> str:
     return f"{n:.3g}"
 
 
+_CLOSED = ("conditioned", "moments", "ratio", "partition", "mean_field")
+"""Estimates without an error bar that may stand for P, the most trusted first."""
+
+
 def budget_words(n: int) -> str:
     """A budget: a power of ten where it is one.
 
@@ -38,8 +42,8 @@ def budget_words(n: int) -> str:
     return f"{n:,}"
 
 
-def sentence(rows: Sequence[Row], truth: Truth | None, budget: int) -> str:
-    """What the estimates say, in plain words (HTML)."""
+def sentence(rows: Sequence[Row], truth: Truth | None, budget: int, samples: bool = True) -> str:
+    """What the estimates say, in plain words (HTML); `samples`: whether D can be sampled."""
     by_key = {r.key: r for r in rows}
     closed = by_key.get("moments")
     parts = []
@@ -48,7 +52,10 @@ def sentence(rows: Sequence[Row], truth: Truth | None, budget: int) -> str:
         log10_p, source = best
         seen = count(budget * 10.0**log10_p)
         parts.append(
-            f"Sampling {budget_words(budget)} times would see this <b>{seen}</b> "
+            f"Of the inputs of D a share of <b>{power(log10_p)}</b> fails, going by {source}; D "
+            "cannot be sampled, so that no budget of draws would ever see one."
+            if not samples
+            else f"Sampling {budget_words(budget)} times would see this <b>{seen}</b> "
             f"time{'' if seen == '1' else 's'} on average, going by {source}."
         )
     if closed is not None and closed.log10_p is not None:
@@ -60,7 +67,7 @@ def sentence(rows: Sequence[Row], truth: Truth | None, budget: int) -> str:
             )
             said += f"; {known}{_gap(closed.log10_p - truth.log10_p)}"
         parts.append(said + ".")
-    elif closed is not None:
+    elif closed is not None and samples:
         parts.append(f"Covariance propagation cannot say: {escape(closed.note.rstrip('.'))}.")
     sampled = _sampled_words(by_key.get("monte_carlo"))
     if sampled:
@@ -85,7 +92,7 @@ def _best(rows: Sequence[Row], truth: Truth | None) -> tuple[float, str] | None:
         row = min(sure, key=lambda r: r.err or 0.0)
         return row.log10_p or 0.0, row.title
     fair = {r.key: r for r in shown if r.state in ("ready", "done") and not r.warning}
-    closed = fair.get("conditioned") or fair.get("moments")
+    closed = next((fair[key] for key in _CLOSED if key in fair), None)
     return None if closed is None else (closed.log10_p or 0.0, closed.title)
 
 

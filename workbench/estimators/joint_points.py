@@ -1,0 +1,105 @@
+"""Design points of intersections: the likeliest noise where several margins are positive at once.
+
+For a clause with margins s_1, ..., s_r the design point minimises |z| subject to s_i(z) >= 0 for
+all i. The lesser of the margins has one gradient at a time, and a search that follows it zigzags
+between the boundaries; here every step takes all of them,
+
+    z <- argmin |z'|   subject to   s_i(z) + g_i . (z' - z) >= 0 for all i,   g_i = grad s_i(z),
+
+sequential quadratic programming, of which the HLRF iteration of `design_points` is the case of one
+margin (Liu & Der Kiureghian 1991). The small quadratic programme is solved by Hildreth's method of
+1957, one multiplier at a time. All starts move together; a step costs a forward pass and one
+backward pass a margin.
+"""
+
+import torch
+from torch import Tensor
+
+from workbench.distributions import Reparameterised
+from workbench.estimators import design_points
+from workbench.estimators.design_points import Points
+from workbench.problem import Problem
+from workbench.rng import Rng
+from workbench.specs import Halfspaces, Polyhedral
+
+_APPROACH, _RESTORE = 24, 6
+_TRUST, _DAMP_AFTER, _DAMPING = 1.5, 6, 0.7
+_OVERSHOOT = 1e-3
+_SWEEPS = 60
+
+
+def joint(problem: Problem) -> bool:
+    """Whether some clause of C is an intersection."""
+    return isinstance(problem.spec, Polyhedral) and any(len(c) > 1 for c in _event(problem).clauses)
+
+
+def find(problem: Problem, most: int, allowed: float) -> tuple[Points, int]:
+    """The nearest failing points, at most `most`, in different directions, and the search's cost.
+
+    None where `allowed` forward passes do not hold the search.
+    """
+    event = _event(problem)
+    points = design_points.start(problem, Rng(0))
+    widest = max(len(c) for c in event.clauses)
+    steps = _APPROACH + _RESTORE
+    cost = len(points.at) * (1 + widest) * steps
+    if cost > allowed:
+        return Points(*(t[:0] for t in (points.at, points.clause, points.best, points.norm))), 0
+    rows = torch.tensor([(*c, *(c[-1:] * (widest - len(c)))) for c in event.clauses])
+    for k in range(steps):
+        points = _advance(problem, event, rows, points, k)
+    kept = design_points.chosen(points, most)
+    best, clause, norm = points.best[kept], points.clause[kept], points.norm[kept]
+    return Points(best, clause, best, norm), cost
+
+
+def _event(problem: Problem) -> Halfspaces:
+    d, c = problem.distribution, problem.spec
+    assert isinstance(c, Polyhedral)
+    return c.halfspaces(problem.outputs, torch.zeros(1, dtype=d.dtype))
+
+
+def _advance(problem: Problem, event: Halfspaces, rows: Tensor, points: Points, k: int) -> Points:
+    z = points.at
+    s, g = _margins(problem, event, z, rows[points.clause])
+    least = s.amin(1)
+    norm = z.norm(dim=1)
+    better = (least >= 0) & (norm < points.norm)
+    best = torch.where(better[:, None], z, points.best)
+    length = g.norm(dim=2).clamp(min=1e-300)
+    if k < _APPROACH:  # the point nearest to the origin, then there
+        bar = torch.einsum("mrd,md->mr", g, z) - s
+        move = _nearest(g / length[..., None], bar / length) - z
+        damping = _DAMPING if k >= _DAMP_AFTER else 1.0
+    else:  # the point nearest to this one, just inside
+        move = _nearest(g / length[..., None], _OVERSHOOT - s / length)
+        damping = 1.0
+    move = torch.nan_to_num(move, posinf=0.0, neginf=0.0)
+    size = move.norm(dim=1, keepdim=True).clamp(min=1e-12)
+    step = move * torch.clamp(_TRUST / size, max=1.0) * damping
+    return Points(z + step, points.clause, best, torch.where(better, norm, points.norm))
+
+
+def _margins(problem: Problem, event: Halfspaces, z: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+    """The margins `(m, r)` of each start's own clause, and their gradients `(m, r, d)`."""
+    d = problem.distribution
+    assert isinstance(d, Reparameterised)
+    with torch.enable_grad():
+        z = z.detach().requires_grad_()
+        s = (problem.model(d.push(z)) @ event.a.T + event.b).gather(1, rows)
+        slopes = [
+            torch.autograd.grad(s[:, i].sum(), z, retain_graph=True)[0] for i in range(s.shape[1])
+        ]
+    return s.detach(), torch.nan_to_num(torch.stack(slopes, 1), posinf=0.0, neginf=0.0)
+
+
+def _nearest(unit: Tensor, bar: Tensor) -> Tensor:
+    """argmin |x| subject to unit_i . x >= bar_i, `(m, d)`, for unit normals `(m, r, d)`."""
+    gram = unit @ unit.transpose(1, 2)
+    pull = torch.zeros_like(bar)
+    for _ in range(_SWEEPS):
+        for i in range(bar.shape[1]):
+            short = bar[:, i] - torch.einsum("mr,mr->m", gram[:, i], pull)
+            new = (pull[:, i] + short).clamp(min=0.0)
+            pull = torch.cat([pull[:, :i], new[:, None], pull[:, i + 1 :]], dim=1)
+    return torch.einsum("mr,mrd->md", pull, unit)
