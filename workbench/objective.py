@@ -45,8 +45,10 @@ def log_p_and_grad(
             )
         if not estimate.log_p.requires_grad:
             return estimate, [torch.zeros_like(p) for p in parameters]
-        grads = torch.autograd.grad(estimate.log_p, list(parameters), allow_unused=True)
-    found = [
-        torch.zeros_like(p) if g is None else g for g, p in zip(grads, parameters, strict=True)
-    ]
-    return estimate, found
+        return estimate, gradients(estimate.log_p, parameters)
+
+
+def gradients(value: Tensor, parameters: Sequence[Tensor]) -> list[Tensor]:
+    """d value / d parameters, zero where value does not depend on one."""
+    found = torch.autograd.grad(value, list(parameters), allow_unused=True)
+    return [torch.zeros_like(p) if g is None else g for g, p in zip(found, parameters, strict=True)]

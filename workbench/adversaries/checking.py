@@ -56,7 +56,7 @@ def check(problem: Problem, log_p: float, rng: Rng, budget: int = BUDGET) -> Est
 
 def _of_two(a: Estimate, b: Estimate) -> Estimate:
     """The sharper of two independent estimates; without a warning where the other confirms it."""
-    sharper, other = (a, b) if _err(a) <= _err(b) else (b, a)
+    sharper, other = (a, b) if error_of(a) <= error_of(b) else (b, a)
     cost = Cost(
         a.cost.forwards + b.cost.forwards, a.cost.flops + b.cost.flops,
         a.cost.seconds + b.cost.seconds,
@@ -64,7 +64,7 @@ def _of_two(a: Estimate, b: Estimate) -> Estimate:
     info = {k: v for k, v in sharper.info.items() if k != "warning"}
     if not math.isfinite(other.log10_p):  # it saw nothing, which confirms nothing
         return replace(sharper, cost=cost)
-    gap, err = abs(a.log10_p - b.log10_p), math.hypot(_err(a), _err(b))
+    gap, err = abs(a.log10_p - b.log10_p), math.hypot(error_of(a), error_of(b))
     if gap > _DIFFER * err:
         info["warning"] = (
             f"two samplers differ by {gap:.1f} digits, {gap / err:.0f} times their errors: "
@@ -75,7 +75,8 @@ def _of_two(a: Estimate, b: Estimate) -> Estimate:
     return replace(sharper, cost=cost, info=info)
 
 
-def _err(estimate: Estimate) -> float:
+def error_of(estimate: Estimate) -> float:
+    """Standard error of log10 P; inf where none is stated or nothing was seen."""
     err = estimate.log10_err
     return math.inf if err is None or not math.isfinite(estimate.log10_p) else err
 

@@ -22,32 +22,48 @@ def train(
     problem: Annotated[
         str,
         typer.Argument(
-            metavar="CARD", help="plane, regression, digits, or a card whose model reads digits."
+            metavar="CARD", help="plane, regression, controller, mintree, ramp, needle, digits, or "
+            "a card whose model reads digits.",
         ),
     ],
     defender: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--defender", "-d", metavar="D",
-            help="Whose estimate of log P is followed: mean, covariance or conditioned.",
+            help="What is followed: mean, covariance or conditioned propagation, or, by samples, "
+            "score or importance.",
         ),
-    ] = "covariance",
+    ] = None,
+    weigh: Annotated[
+        str | None,
+        typer.Option(
+            "--weigh", metavar="HOW", help="What sets the price of a digit: target, price or task."
+        ),
+    ] = None,
     target: Annotated[
-        float,
+        float | None,
         typer.Option(
             "--target", metavar="LOG10P", parser=settings.real, help="log10 P to get below."
         ),
-    ] = -8.0,
+    ] = None,
+    allow: Annotated[
+        float | None,
+        typer.Option(
+            "--allow", metavar="X", parser=settings.real,
+            help="What may be lost of the task: 0.01 is a point, or 1% of a cost.",
+        ),
+    ] = None,
     nats: Annotated[
-        float,
+        float | None,
         typer.Option(
             "--nats", metavar="K", parser=settings.real,
             help="How far its adversary may go from D0; 0 for none.",
         ),
-    ] = 1.0,
+    ] = None,
     steps: Annotated[
-        int, typer.Option("--steps", metavar="N", parser=settings.whole, help="Gradient steps.")
-    ] = 150,
+        int | None,
+        typer.Option("--steps", metavar="N", parser=settings.whole, help="Gradient steps."),
+    ] = None,
     seed: Seed = 0,
     folder: RunFolder = None,
     every: Every = 50,
@@ -62,8 +78,14 @@ def train(
     from workbench.experiments import Run, duties
     from workbench.experiments.kinds import lesson
 
-    chosen = duties.defender(defender, target, float(nats), steps)
-    subject = lesson(duties.fresh(problem), chosen, seed)
+    given = {
+        "follow": defender, "weigh": weigh, "target": target, "allow": allow, "nats": nats,
+        "steps": steps,
+    }  # fmt: skip
+    duty = duties.fresh(problem)
+    usual = duties.settings_of(duty.problem.name)
+    chosen = duties.defender(**usual | {k: v for k, v in given.items() if v is not None})
+    subject = lesson(duty, chosen, seed)
     with Run(subject, "train") as run:
         if folder is not None:
             run.keep(folder, every)

@@ -150,6 +150,7 @@ class Trainings(RunKind):
         }
         (x, y), task = duty.task.held_out, duty.task
         data = {"inputs": task.inputs, "targets": task.targets, "x": x, "y": y}
+        data |= {} if duty.watched is None else {"watched": duty.watched}
         contiguous = {k: v.clone().contiguous() for k, v in data.items()}  # may be views
         files = {"task.safetensors": safetensors_save(contiguous)}
         return config, {**codec.to_files(duty.problem), **files}
@@ -163,7 +164,7 @@ class Trainings(RunKind):
         task = Task(data["inputs"], data["targets"], held_out, config["loss"])
         for p, trained in zip(problem.model.parameters(), config["trained"], strict=True):
             p.requires_grad_(trained)
-        return lesson(Duty(problem, task), defender, config["seed"])
+        return lesson(Duty(problem, task, data.get("watched")), defender, config["seed"])
 
     def metrics(self, subject: Any) -> Row:
         """The numbers of the last step; estimate and referee side by side where that has judged.

@@ -3,6 +3,7 @@
 from workbench.models.headed import Headed
 from workbench.models.mlp import dense, mlp
 from workbench.models.network import Heaviside, Network, Shift, Sign, Sum, chain
+from workbench.models.rollout import rollout
 from workbench.models.widened import Beside
 
 MODELS: dict[str, str] = {
@@ -13,5 +14,5 @@ MODELS: dict[str, str] = {
 
 __all__ = [
     "MODELS", "Beside", "Headed", "Heaviside", "Network", "Shift", "Sign", "Sum", "chain", "dense",
-    "mlp",
+    "mlp", "rollout",
 ]  # fmt: skip

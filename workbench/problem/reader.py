@@ -59,7 +59,17 @@ class Reader:
                 return Box(self.get(c.low), self.get(c.high))
 
     def model(self, c: cards.ModelCard) -> nn.Module:
-        parts = [self._part(i, node) for i, node in enumerate(c.nodes)]
+        """Linear maps of the same tensors are one module, at every place where they stand."""
+        parts: list[nn.Module] = []
+        linear: dict[tuple[str, str | None], nn.Module] = {}
+        for i, node in enumerate(c.nodes):
+            if isinstance(node, cards.LinearCard):
+                keys = node.weight, node.bias
+                if keys not in linear:
+                    linear[keys] = self._part(i, node)
+                parts.append(linear[keys])
+            else:
+                parts.append(self._part(i, node))
         return Network(parts, [node.inputs for node in c.nodes])
 
     def frozen(self, c: cards.ModelCard) -> nn.Module:

@@ -26,6 +26,7 @@ class Writer:
 
     def __init__(self) -> None:
         self.tensors: dict[str, Tensor] = {}
+        self._parameters: dict[int, str] = {}
 
     def put(self, key: str, value: Tensor) -> str:
         value = value.detach().cpu().contiguous()
@@ -33,6 +34,11 @@ class Writer:
         exact = torch.equal(short.to(value.dtype), value)
         self.tensors[key] = (short if exact else value).clone()
         return key
+
+    def shared(self, key: str, value: Tensor) -> str:
+        """As `put`; a parameter that stands at several places is kept once, under its first key."""
+        known = self._parameters.setdefault(id(value), key)
+        return self.put(key, value) if known == key else known
 
     def distribution(self, d: Distribution, at: str = "distribution") -> Any:
         match d:
@@ -80,8 +86,8 @@ class Writer:
             feeds, at = list(node.inputs), f"{under}.{i}"
             match node.op:
                 case graphs.Linear(weight=w, bias=b):
-                    bias = None if b is None else self.put(f"{at}.bias", b)
-                    weight = self.put(f"{at}.weight", w)
+                    bias = None if b is None else self.shared(f"{at}.bias", b)
+                    weight = self.shared(f"{at}.weight", w)
                     nodes.append(cards.LinearCard(inputs=feeds, weight=weight, bias=bias))
                 case graphs.Bias(value=v):
                     nodes.append(cards.BiasCard(inputs=feeds, value=self.put(f"{at}.value", v)))

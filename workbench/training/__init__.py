@@ -4,8 +4,8 @@ The interface, as runs, the command line and the screens use it:
 
 - `Duty(problem, task)`: what is trained: the model of a problem (copied), its task and its
   catastrophe. `Task(inputs, targets, held_out, loss)`. `toys` makes some.
-- `Defender(estimator, adversary, steps, rate, price, target, referee, ...)`: frozen settings. One
-  iteration shape: `init(duty, rng) -> Training`, `step(duty, state)`, `read(state) -> Trained`,
+- `Defender(estimator, adversary, steps, rate, price, target, allowance, ...)`: frozen settings.
+  One iteration shape: `init(duty, rng) -> Training`, `step(duty, state)`, `read(state) -> Trained`,
   `finished(state)`. The state is flat tensors and counters; it goes through `iteration.pack` and
   resumes bit for bit: `step` writes `state.theta` into the duty's model before it uses it.
 - `Trained.table()` has a dict a step (`record.ROW`), `Trained.judged()` one a verdict of the

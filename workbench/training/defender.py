@@ -15,10 +15,12 @@ from workbench.distributions import Distribution, Reparameterised
 from workbench.errors import BadInput, Unsupported
 from workbench.estimators import Conditioned, Estimator
 from workbench.estimators.base import check_positive
+from workbench.estimators.witness import Witness
 from workbench.iteration import FOREVER, UNLIMITED, Budget, run
 from workbench.math.logspace import LN10
 from workbench.objective import log_p_and_grad
 from workbench.rng import Rng
+from workbench.training import sampled, weight
 from workbench.training.duty import Duty
 from workbench.training.record import ROW, VERDICT, Trained, Training
 from workbench.training.referee import Referee
@@ -41,22 +43,34 @@ class Defender:
 
     The set is D0, and with an adversary the D that it finds every `renew` steps, and its last
     `replay` ones. log P and its gradient come from a deterministic estimate, so that no failure
-    need ever be seen. With a target, what counts is the excess max(0, log10 P - target), and the
-    price is a multiplier: it rises by `price` for every digit that the worst log10 P of the set
-    lies above the target, falls so while it lies below, and is never negative (dual ascent).
+    need ever be seen. The price is as given; or
+
+    - with a target what counts is the excess max(0, log10 P - target), and the price is a
+      multiplier: it rises by `price` for every digit that the worst log10 P of the set lies above
+      the target, falls so while it lies below, and is never negative (dual ascent);
+    - with an allowance it starts as given and rises while the task, on the training examples, is
+      done at most so much worse than before, and falls while it is done worse than that; a target
+      then only says where to stop pushing.
+
+    By samples instead: an estimator that shows failures (`importance`), and `gradient` "score" or
+    "importance": see `sampled`.
 
     Every `referee.every` steps independent samplers judge log P under D0 and under the adversary's
     D. Where estimate and referee part, the training is marked `exploited`, and goes on with the
     next estimator of `ladder`, or, at its end, stops or goes on as `then` says.
 
     Args:
-        estimator: of log P, with a gradient.
+        estimator: of log P, with a gradient; or a sampler.
         adversary: None to defend against D0 alone.
         steps: of the optimiser (Adam; the rate falls along a cosine).
         rate: learning rate.
         batch: training examples a step.
         price: of a digit of P, in units of the task loss; with a target, the multiplier's rate.
-        target: log10 P to be reached, or None for a fixed price.
+        target: log10 P to be reached, or None.
+        allowance: how much of the task may be lost (`Task.lost`: 0.01 is a point of accuracy, or 1%
+            of a cost), or None.
+        gradient: "pathwise", through the estimate; "score" or "importance", from a sampler's draws.
+        draws: forward passes of a sampler, each law and step.
         renew: steps between two searches of the adversary.
         replay: how many of its earlier distributions are kept in the set.
         referee: who judges.
@@ -71,16 +85,23 @@ class Defender:
     batch: int = 128
     price: float = 0.001
     target: float | None = -10.0
+    allowance: float | None = None
+    gradient: str = "pathwise"
+    draws: int = 4000
     renew: int = 25
     replay: int = 2
     referee: Referee = field(default_factory=Referee)
     ladder: tuple[Estimator, ...] = field(default_factory=lambda: (_sharper(),))
     then: str = "stop"
     name: ClassVar[str] = "defender"
-    choices: ClassVar[Mapping[str, tuple[str, ...]]] = {"then": ("stop", "go on")}
+    choices: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "then": ("stop", "go on"), "gradient": ("pathwise", *sampled.WAYS),
+    }  # fmt: skip
 
     def __post_init__(self) -> None:
-        check_positive(self.name, steps=self.steps, batch=self.batch, renew=self.renew)
+        check_positive(
+            self.name, steps=self.steps, batch=self.batch, renew=self.renew, draws=self.draws
+        )
         if not isinstance(self.replay, int) or self.replay < 0:
             raise BadInput(f"defender: replay must be a whole number from 0, got {self.replay!r}")
         if not (self.rate > 0 and self.price >= 0 and math.isfinite(self.rate + self.price)):
@@ -90,13 +111,25 @@ class Defender:
             )
         if self.target is not None and not (math.isfinite(self.target) and self.target < 0):
             raise BadInput(f"defender: target is a log10 P below 0, got {self.target!r}")
-        if self.then not in self.choices["then"]:
-            raise BadInput(f"defender: then must be 'stop' or 'go on', got {self.then!r}")
+        if self.allowance is not None and not (0 < self.allowance < math.inf and self.price > 0):
+            raise BadInput(
+                "defender: an allowance is above 0, and so is the price that it begins with, got "
+                f"{self.allowance!r} and {self.price!r}"
+            )
+        for key, allowed in self.choices.items():
+            if getattr(self, key) not in allowed:
+                raise BadInput(
+                    f"defender: {key} must be one of {', '.join(allowed)}, "
+                    f"got {getattr(self, key)!r}"
+                )
         for estimator in (self.estimator, *self.ladder):
-            if estimator.grad not in (Grad.PATHWISE, Grad.IMPLICIT):
+            if not _differentiable(estimator) and (
+                self.gradient == "pathwise" or not isinstance(estimator, Witness)
+            ):
                 raise Unsupported(
-                    f"training against {estimator.name!r}", "an estimate with a gradient is needed",
-                    ["moments", "conditioned"],
+                    f"training against {estimator.name!r}, gradient {self.gradient!r}",
+                    "an estimate with a gradient is needed, or a sampler that shows failures with "
+                    "another gradient", ["moments", "conditioned"],
                 )  # fmt: skip
 
     def init(self, problem: Duty, rng: Rng) -> Training:
@@ -109,7 +142,8 @@ class Defender:
             width = sum(p.numel() for p in self._module(problem, rng).parameters())
         return Training(
             rng=rng, theta=theta, moments=optimisers.none_yet("adam", theta),
-            price=0.0 if self.target is not None else self.price,
+            price=self.price if self.target is None or self.allowance is not None else 0.0,
+            start=problem.task.score(problem.problem.model, held_out=False),
             met=torch.zeros(0, width + 1, dtype=d.dtype),
             rows=torch.zeros(0, len(ROW), dtype=torch.float64),
             verdicts=torch.zeros(0, len(VERDICT), dtype=torch.float64),
@@ -125,17 +159,17 @@ class Defender:
         generator = state.rng.child("batch", state.ticks).generator()
         rows = torch.randint(problem.task.size, (self.batch,), generator=generator)
         error = problem.task.error(problem.problem.model, rows)
-        slope = join(torch.autograd.grad(error, parameters)) + state.price / LN10 * against
-        worst = max(answers)
+        price, after = self._prices(problem, state, max(answers))
+        slope = join(torch.autograd.grad(error, parameters)) + price / LN10 * against
         row = [state.ticks, float(error.detach()), problem.task.score(problem.problem.model),
-               answers[0], answers[1] if len(answers) > 1 else math.nan, state.price]  # fmt: skip
+               answers[0], answers[1] if len(answers) > 1 else math.nan, price]  # fmt: skip
         theta, moments = optimisers.ascend(
             "adam", state.theta, -slope, state.moments, state.ticks, self._rate(state.ticks)
         )
         new = torch.tensor([row], dtype=torch.float64)
         state = replace(
             state, theta=theta, moments=moments, ticks=state.ticks + 1,
-            price=self._next_price(state.price, worst), rows=torch.cat([state.rows, new]),
+            price=after, rows=torch.cat([state.rows, new]),
         )  # fmt: skip
         if state.ticks % self.referee.every == 0 or state.ticks >= self.steps:
             state = self._judge(problem, state)
@@ -150,12 +184,18 @@ class Defender:
         total, forwards = torch.zeros_like(state.theta), 0
         laws = self._laws(problem, state)
         for k, law in enumerate(laws):
-            budget = Budget(None if state.limit is None else max(1, int(state.left)), FOREVER)
-            posed = problem.problem.vary(distribution=law)
+            posed, rng = (
+                problem.problem.vary(distribution=law),
+                state.rng.child("p", state.ticks, k),
+            )
+            budget = self._budget(estimator, state)
             try:
-                found, grads = log_p_and_grad(
-                    posed, estimator, parameters, budget, state.rng.child("p", state.ticks, k)
-                )
+                if _differentiable(estimator):
+                    found, grads = log_p_and_grad(posed, estimator, parameters, budget, rng)
+                else:
+                    found, grads = sampled.log_p_and_sampled_grad(
+                        posed, estimator, self.gradient, parameters, budget, rng
+                    )
             except Unsupported:  # nothing fails there as far as the estimate can see: no slope
                 answers.append(-math.inf)
                 continue
@@ -202,9 +242,10 @@ class Defender:
         for k, law in enumerate(self._laws(problem, state)[:2]):
             posed = problem.problem.vary(distribution=law)
             with torch.no_grad():
-                own = estimator(posed, UNLIMITED, state.rng.child("own", k)).log10_p
+                budget = self._budget(estimator, replace(state, limit=None))
+                own = estimator(posed, budget, state.rng.child("own", k)).log10_p
             rng = state.rng.child("referee", state.ticks, k)
-            found, err, parted = self.referee.judge(posed, own, rng)
+            found, err, parted = self.referee.judge(posed, own, rng, problem.watched)
             rows.append([state.ticks, k, own, found, err, float(parted), state.rung])
             exploited = exploited or parted
         new = torch.tensor(rows, dtype=torch.float64)
@@ -222,11 +263,25 @@ class Defender:
         fall = 0.5 * (1.0 + math.cos(math.pi * ticks / self.steps))
         return self.rate * (_ENDS + (1.0 - _ENDS) * fall)
 
-    def _next_price(self, price: float, worst: float) -> float:
+    def _budget(self, estimator: Estimator, state: Training) -> Budget:
+        """Of one estimate: what is left, and `draws` where it would go on for ever."""
+        left = math.inf if state.limit is None else max(1.0, state.left)
+        most = left if _differentiable(estimator) else min(left, self.draws)
+        return Budget(None if math.isinf(most) else int(most), FOREVER)
+
+    def _prices(self, problem: Duty, state: Training, worst: float) -> tuple[float, float]:
+        """Of a digit in this step and in the next; `worst` is the highest log10 P now."""
+        price, task = state.price, problem.task
+        if self.allowance is not None:
+            now = task.score(problem.problem.model, held_out=False)
+            mine, after = weight.within_allowance(
+                price, task.lost(state.start, now), self.allowance
+            )
+            reached = self.target is not None and worst <= self.target
+            return mine, min(price, after) if reached else after
         if self.target is None:
-            return price
-        gap = worst - self.target if math.isfinite(worst) else -1.0
-        return max(0.0, price + self.price * gap)
+            return price, price
+        return price, weight.towards_target(price, self.price, worst, self.target)
 
     def finished(self, state: Training) -> bool:
         """Whether all steps are done, or the estimate was exploited for good."""
@@ -241,3 +296,7 @@ class Defender:
     def settings(self) -> dict[str, Any]:
         """The fields and their values."""
         return {f.name: getattr(self, f.name) for f in fields(self)}
+
+
+def _differentiable(estimator: Estimator) -> bool:
+    return estimator.grad in (Grad.PATHWISE, Grad.IMPLICIT)

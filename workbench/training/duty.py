@@ -22,6 +22,8 @@ class Duty:
     Args:
         problem: (D0, M, C).
         task: what M is for.
+        watched: inputs `(k, d)` around which the referee looks too, and nobody else does: where a
+            failure is known to be planted, say. None where nothing is known.
 
     Raises:
         BadInput: where M has nothing to train, or does not fit the task.
@@ -29,6 +31,7 @@ class Duty:
 
     problem: Problem
     task: Task
+    watched: Tensor | None = None
 
     def __post_init__(self) -> None:
         own = replace(self.problem, model=copy.deepcopy(self.problem.model))
@@ -42,6 +45,13 @@ class Duty:
             raise BadInput(f"the model does not fit the task ({failure})") from failure
         if not bool(torch.isfinite(error)):
             raise BadInput("the task's loss is not finite on the model as it stands")
+        d = self.problem.distribution.dim
+        if self.watched is not None and self.watched.shape != (len(self.watched), d):
+            raise BadInput(f"watched inputs have shape (k, {d}), got {tuple(self.watched.shape)}")
+
+    def fresh(self) -> "Duty":
+        """The same with a model of its own, as it stands."""
+        return Duty(self.problem, self.task, self.watched)
 
     @property
     def parameters(self) -> list[Tensor]:

@@ -17,11 +17,13 @@ VERDICT = ("step", "law", "log10_p", "log10_p_referee", "err", "exploited", "run
 @dataclass(frozen=True, kw_only=True)
 class Training(State):
     """What the next step needs: parameters `(p,)`, Adam's moments `(2, p)`, the multiplier, the
-    adversary's ledger `(k, 1 + q)` (step, parameters of D), and the tables so far."""
+    score on training examples before the first step, the adversary's ledger `(k, 1 + q)` (step,
+    parameters of D), and the tables so far."""
 
     theta: Tensor
     moments: Tensor
     price: float
+    start: float
     met: Tensor
     rows: Tensor
     verdicts: Tensor

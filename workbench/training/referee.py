@@ -3,10 +3,19 @@
 import math
 from dataclasses import dataclass
 
+import torch
+from torch import Tensor
+
 from workbench.adversaries import checking
+from workbench.distributions import Gaussian
+from workbench.estimators import Estimate, Importance
+from workbench.estimators.importance import around
+from workbench.iteration import Budget, run
 from workbench.math.gaussian import TWO_SIDED_95
 from workbench.problem import Problem
 from workbench.rng import Rng
+
+_DIFFER = 4.0  # combined standard errors
 
 
 @dataclass(frozen=True)
@@ -24,17 +33,63 @@ class Referee:
     budget: int = 20_000
     apart: float = 1.0
 
-    def judge(self, problem: Problem, log10_p: float, rng: Rng) -> tuple[float, float, bool]:
+    def judge(
+        self, problem: Problem, log10_p: float, rng: Rng, watched: Tensor | None = None
+    ) -> tuple[float, float, bool]:
         """log10 P and its standard error, as sampled; and whether the estimate is exploited.
 
         A referee that saw no failure gives -inf with an infinite error. That convicts an estimate
         only where the draws would have shown hundreds of failures had it been right.
+
+        Args:
+            problem: under the law in question.
+            log10_p: what the estimate claims.
+            rng: fresh.
+            watched: inputs `(k, d)` around which failures are looked for beside where they are
+                found: see `Duty`.
         """
         start = log10_p * math.log(10.0) if math.isfinite(log10_p) else -700.0
         found = checking.check(problem, start, rng, self.budget)
+        if watched is not None and isinstance(problem.distribution, Gaussian):
+            there = informed(problem, watched, self.budget, rng.child("watched"))
+            found = _likelier(found, there)
         err = found.log10_err
         if not math.isfinite(found.log10_p) or err is None or not math.isfinite(err):
             seen_by_now = math.isfinite(log10_p) and 10.0**log10_p * self.budget > 200.0
             return found.log10_p, math.inf, seen_by_now
         gap = abs(log10_p - found.log10_p)
         return found.log10_p, err, gap > max(self.apart, TWO_SIDED_95 * err)
+
+
+@torch.no_grad()
+def informed(problem: Problem, watched: Tensor, budget: int, rng: Rng) -> Estimate:
+    """log P by importance sampling from Gaussians around given points, refitted on the way.
+
+    Unbiased wherever they lie; of small error where failures lie there.
+
+    Args:
+        problem: D a Gaussian.
+        watched: inputs `(k, d)`.
+        budget: forward passes.
+    """
+    d, sampler = problem.distribution, Importance()
+    assert isinstance(d, Gaussian)
+    means = d.pull(watched)
+    k, n = means.shape
+    covs = torch.eye(n, dtype=means.dtype).expand(k, n, n)
+    begun = around(sampler.init(problem, rng), means, covs, means.new_full((k,), 1.0 / k))
+    state, seconds = run(sampler, problem, begun, Budget(budget))
+    return sampler.report(problem, state, seconds)
+
+
+def _likelier(a: Estimate, b: Estimate) -> Estimate:
+    """What saw more, beyond chance: a sampler misses failures, it does not make them up. The
+    sharper of two that agree."""
+    errs = [checking.error_of(a), checking.error_of(b)]
+    if math.isinf(min(errs)):
+        return a
+    if math.isinf(max(errs)):
+        return a if math.isfinite(errs[0]) else b
+    if abs(a.log10_p - b.log10_p) > _DIFFER * math.hypot(*errs):
+        return max(a, b, key=lambda e: e.log10_p)
+    return a if errs[0] <= errs[1] else b

@@ -9,6 +9,11 @@ from torch.nn.functional import cross_entropy, mse_loss
 
 from workbench.errors import BadInput
 
+MEASURES = {
+    "cross_entropy": "accuracy", "mse": "variance explained", "cost": "share of the best cost",
+}  # fmt: skip
+"""{loss: what the score of a task with it is}: the last is the known model's cost over M's."""
+
 
 @dataclass(frozen=True, eq=False)
 class Task:
@@ -16,9 +21,11 @@ class Task:
 
     Args:
         inputs: `(n, d)`.
-        targets: classes `(n,)` for "cross_entropy", or values `(n, k)` for "mse".
+        targets: classes `(n,)` for "cross_entropy"; values `(n, k)` for "mse"; for "cost" the
+            outputs `(n, k)` of a model that is known to be good, to be compared with.
         held_out: inputs and targets that no step learns from.
-        loss: "cross_entropy" or "mse".
+        loss: "cross_entropy"; "mse"; or "cost", the mean of |y|^2: a quadratic cost whose root
+            M puts out, an entry a term.
 
     Raises:
         BadInput: where inputs and targets do not fit together.
@@ -27,11 +34,11 @@ class Task:
     inputs: Tensor
     targets: Tensor
     held_out: tuple[Tensor, Tensor]
-    loss: Literal["cross_entropy", "mse"] = "cross_entropy"
+    loss: Literal["cross_entropy", "mse", "cost"] = "cross_entropy"
 
     def __post_init__(self) -> None:
-        if self.loss not in ("cross_entropy", "mse"):
-            raise BadInput(f"the loss of a task is 'cross_entropy' or 'mse', got {self.loss!r}")
+        if self.loss not in MEASURES:
+            raise BadInput(f"the loss of a task is one of {', '.join(MEASURES)}, got {self.loss!r}")
         for what, x, y in (("", self.inputs, self.targets), ("held-out ", *self.held_out)):
             if x.ndim != 2 or not len(x) or len(x) != len(y):
                 raise BadInput(
@@ -53,21 +60,39 @@ class Task:
     @property
     def measure(self) -> str:
         """What `score` is: 1 is perfect."""
-        return "accuracy" if self.loss == "cross_entropy" else "variance explained"
+        return MEASURES[self.loss]
 
     def error(self, model: nn.Module, rows: Tensor | None = None) -> Tensor:
         """Mean loss over training examples, of some rows or of all."""
         x, y = self.inputs, self.targets
         if rows is not None:
             x, y = x[rows], y[rows]
-        return cross_entropy(model(x), y) if self.loss == "cross_entropy" else mse_loss(model(x), y)
+        match self.loss:
+            case "cross_entropy":
+                return cross_entropy(model(x), y)
+            case "mse":
+                return mse_loss(model(x), y)
+        return model(x).square().sum(1).mean()
 
     @torch.no_grad()
-    def score(self, model: nn.Module) -> float:
-        """On held-out examples: accuracy, or the share of variance explained (R^2)."""
-        x, y = self.held_out
+    def score(self, model: nn.Module, held_out: bool = True) -> float:
+        """How well M serves, 1 at best, on held-out or on training examples: see `MEASURES`."""
+        x, y = self.held_out if held_out else (self.inputs, self.targets)
         found = model(x)
-        if self.loss == "cross_entropy":
-            return float((found.argmax(1) == y).double().mean())
-        left = (found - y).square().sum()
-        return float(1.0 - left / (y - y.mean(0)).square().sum())
+        match self.loss:
+            case "cross_entropy":
+                return float((found.argmax(1) == y).double().mean())
+            case "mse":
+                left = (found - y).square().sum()
+                return float(1.0 - left / (y - y.mean(0)).square().sum())
+        return float(y.square().sum() / found.square().sum())
+
+    def lost(self, before: float, now: float) -> float:
+        """How much worse the task is done: points of a score, or for "cost" the share by which
+        that has grown.
+
+        Args:
+            before: score before.
+            now: score now.
+        """
+        return before / now - 1.0 if self.loss == "cost" else before - now

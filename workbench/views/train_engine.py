@@ -19,15 +19,21 @@ from workbench.views.pictures import shows_digits
 from workbench.views.train_pictures import Curve, Image, Plane
 
 _SIDE, _CURVE, _REACH = 61, 81, 6.0
-CHOICES = {"follow": tuple(duties.FOLLOWED)}
+CHOICES = {"follow": tuple(duties.FOLLOWED), "weigh": duties.WEIGHED}
 DOCS = {
     "follow": "The estimate of log P whose gradient is followed: mean, covariance or conditioned "
-    "propagation. Where the referee catches it the next stricter one takes over.",
+    "propagation, where the next stricter one takes over if the referee catches it; or score and "
+    "importance, gradients from the draws of an importance sampler.",
+    "weigh": "How the price of a digit of P is set: raised until the target is met; the price as "
+    "given; or so that no more of the task is lost than allowed.",
     "target": "log10 P to get below, under D₀ and under every adversary's D.",
+    "allow": "What may be lost of the task where that weighs: 0.01 is a point of accuracy or of "
+    "variance explained, or 1% more cost.",
     "nats": "How far from D₀ the adversary may go, KL(D || D₀); 0 leaves it out.",
     "steps": "Gradient steps.",
     "rate": "Learning rate of the model.",
-    "price": "How fast the price of a digit of P rises while the target is missed.",
+    "price": "Of a digit of P, in units of the task loss; weighed by target: how fast it rises "
+    "while that is missed.",
     "every": "Steps between two searches of the adversary, and between two looks of the referee.",
     "referee": "Forward passes of a look.",
 }
@@ -41,9 +47,8 @@ def titles() -> dict[str, str]:
 def told(run: Run) -> dict[str, Any]:
     """What does not change along a run: its name here, what it is about, N, what the score is."""
     duty: Duty = run.subject.problem
-    own = duty.problem.name
     return {
-        "problem": "regression" if own == "regression toy" else own,
+        "problem": duty.problem.name,
         "about": duty.problem.about,
         "examples": duty.task.size,
         "measure": duty.task.measure,
@@ -53,7 +58,8 @@ def told(run: Run) -> dict[str, Any]:
 
 def begin(name: str, settings: Mapping[str, Any], seed: int) -> Run:
     """A run before its first step."""
-    return Run(lesson(duties.fresh(name), duties.defender(**settings), seed), "train")
+    chosen = {**duties.settings_of(name), **settings}
+    return Run(lesson(duties.fresh(name), duties.defender(**chosen), seed), "train")
 
 
 def met(run: Run) -> tuple[dict[str, Any], ...]:
@@ -82,7 +88,7 @@ def picture(run: Run, before: Tensor | None) -> Any:
 
 def _present(duty: Duty, theta: Tensor) -> Problem:
     """The problem with these weights, in a model of its own."""
-    made = Duty(duty.problem, duty.task)
+    made = duty.fresh()
     made.put(theta)
     return made.problem
 

@@ -21,13 +21,14 @@ class Fields:
     def __init__(self, session: TrainSession, guard: Callable[[Callable[[], Any]], None]):
         self.session, self._guard = session, guard
         self.widgets = {
-            key: self._control(key, value) for key, value in duties.settings_of().items()
+            key: self._control(key, value)
+            for key, value in duties.settings_of(self.session.problem_name).items()
         }
         self.view = pn.FlexBox(*self.widgets.values(), gap="0 12px", sizing_mode="stretch_width")
 
     def paint(self) -> None:
         """The controls with the session's values."""
-        usual = duties.settings_of()
+        usual = duties.settings_of(self.session.problem_name)
         for key, widget in self.widgets.items():
             value = self.session.settings.get(key, usual[key])
             if widget.value != value:
@@ -55,6 +56,6 @@ class Fields:
         return made
 
     def _give(self, key: str, value: Any) -> None:
-        usual = duties.settings_of()
+        usual = duties.settings_of(self.session.problem_name)
         if value is not None and value != self.session.settings.get(key, usual.get(key)):
             self._guard(lambda: self.session.setting(key, value))

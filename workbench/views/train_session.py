@@ -66,12 +66,12 @@ class TrainSession(param.Parameterized):
         Raises:
             BadInput: for a value that the training refuses.
         """
-        usual = duties.settings_of()
+        usual = duties.settings_of(self.problem_name)
         if key not in usual:
             raise BadInput(f"a training has no setting {key!r}: it has {', '.join(usual)}")
         mine = {**self.settings, key: value}
         mine = {k: v for k, v in mine.items() if usual.get(k) != v}
-        duties.defender(**mine)  # refuses what is out of range
+        duties.defender(**{**usual, **mine})  # refuses what is out of range
         self.settings = mine
 
     @property

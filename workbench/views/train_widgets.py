@@ -43,7 +43,8 @@ class TrainWidgets(TrainActs, ByTask, w.VBox):
         self.figure = empty_figure(_PICTURE)
         self.frame = w.VBox([self.figure])
         self._offer()
-        session.param.watch(lambda *_: self.paint(), ["problem_name", "settings", "seed"])
+        session.param.watch(lambda *_: self.paint(), ["settings", "seed"])
+        session.param.watch(lambda *_: self._chosen(), "problem_name")
         controls = w.VBox(
             [self.problem, self.about, self.fields, self.seed, w.HBox([self.pin, self.unpin])],
             layout=w.Layout(width="340px", min_width="340px", margin="0 20px 0 0"),
@@ -67,7 +68,7 @@ class TrainWidgets(TrainActs, ByTask, w.VBox):
     def _offer(self) -> None:
         """One control a setting of the chosen problem's training."""
         s = self.session
-        usual = duties.settings_of()
+        usual = duties.settings_of(s.problem_name)
         self.fields.children = [
             field_control(
                 key, s.settings.get(key, value), engine.DOCS[key], engine.CHOICES.get(key),
@@ -75,6 +76,10 @@ class TrainWidgets(TrainActs, ByTask, w.VBox):
             )
             for key, value in usual.items()
         ]  # fmt: skip
+
+    def _chosen(self) -> None:
+        self._offer()
+        self.paint()
 
     def paint(self) -> None:
         """Everything as the session has it."""

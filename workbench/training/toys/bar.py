@@ -1,7 +1,6 @@
-"""Small duties to train on, made from a seed in about a second."""
+"""A regression whose output must stay below a bar."""
 
 import torch
-from torch import nn
 
 from workbench.distributions import Gaussian
 from workbench.models import mlp
@@ -10,6 +9,7 @@ from workbench.rng import Rng
 from workbench.specs import Halfspace
 from workbench.training.duty import Duty
 from workbench.training.task import Task
+from workbench.training.toys.learn import exceeded, learn
 
 _DIM, _EXAMPLES, _WARM, _RATE = 8, 1024, 400, 5e-3
 
@@ -32,20 +32,11 @@ def regression(seed: int = 0, once_in: float = 1e-4) -> Duty:
     half = _EXAMPLES
     task = Task(x[:half], y[:half], (x[half:], y[half:]), "mse")
     model = mlp([_DIM, 32, 32, 32, 1], rng.child("init").generator())
-    _learn(model, task)
+    learn(model, task, _WARM, _RATE)
     d = Gaussian(torch.zeros(_DIM, dtype=torch.float64), torch.ones(_DIM, dtype=torch.float64))
     with torch.no_grad():
         s = model(d.sample(1 << 18, rng.child("bar").generator()))[:, 0]
-    bar = float(s.sort().values[-max(1, round(once_in * len(s)))])
+    bar = exceeded(s, once_in)
     about = "A small regression network whose output must never exceed a bar."
     one = torch.ones(1, dtype=torch.float64)
-    return Duty(Problem(d, model, Halfspace(one, -bar), "regression toy", about), task)
-
-
-def _learn(model: nn.Module, task: Task) -> None:
-    """Plain training, all examples at once."""
-    adam = torch.optim.Adam(model.parameters(), lr=_RATE)
-    for _ in range(_WARM):
-        adam.zero_grad()
-        task.error(model).backward()
-        adam.step()
+    return Duty(Problem(d, model, Halfspace(one, -bar), "regression", about), task)
