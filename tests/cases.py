@@ -11,7 +11,13 @@ import torch
 from scipy.stats import binom
 
 import workbench as wb
-from workbench.distributions import Enumerable, Recognised, SpinGlass
+from workbench.distributions import (
+    Enumerable,
+    IndependentTokens,
+    Recognised,
+    Sequences,
+    SpinGlass,
+)
 from workbench.estimators import ALL
 from workbench.estimators.TEMPLATE import Stratified
 from workbench.models import dense
@@ -181,18 +187,40 @@ ROWS = (
 ESTIMATORS = {cls.name: cls for cls in (*ALL, Stratified)}
 
 
+TOKENS = 1000
+
+
+class Reading(torch.nn.Module):
+    """Takes token v as quantile (v + 1/2) / 1000 of N(0, 1), and gives a model these numbers."""
+
+    def __init__(self, model, dtype):
+        super().__init__()
+        share = (torch.arange(TOKENS, dtype=torch.float64) + 0.5) / TOKENS
+        self.values = torch.nn.Parameter(torch.special.ndtri(share).to(dtype))
+        self.model = model
+
+    def forward(self, x):
+        return self.model(x @ self.values if x.is_floating_point() else self.values[x])
+
+
+def reading(d, model):
+    """The model, so that it reads what D gives."""
+    return Reading(model, d.probs.dtype) if isinstance(d, Sequences) else model
+
+
 def law(estimator: wb.Estimator, d: int, dtype: torch.dtype = torch.float64) -> Any:
     """N(0, I) in `d` dimensions, or what comes nearest to it and serves the estimator."""
     needs = estimator.needs
     if Enumerable in needs.distribution:  # as many equally likely quantiles
-        share = (torch.arange(1000, dtype=torch.float64) + 0.5) / 1000
-        values = torch.special.ndtri(share).to(dtype)[None]
+        values = Reading(None, dtype).values.detach()[None]
         return wb.Discrete(values, torch.ones_like(values))
     if Recognised in needs.distribution:  # x_0 - x_1 tells nothing of the sum
         across = torch.zeros(1, d, dtype=dtype)
         across[0, 0], across[0, 1] = 0.5, -0.5
         event = wb.Halfspace(torch.ones(1, dtype=dtype), -1.0)
         return wb.Conditional(law(wb.MonteCarlo(), d, dtype), dense(across), event)
+    if IndependentTokens in needs.distribution:  # see `reading`
+        return wb.Tokens(torch.ones(1, TOKENS, dtype=dtype))
     if SpinGlass in needs.distribution:
         return wb.SpinGlass(torch.zeros(d, d, dtype=dtype), torch.zeros(d, dtype=dtype))
     d = d if needs.most_dim is None else min(d, needs.most_dim)

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 import workbench as wb
-from workbench.distributions import Enumerable, Recognised, SpinGlass
+from workbench.distributions import Enumerable, IndependentTokens, Recognised, SpinGlass
 from workbench.estimators import ALL
 from workbench.iteration import State, steps
 from workbench.types import Pace
@@ -192,7 +192,7 @@ def test_sure_and_impossible_events(row, estimator, b, log_p):
     with torch.no_grad():
         dead[0].weight.zero_()
         dead[2].bias.zero_()
-    problem = wb.Problem(d, dead, half(b))
+    problem = wb.Problem(d, cases.reading(d, dead), half(b))
     assert nats(estimator(problem, 5000, 0)) == log_p
 
 
@@ -202,14 +202,15 @@ def test_single_precision(row, estimator):
     single = torch.float32
     quantile = torch.special.ndtri(torch.tensor(0.1, dtype=torch.float64)).item()
     d = cases.law(estimator, 10, single)
-    problem = wb.Problem(d, line(d.dim, single), half(quantile, single))
+    model = cases.reading(d, line(d.dim, single))
+    problem = wb.Problem(d, model, half(quantile, single))
     assert abs(estimator(problem, 20_000, 1).log10_p + 1.0) < 0.05
 
 
 @each_estimator
 def test_nan_is_an_error_that_names_the_place(cls):
     d = cases.law(cls(), 3)
-    problem = wb.Problem(d, Broken(d.dim), half(-1.0))
+    problem = wb.Problem(d, cases.reading(d, Broken(d.dim)), half(-1.0))
     if cls.needs.readable:
         layer = line(3)
         with torch.no_grad():
@@ -226,13 +227,14 @@ def serves_any_model_in_3d(cls):
     """Whether it serves a Gaussian in three dimensions whatever M is."""
     needs = cls.needs
     few = needs.most_dim is not None and needs.most_dim < 3
-    other = {Enumerable, SpinGlass, Recognised} & set(needs.distribution)
+    other = {Enumerable, SpinGlass, Recognised, IndependentTokens} & set(needs.distribution)
     return not (needs.readable or few or other)
 
 
 @each_estimator
 def test_what_it_cannot_serve_is_refused_with_alternatives(cls):
-    problem = wb.Problem(cases.law(cls(), 3), Fancy(), half(-0.5))
+    d = cases.law(cls(), 3)
+    problem = wb.Problem(d, cases.reading(d, Fancy()), half(-0.5))
     if not cls.needs.readable:
         assert math.isfinite(cls()(problem, 300_000).log10_p)
         return

@@ -1,10 +1,23 @@
 from .catalogue import load
-from .distributions import Box, Conditional, Discrete, Gaussian, Mixture, SpinGlass
+from .distributions import (
+    Box,
+    Conditional,
+    Discrete,
+    Gaussian,
+    Mixture,
+    SpinGlass,
+    Tokens,
+    template,
+)
 from .errors import BadInput, NotConverged, StaleRun, Unsupported, WorkbenchError
 from .estimators import (
     GLD,
+    ITGIS,
+    MHIS,
+    QLD,
     ChangeOfMeasure,
     Conditioned,
+    CrossEntropy,
     Cubature,
     DesignPoint,
     Enumeration,
@@ -23,6 +36,7 @@ from .estimators import (
 )  # fmt: skip
 from .experiments import best_truth
 from .iteration import Budget
+from .models import Transformer
 from .objective import log_p_and_grad
 from .problem import Problem, Truth
 from .rng import Rng
@@ -32,10 +46,12 @@ from .types import Grad, Kind
 __version__: str
 
 __all__ = [
-    "GLD", "And", "Argmax", "BadInput", "Box", "Budget", "ChangeOfMeasure", "Conditional",
-    "Conditioned", "Cubature", "DesignPoint", "Discrete", "Enumeration", "Estimate", "Estimator",
+    "GLD", "ITGIS", "MHIS", "QLD", "And", "Argmax", "BadInput", "Box", "Budget",
+    "ChangeOfMeasure", "Conditional", "Conditioned", "CrossEntropy", "Cubature", "DesignPoint",
+    "Discrete", "Enumeration", "Estimate", "Estimator",
     "Gaussian", "Grad", "Halfspace", "Importance", "Kind", "Lower", "MeanField", "Mixture",
     "Moments", "MonteCarlo", "NotConverged", "Or", "Orthant", "Polytope", "Probe", "Problem",
-    "Ratio", "Rng", "Slices", "Spec", "SpinGlass", "StaleRun", "Subset", "Trusted", "Truth",
-    "Unsupported", "Upper", "WorkbenchError", "best_truth", "load", "log_p_and_grad",
+    "Ratio", "Rng", "Slices", "Spec", "SpinGlass", "StaleRun", "Subset", "Tokens", "Transformer",
+    "Trusted", "Truth", "Unsupported", "Upper", "WorkbenchError", "best_truth", "load",
+    "log_p_and_grad", "template",
 ]  # fmt: skip

@@ -1,24 +1,21 @@
 """Named problems, read from the data that ships with the package."""
 
-from functools import lru_cache
 from pathlib import Path
 
+from workbench.catalogue.folder import data_folder
+from workbench.catalogue.language_models import language_model, language_models
+from workbench.catalogue.tokens import token_law, token_laws, token_names, token_problem
 from workbench.errors import BadInput
 from workbench.problem import Problem
 
-
-@lru_cache(maxsize=1)
-def data_folder() -> Path:
-    """Where the data lie: inside an installed package, or beside it in a checkout."""
-    package = Path(__file__).parents[1]
-    for folder in (package / "data", package.parent / "data"):
-        if (folder / "problems").is_dir():
-            return folder
-    raise BadInput("the workbench's data folder is missing: install the package again")
+__all__ = [
+    "data_folder", "language_model", "language_models", "load", "names", "token_law",
+    "token_laws", "token_names", "token_problem",
+]  # fmt: skip
 
 
 def names() -> list[str]:
-    """Names of all catalogue problems."""
+    """Names of all problems of numbers; those of tokens are `token_names`."""
     return sorted(p.stem for p in (data_folder() / "problems").glob("*.json"))
 
 
@@ -34,9 +31,11 @@ def load(name_or_path: str | Path) -> Problem:
     path = data_folder() / "problems" / f"{name_or_path}.json"
     if isinstance(name_or_path, str) and name_or_path in names():
         return Problem.load(path)
+    if name_or_path in token_names():
+        return token_problem(str(name_or_path))
     given = Path(name_or_path)
     if given.exists():
         return Problem.load(given)
-    near = [n for n in names() if str(name_or_path).lower() in n.lower()]
+    near = [n for n in names() + token_names() if str(name_or_path).lower() in n.lower()]
     hint = f"did you mean {', '.join(near[:4])}" if near else "`workbench list problems` names them"
     raise BadInput(f"no problem and no card is called {str(name_or_path)!r}: {hint}")

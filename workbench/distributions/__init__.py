@@ -4,16 +4,19 @@ from workbench.distributions.base import (
     BoxSupport,
     Density,
     Distribution,
+    Driven,
     Energy,
     Enumerable,
     Event,
     Factor,
     Factored,
+    IndependentTokens,
     Moments,
     Piece,
     Recognised,
     Reparameterised,
     Sampleable,
+    Sequences,
 )
 from workbench.distributions.box import Box
 from workbench.distributions.discrete import Discrete
@@ -21,14 +24,19 @@ from workbench.distributions.gaussian import Gaussian
 from workbench.distributions.mixture import Mixture
 from workbench.distributions.recognised import Conditional
 from workbench.distributions.spin_glass import SpinGlass
+from workbench.distributions.templates import template
+from workbench.distributions.tokens import Tokens
 from workbench.distributions.variation import varied
 from workbench.distributions.widened import widened
 
-ALL: tuple[type[Distribution], ...] = (Gaussian, Mixture, Box, Discrete, Conditional, SpinGlass)
+ALL: tuple[type[Distribution], ...] = (
+    Gaussian, Mixture, Box, Discrete, Conditional, SpinGlass, Tokens,
+)  # fmt: skip
 """Every kind of distribution, as `workbench list distributions` shows them."""
 
 __all__ = [
-    "ALL", "Box", "BoxSupport", "Conditional", "Density", "Discrete", "Distribution", "Energy",
-    "Enumerable", "Event", "Factor", "Factored", "Gaussian", "Mixture", "Moments", "Piece",
-    "Recognised", "Reparameterised", "Sampleable", "SpinGlass", "varied", "widened",
+    "ALL", "Box", "BoxSupport", "Conditional", "Density", "Discrete", "Distribution", "Driven",
+    "Energy", "Enumerable", "Event", "Factor", "Factored", "Gaussian", "IndependentTokens",
+    "Mixture", "Moments", "Piece", "Recognised", "Reparameterised", "Sampleable", "Sequences",
+    "SpinGlass", "Tokens", "template", "varied", "widened",
 ]  # fmt: skip

@@ -46,17 +46,28 @@ class Density(ABC):
         """log density in nats at `x` `(batch, dim)`; shape `(batch,)`."""
 
 
-class Reparameterised(Sampleable, ABC):
-    """x = G(z) with base noise z ~ N(0, I): what the chains of `subset` move in."""
+class Driven(Sampleable, ABC):
+    """x = G(noise): what the chains of `subset` move in."""
+
+    @abstractmethod
+    def noise(self, n: int, generator: torch.Generator) -> Tensor:
+        """n draws of the noise, along the first axis."""
+
+    @abstractmethod
+    def push(self, z: Tensor) -> Tensor:
+        """x = G(z), `(batch, dim)`."""
+
+    def sample(self, n: int, generator: torch.Generator) -> Tensor:
+        return self.push(self.noise(n, generator))
+
+
+class Reparameterised(Driven, ABC):
+    """x = G(z) with base noise z ~ N(0, I), `(batch, noise_dim)`."""
 
     @property
     @abstractmethod
     def noise_dim(self) -> int:
         """Length of z."""
-
-    @abstractmethod
-    def push(self, z: Tensor) -> Tensor:
-        """x = G(z): `(batch, noise_dim)` to `(batch, dim)`."""
 
     @property
     @abstractmethod
@@ -67,9 +78,6 @@ class Reparameterised(Sampleable, ABC):
         return torch.randn(
             n, self.noise_dim, generator=generator, dtype=self.dtype, device=generator.device
         )
-
-    def sample(self, n: int, generator: torch.Generator) -> Tensor:
-        return self.push(self.noise(n, generator))
 
 
 @dataclass(frozen=True)
@@ -167,6 +175,38 @@ class Enumerable(ABC):
         Returns:
             x `(m, dim)` and its log probability, or log weight, `(m,)` in float64.
         """
+
+
+class Sequences(ABC):
+    """x is a sequence of token ids: int64 `(batch, dim)`, each in 0, ..., alphabet - 1.
+
+    M takes such ids. Estimators that use gradients in x also give M soft tokens, floats
+    `(batch, dim, alphabet)` of which one-hots are a case, and differentiate in them.
+    """
+
+    @property
+    @abstractmethod
+    def alphabet(self) -> int:
+        """V, how many tokens there are."""
+
+
+class IndependentTokens(Sequences, Driven, ABC):
+    """Sequences whose positions are independent, each with its own categorical law.
+
+    The tokens themselves are the noise that chains move in.
+    """
+
+    @abstractmethod
+    def log_probs(self) -> Tensor:
+        """`(dim, alphabet)`: log P(x_i = v), -inf where v never stands at i; carries the graph."""
+
+    def noise(self, n: int, generator: torch.Generator) -> Tensor:
+        """`(n, dim)` draws of x."""
+        p = torch.exp(self.log_probs().detach())
+        return torch.multinomial(p, n, replacement=True, generator=generator).T.contiguous()
+
+    def push(self, z: Tensor) -> Tensor:
+        return z
 
 
 class Event(Protocol):

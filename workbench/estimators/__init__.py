@@ -4,16 +4,20 @@ from workbench.estimators.base import Estimate, Estimator, Needs
 from workbench.estimators.bounds import Lower, Upper
 from workbench.estimators.change_of_measure import ChangeOfMeasure
 from workbench.estimators.conditioned import Conditioned
+from workbench.estimators.cross_entropy import CrossEntropy
 from workbench.estimators.cubature import Cubature
 from workbench.estimators.design_point import DesignPoint
 from workbench.estimators.enumeration import Enumeration
 from workbench.estimators.gld import GLD
 from workbench.estimators.importance import Importance
+from workbench.estimators.itgis import ITGIS
 from workbench.estimators.mean_field import MeanField
+from workbench.estimators.mhis import MHIS
 from workbench.estimators.moments import Moments
 from workbench.estimators.monte_carlo import MonteCarlo
 from workbench.estimators.orthant import Orthant
 from workbench.estimators.proofs import proof
+from workbench.estimators.qld import QLD
 from workbench.estimators.ratio import Ratio
 from workbench.estimators.slices import Slices
 from workbench.estimators.subset import Subset
@@ -25,7 +29,8 @@ ALL: tuple[type[Estimator], ...] = (
 """Every estimator: the tests, the command line, the comparison and the screens go by this tuple."""
 
 __all__ = [
-    "ALL", "GLD", "ChangeOfMeasure", "Conditioned", "Cubature", "DesignPoint", "Enumeration",
-    "Estimate", "Estimator", "Importance", "Lower", "MeanField", "Moments", "MonteCarlo", "Needs",
-    "Orthant", "Slices", "Ratio", "Subset", "Upper", "proof",
+    "ALL", "GLD", "ITGIS", "MHIS", "QLD", "ChangeOfMeasure", "Conditioned", "CrossEntropy",
+    "Cubature", "DesignPoint", "Enumeration", "Estimate", "Estimator", "Importance", "Lower",
+    "MeanField", "Moments", "MonteCarlo", "Needs", "Orthant", "Slices", "Ratio", "Subset", "Upper",
+    "proof",
 ]  # fmt: skip

@@ -10,7 +10,8 @@ from workbench.distributions import Enumerable
 from workbench.estimators.base import Estimate, Estimator, Needs, check_positive
 from workbench.iteration import State
 from workbench.math.cost import Cost
-from workbench.math.logspace import log1mexp, log_sum
+from workbench.math.logspace import log1mexp, log_plus
+from workbench.models import Transformer, logits_sharing_prefixes
 from workbench.problem import Problem
 from workbench.rng import Rng
 from workbench.types import Grad, Kind, Pace
@@ -33,6 +34,8 @@ class Tally(State):
 class Enumeration(Estimator):
     """P = sum of P(x) over the outcomes x of D with margin > 0, one forward pass each: exact.
 
+    A transformer on token sequences computes the prefixes that neighbours share only once.
+
     P = 0 is answered as log P = -inf, and is then a proof. Where the budget ends before the
     outcomes do, the mass seen to fail is the answer, a lower bound without a standard error, and
     the interval holds P for certain: what is not known to be safe may fail. Where D gives weights
@@ -48,7 +51,7 @@ class Enumeration(Estimator):
     -9.0
     """
 
-    batch: int = 16_384
+    batch: int = 4096
     name: ClassVar[str] = "enumeration"
     kind: ClassVar[Kind] = Kind.UNBIASED
     grad: ClassVar[Grad] = Grad.NONE
@@ -68,11 +71,11 @@ class Enumeration(Estimator):
         d = problem.distribution
         assert isinstance(d, Enumerable)
         x, log_p = d.outcome(state.forwards, int(min(self.batch, state.left)))
-        fails = problem.margin(x) > 0
+        fails = _margin(problem, x) > 0
         return replace(
             state,
-            log_hit=_plus(state.log_hit, log_p[fails]),
-            log_miss=_plus(state.log_miss, log_p[~fails]),
+            log_hit=log_plus(state.log_hit, log_p[fails]),
+            log_miss=log_plus(state.log_miss, log_p[~fails]),
             hits=state.hits + int(fails.sum()),
             forwards=state.forwards + len(x),
         )
@@ -87,7 +90,7 @@ class Enumeration(Estimator):
         log_p, log_err, interval = state.log_hit, math.inf, None
         if self.finished(state):
             # Over what was seen in all, so that a sure event has log P = 0 without rounding.
-            log_p = min(0.0, log_p - _plus(log_p, torch.tensor([state.log_miss]).double()))
+            log_p = min(0.0, log_p - log_plus(log_p, torch.tensor([state.log_miss]).double()))
             log_err = _ROUNDING
         else:
             info["warning"] = f"only {state.forwards:,} of {state.outcomes:,} outcomes were seen: "
@@ -102,9 +105,11 @@ class Enumeration(Estimator):
         return Estimate(value, log_err, self.kind, Cost(forwards=state.forwards), interval, info)
 
 
-def _plus(log_total: float, logs: torch.Tensor) -> float:
-    """log(exp(log_total) + sum exp(logs))."""
-    return float(log_sum(torch.cat([logs.new_tensor([log_total]), logs])))
+def _margin(problem: Problem, x: torch.Tensor) -> torch.Tensor:
+    """s of outcomes in their order, of which neighbours begin alike."""
+    if isinstance(problem.model, Transformer):
+        return problem.judge(x, logits_sharing_prefixes(problem.model, x))
+    return problem.margin(x)
 
 
 def _rest(log_mass: float) -> float:

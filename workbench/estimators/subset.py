@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from workbench import kernels
-from workbench.distributions import Reparameterised
+from workbench.distributions import Driven, Sequences
 from workbench.errors import BadInput
 from workbench.estimators.base import Estimate, Estimator, Needs, check_positive
 from workbench.estimators.levels import quantile, refill
@@ -71,8 +71,9 @@ class Subset(Witness, Estimator):
         keep: share of the particles that survives a level.
         acceptance: acceptance rate that the step size is steered to.
         max_levels: a repeat that needs more answers 0.
-        kernel: how chains move: "pcn", "elliptical_slice", or "hamiltonian", which uses the
-            margin's gradient and counts it as two forward passes.
+        kernel: how chains of numbers move: "pcn", "elliptical_slice", or "hamiltonian", which uses
+            the margin's gradient and counts it as two forward passes; token sequences always take
+            Gibbs moves.
         levels: "adaptive" or "fixed".
     """
 
@@ -89,7 +90,7 @@ class Subset(Witness, Estimator):
     name: ClassVar[str] = "subset"
     kind: ClassVar[Kind] = Kind.CONSISTENT
     grad: ClassVar[Grad] = Grad.NONE
-    needs: ClassVar[Needs] = Needs((Reparameterised,))
+    needs: ClassVar[Needs] = Needs((Driven,))
 
     def __post_init__(self) -> None:
         check_positive(self.name, particles=self.particles, max_levels=self.max_levels)
@@ -101,6 +102,10 @@ class Subset(Witness, Estimator):
                 raise BadInput(
                     f"unknown {what} {getattr(self, what)!r}: use one of {', '.join(known)}"
                 )
+
+    def _kernel(self, problem: Problem) -> type[kernels.Kernel]:
+        tokens = isinstance(problem.distribution, Sequences)
+        return kernels.TokenGibbs if tokens else KERNELS[self.kernel]
 
     def init(self, problem: Problem, rng: Rng) -> Levels:
         empty = torch.empty(0, dtype=problem.distribution.dtype)
@@ -123,15 +128,17 @@ class Subset(Witness, Estimator):
         return self._climb(problem, state, threshold, state.step_size)
 
     def _first_level(self, problem: Problem, state: Levels) -> Levels:
-        usual = KERNELS[self.kernel].usual
-        n = int(min(self.particles, max(_MIN_PARTICLES, state.left / (_LEVELS_IN_MIND * usual))))
+        kernel = self._kernel(problem)
+        n = int(
+            min(self.particles, max(_MIN_PARTICLES, state.left / (_LEVELS_IN_MIND * kernel.usual)))
+        )
         n = int(min(state.margin.numel() or n, state.left))
         d = problem.distribution
-        assert isinstance(d, Reparameterised)
+        assert isinstance(d, Driven)
         z = d.noise(n, self._stream(state).generator())
         return replace(
             state, noise=z, margin=problem.margin_of_noise(z), level=1, log_p=0.0,
-            threshold=-math.inf, step_size=KERNELS[self.kernel].start,
+            threshold=-math.inf, step_size=kernel.start,
             forwards=state.forwards + n,
         )  # fmt: skip
 
@@ -145,7 +152,7 @@ class Subset(Witness, Estimator):
         if share == 0.0:
             return self._finish(state, -math.inf)
         above = refill(
-            problem, KERNELS[self.kernel](), state.noise, state.margin, threshold,
+            problem, self._kernel(problem)(), state.noise, state.margin, threshold,
             self._stream(state), step_size=step,
             target=None if state.planned else self.acceptance, left=state.left,
         )  # fmt: skip

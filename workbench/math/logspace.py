@@ -44,3 +44,12 @@ def log_sum(x: Tensor, dim: int = -1) -> Tensor:
     total = torch.exp(finite - top).sum(dim=dim, keepdim=True)
     safe = torch.where(dead, 1.0, total)
     return torch.where(dead, -math.inf, top + torch.log(safe)).squeeze(dim)
+
+
+def log_plus(log_total: float, logs: Tensor) -> float:
+    """log(exp(log_total) + sum exp(logs)), a running sum.
+
+    >>> round(log_plus(math.log(0.25), torch.log(torch.tensor([0.5, 0.25]))), 12)
+    0.0
+    """
+    return float(log_sum(torch.cat([logs.new_tensor([log_total]), logs])))

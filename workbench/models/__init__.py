@@ -3,16 +3,19 @@
 from workbench.models.headed import Headed
 from workbench.models.mlp import dense, mlp
 from workbench.models.network import Heaviside, Network, Shift, Sign, Sum, chain
+from workbench.models.prefixes import logits_sharing_prefixes
 from workbench.models.rollout import rollout
+from workbench.models.transformer import Transformer
 from workbench.models.widened import Beside
 
 MODELS: dict[str, str] = {
     "mlp": "random multilayer perceptron (He initialisation; ReLU, GELU, tanh, sign or a step)",
+    "transformer": "small transformer over tokens, from token ids or soft tokens to next logits",
     "network": "parts and the earlier values that feed each, as a problem card holds them",
 }
 """Names and descriptions, as `workbench list models` shows them."""
 
 __all__ = [
-    "MODELS", "Beside", "Headed", "Heaviside", "Network", "Shift", "Sign", "Sum", "chain", "dense",
-    "mlp", "rollout",
+    "MODELS", "Beside", "Headed", "Heaviside", "Network", "Shift", "Sign", "Sum", "Transformer",
+    "chain", "dense", "logits_sharing_prefixes", "mlp", "rollout",
 ]  # fmt: skip

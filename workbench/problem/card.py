@@ -49,6 +49,13 @@ class DiscreteCard(_Strict):
     probs: Key = Field(description="(d, s), 0 for values that fill up a row")
 
 
+class TokensCard(_Strict):
+    """Token sequences with independent positions."""
+
+    type: Literal["tokens"] = "tokens"
+    probs: Key = Field(description="(T, V)")
+
+
 PlainLawCard = Annotated[
     GaussianCard | MixtureCard | BoxCard | DiscreteCard, Field(discriminator="type")
 ]
@@ -74,7 +81,13 @@ class SpinGlassCard(_Strict):
 
 
 DistributionCard = Annotated[
-    GaussianCard | MixtureCard | BoxCard | DiscreteCard | ConditionedCard | SpinGlassCard,
+    GaussianCard
+    | MixtureCard
+    | BoxCard
+    | DiscreteCard
+    | ConditionedCard
+    | SpinGlassCard
+    | TokensCard,
     Field(discriminator="type"),
 ]
 
@@ -103,7 +116,25 @@ class PlainCard(_Strict):
     inputs: list[int]
 
 
-NodeCard = Annotated[LinearCard | BiasCard | PlainCard, Field(discriminator="op")]
+class TransformerCard(_Strict):
+    """Token ids to the next token's logits; it stands alone in its model."""
+
+    op: Literal["transformer"] = "transformer"
+    inputs: list[int] = Field(default_factory=lambda: [0])
+    alphabet: int
+    width: int
+    layers: int
+    heads: int
+    context: int
+    hidden: int
+    activation: Literal["gelu", "relu"]
+    weights: dict[str, Key]
+    symbols: str | None = Field(default=None, description="tokens 0, 1, ... of one character each")
+    merges: Key | None = Field(default=None, description="(m, 2), the pairs that make the others")
+    counts: Key | None = Field(default=None, description="(V,), how often each token was seen")
+
+
+NodeCard = Annotated[LinearCard | BiasCard | PlainCard | TransformerCard, Field(discriminator="op")]
 
 
 class ModelCard(_Strict):

@@ -15,6 +15,7 @@ from safetensors.torch import save as safetensors_save
 from workbench import graph as graphs
 from workbench.errors import BadInput, Unsupported
 from workbench.math.checks import check_finite
+from workbench.models import Transformer
 from workbench.problem import atomic
 from workbench.problem import card as cards
 from workbench.problem.core import Problem
@@ -28,15 +29,19 @@ MAX_DEPTH = 32
 
 def encode(problem: Problem) -> tuple[cards.Card, bytes]:
     """A problem as its card and the bytes of its safetensors file."""
-    dtype = str(problem.distribution.dtype).removeprefix("torch.")
+    dtype = str(problem.dtype).removeprefix("torch.")
     if dtype not in DTYPES:
         raise Unsupported(f"a problem in {dtype}", f"cards hold {' or '.join(DTYPES)}")
     writer = Writer()
     model, spec = problem.stated
-    graph = problem.graph if model is problem.model else graphs.read(model)
+    if isinstance(model, Transformer):
+        described = writer.transformer(model)
+    else:
+        graph = problem.graph if model is problem.model else graphs.read(model)
+        described = writer.model(graph)
     parts: dict[str, Any] = {
         "distribution": writer.distribution(problem.distribution),
-        "model": writer.model(graph),
+        "model": described,
         "spec": writer.spec(spec),
         "truth": writer.truth(problem.truth),
     }
@@ -186,7 +191,8 @@ def decode(card: cards.Card, data: bytes) -> Problem:
         about=card.about,
         truth=reader.truth(card.truth),
     )
-    _fits(lambda: problem.graph, card)
+    if not isinstance(problem.model, Transformer):
+        _fits(lambda: problem.graph, card)
     return problem
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from workbench import graph as graphs
-from workbench.distributions import Distribution, Reparameterised
+from workbench.distributions import Distribution, Driven, Sequences
 from workbench.errors import BadInput, NotConverged, Unsupported, WorkbenchError
 from workbench.graph import Graph
 from workbench.html import facts, power
@@ -125,6 +125,13 @@ class Problem:
             raise BadInput(f"the model must map (batch, {d}) to (batch, k); (2, {d}) gave {got}")
         return y.shape[1]
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """What M computes in: the dtype of x, or of M's weights where x are token ids."""
+        if self.distribution.dtype.is_floating_point:
+            return self.distribution.dtype
+        return next((p.dtype for p in self.model.parameters()), torch.get_default_dtype())
+
     @cached_property
     def graph(self) -> Graph:
         """M as known operations. Raises `Unsupported` where it holds another."""
@@ -167,7 +174,11 @@ class Problem:
 
     def margin(self, x: Tensor) -> Tensor:
         """s(x, M(x)) for a batch `(batch, d)`; C holds where it is positive. NaN is an error."""
-        s = self.spec.margin(x, self.model(x))
+        return self.judge(x, self.model(x))
+
+    def judge(self, x: Tensor, y: Tensor) -> Tensor:
+        """s(x, y) where the outputs y `(batch, k)` are known already. NaN is an error."""
+        s = self.spec.margin(x, y)
         _check_margin(s, len(x))
         if bool(torch.isnan(s).any()):
             bad = int(torch.isnan(s).sum())
@@ -177,8 +188,8 @@ class Problem:
         return s
 
     def margin_of_noise(self, z: Tensor) -> Tensor:
-        """s(G(z), M(G(z))) for base noise z `(batch, noise_dim)`."""
-        assert isinstance(self.distribution, Reparameterised)
+        """s(G(z), M(G(z))) for noise z, the batch along its first axis."""
+        assert isinstance(self.distribution, Driven)
         return self.margin(self.distribution.push(z))
 
     def vary(self, distribution: Distribution | None = None, spec: Spec | None = None) -> "Problem":
@@ -240,8 +251,10 @@ class Problem:
 
     def __repr__(self) -> str:
         known = "" if self.truth is None else f", truth 10^{self.truth.log10_p:.2f}"
+        d = self.distribution
+        where = f"{d.dim} of {d.alphabet}" if isinstance(d, Sequences) else f"in R^{d.dim}"
         return (
-            f"Problem({self.name}: {self.distribution.name} in R^{self.distribution.dim}, "
+            f"Problem({self.name}: {d.name} {where}, "
             f"{type(self.model).__name__} to R^{self.outputs}, {self.spec.name}{known})"
         )
 

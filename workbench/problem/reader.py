@@ -13,14 +13,17 @@ from workbench.distributions import (
     Gaussian,
     Mixture,
     SpinGlass,
+    Tokens,
 )
 from workbench.errors import BadInput
 from workbench.math.checks import check_finite
-from workbench.models import Network, Shift, Sum, dense
+from workbench.models import Network, Shift, Sum, Transformer, dense
 from workbench.models.mlp import activation_module
+from workbench.models.transformer import Shape
 from workbench.problem import card as cards
 from workbench.problem.core import Truth
 from workbench.specs import And, Argmax, Halfspace, Or, Polytope, Probe, Spec, Trusted
+from workbench.vocabulary import Vocabulary
 
 
 class Reader:
@@ -29,7 +32,7 @@ class Reader:
     def __init__(self, tensors: dict[str, Tensor], dtype: torch.dtype):
         self.tensors, self.dtype = tensors, dtype
 
-    def get(self, key: str) -> Tensor:
+    def get(self, key: str, dtype: torch.dtype | None = None) -> Tensor:
         if key not in self.tensors:
             raise BadInput(f"the card names tensor {key!r}, which its tensor file lacks")
         value = self.tensors[key]
@@ -38,7 +41,7 @@ class Reader:
         if value.numel() == 0:
             raise BadInput(f"tensor {key!r} is empty, of shape {tuple(value.shape)}")
         check_finite(f"tensor {key!r}", value)
-        return value.to(self.dtype)
+        return value.to(dtype or self.dtype)
 
     def distribution(self, c: Any) -> Distribution:
         match c:
@@ -55,11 +58,18 @@ class Reader:
                 return Conditional(base, network, event, c.softness or 0.0)
             case cards.SpinGlassCard():
                 return SpinGlass(self.get(c.couplings), self.get(c.fields), c.beta)
+            case cards.TokensCard():
+                return Tokens(self.get(c.probs, torch.float64))
             case _:
                 return Box(self.get(c.low), self.get(c.high))
 
     def model(self, c: cards.ModelCard) -> nn.Module:
         """Linear maps of the same tensors are one module, at every place where they stand."""
+        if any(isinstance(node, cards.TransformerCard) for node in c.nodes):
+            node, *more = c.nodes
+            if more or not isinstance(node, cards.TransformerCard) or node.inputs != [0]:
+                raise BadInput("a transformer stands alone in its model and reads the input")
+            return self.transformer(node)
         parts: list[nn.Module] = []
         linear: dict[tuple[str, str | None], nn.Module] = {}
         for i, node in enumerate(c.nodes):
@@ -71,6 +81,33 @@ class Reader:
             else:
                 parts.append(self._part(i, node))
         return Network(parts, [node.inputs for node in c.nodes])
+
+    def transformer(self, c: cards.TransformerCard) -> Transformer:
+        vocabulary = None
+        if c.symbols is not None:
+            merges = self._whole(c.merges, 2) if c.merges else []
+            counts = self._whole(c.counts, 1) if c.counts else []
+            pairs = tuple((int(a), int(b)) for a, b in merges)
+            vocabulary = Vocabulary(c.symbols, pairs, tuple(counts))
+        shape = Shape(
+            c.alphabet, c.width, c.layers, c.heads, c.context, c.hidden, c.activation
+        )  # fmt: skip
+        want = {k: w.shape for k, w in Transformer(shape, device="meta").state_dict().items()}
+        weights = {k: self.get(key) for k, key in c.weights.items()}
+        got = {k: w.shape for k, w in weights.items()}
+        if got != want:
+            odd = sorted({k for k in want.keys() | got.keys() if want.get(k) != got.get(k)})
+            raise BadInput(f"the weights {', '.join(odd[:4])} do not fit the transformer's sizes")
+        model = Transformer(shape, vocabulary=vocabulary, dtype=self.dtype)
+        model.load_state_dict(weights)
+        return model.requires_grad_(False).eval()
+
+    def _whole(self, key: str, axes: int) -> list[Any]:
+        """A tensor of whole numbers as lists."""
+        value = self.get(key, torch.float64)
+        if value.ndim != axes or bool((value != value.round()).any()):
+            raise BadInput(f"tensor {key!r} must hold whole numbers along {axes} axes")
+        return value.long().tolist()
 
     def frozen(self, c: cards.ModelCard) -> nn.Module:
         """A network that is not trained."""

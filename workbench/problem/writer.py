@@ -1,5 +1,6 @@
 """The parts of a problem as the parts of a card, their tensors collected on the way."""
 
+from dataclasses import asdict
 from typing import Any, cast
 
 import torch
@@ -14,8 +15,10 @@ from workbench.distributions import (
     Gaussian,
     Mixture,
     SpinGlass,
+    Tokens,
 )
 from workbench.errors import Unsupported
+from workbench.models import Transformer
 from workbench.problem import card as cards
 from workbench.problem.core import Truth
 from workbench.specs import And, Argmax, Halfspace, Or, Polytope, Probe, Spec, Trusted
@@ -74,6 +77,8 @@ class Writer:
                     fields=self.put(f"{at}.fields", d.fields),
                     beta=d.beta,
                 )
+            case Tokens():
+                return cards.TokensCard(probs=self.put(f"{at}.probs", d.probs))
         raise Unsupported(f"a distribution of type {d.name!r}", "no card describes it")
 
     def network(self, module: nn.Module, at: str) -> cards.ModelCard:
@@ -102,6 +107,19 @@ class Writer:
                         f"operation {type(op).__name__} at {node.name!r}", "no card describes it"
                     )
         return cards.ModelCard(nodes=nodes)
+
+    def transformer(self, model: Transformer, at: str = "model") -> cards.ModelCard:
+        """A transformer with its vocabulary."""
+        told: dict[str, Any] = {}
+        if (v := model.vocabulary) is not None:
+            told["symbols"] = v.symbols
+            for name, numbers in (("merges", v.merges), ("counts", v.counts)):
+                if numbers:
+                    numbers = torch.tensor(numbers, dtype=torch.float64)
+                    told[name] = self.put(f"{at}.{name}", numbers)
+        weights = {k: self.put(f"{at}.{k}", w) for k, w in model.state_dict().items()}
+        node = cards.TransformerCard(**asdict(model.shape), weights=weights, **told)
+        return cards.ModelCard(nodes=[node])
 
     def spec(self, c: Spec, at: str = "spec") -> Any:
         match c:
