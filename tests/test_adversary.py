@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import workbench as wb
-from workbench.adversaries import KL, Adversary, Ball, Penalty
+from workbench.adversaries import KL, Adversary, Ball, Cube, Penalty, families
 from workbench.adversaries.adversary import Search
 from workbench.iteration import equal, pack, run, steps, unpack
 from workbench.math.gaussian import log_cdf
@@ -79,6 +79,32 @@ def test_ball_of_a_shift_is_kl_of_half_its_square():
     attack = Adversary(region=Ball(3.0), estimator=wb.Moments())(problem, check=0)
     assert attack.nats == pytest.approx(4.5, rel=1e-6)
     assert attack.log_p == pytest.approx(best_log_p(beta_of(problem), 4.5), rel=0.01)
+
+
+@pytest.mark.parametrize("estimator", [wb.Moments(), wb.Conditioned()])
+def test_linear_optimum_in_a_box_is_its_corner(estimator):
+    # max w.m over |m_i| <= h is h |w|_1, at m = h sign(w): log P = log Phi(h |w|_1 / |w| - beta).
+    problem, h = wb.load("A_d10_1e-6"), 0.4
+    at = torch.zeros(1, 10, dtype=torch.float64, requires_grad=True)
+    (normal,) = torch.autograd.grad(problem.margin_of_noise(at).sum(), at)
+    attack = Adversary(region=Cube(h), estimator=estimator, steps=12)(problem, rng=2)
+    shift = problem.distribution.pull(attack.distribution.mean[None])[0]
+    assert torch.allclose(shift, h * torch.sign(normal[0]), atol=1e-12)
+    reach = h * float(normal.abs().sum() / normal.norm())
+    exact = float(log_cdf(torch.tensor(reach - beta_of(problem), dtype=torch.float64)))
+    assert attack.log_p == pytest.approx(exact, rel=1e-3)
+    assert attack.nats == pytest.approx(0.5 * 10 * h * h, rel=1e-9)
+    assert abs(float(attack.checked.log_p) - exact) < 4.4 * attack.checked.log_err
+
+
+def test_box_on_a_network_is_kept_and_helps():
+    problem = wb.load("C_digits_p1_s10")
+    attack = Adversary(region=Cube(0.3), steps=10)(problem, rng=1, check=20_000)
+    shift = problem.distribution.pull(attack.distribution.mean[None])[0]
+    assert float(shift.abs().max()) <= 0.3 + 1e-12
+    assert attack.checked.log10_p > attack.log10_p_reference + 2.0 and not attack.warning
+    with pytest.raises(wb.Unsupported, match="the mean alone"):
+        Adversary(family=families.LowRank(), region=Cube())(problem)
 
 
 def test_frontier_rises_and_ends_at_what_was_found():

@@ -90,3 +90,14 @@ def test_found_d_is_a_proposal_for_importance(family):
     # 4.4 standard errors: one false alarm in 10^5.
     assert abs(estimate.log10_p + 6.0) < 4.4 * estimate.log10_err
     assert estimate.cost.forwards <= 20_000
+
+
+def test_a_proposal_from_one_way_to_fail_keeps_the_others():
+    # A shift of 4 nats leads to one of the rivals; alone it would be 14% low without a sign.
+    problem = wb.load("C_digits_p22_s20")
+    attack = Adversary(region=KL(4.0), estimator=wb.Moments(), steps=6)(problem, check=0)
+    estimate = attack.as_proposal()(problem, 40_000, 3)
+    error = math.hypot(estimate.log10_err, problem.truth.se_log10)
+    assert error < 0.02 and not estimate.warning
+    assert abs(estimate.log10_p - problem.truth.log10_p) < 4.4 * error  # chance: 1 in 10^5
+    assert len(estimate.info["modes"]) > 2

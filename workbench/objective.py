@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -12,6 +13,8 @@ from workbench.iteration import Budget
 from workbench.problem import Problem
 from workbench.rng import Rng
 from workbench.types import Grad
+
+_WITH_BACKWARD = 3  # a reverse pass takes about twice the operations of the pass it reverses
 
 
 def log_p_and_grad(
@@ -27,7 +30,9 @@ def log_p_and_grad(
         parameters: leaf tensors that D, M or C were built from, with `requires_grad`.
 
     Returns:
-        The estimate, and one gradient per parameter, zero where log P does not depend on it.
+        The estimate, and one gradient per parameter, zero where log P does not depend on it. The
+        backward pass through a pathwise estimate is charged at twice what the estimate cost; an
+        implicit one has counted its gradient itself.
 
     Raises:
         Unsupported: where the estimator carries no gradient, or the answer is -inf.
@@ -45,7 +50,14 @@ def log_p_and_grad(
             )
         if not estimate.log_p.requires_grad:
             return estimate, [torch.zeros_like(p) for p in parameters]
-        return estimate, gradients(estimate.log_p, parameters)
+        found = gradients(estimate.log_p, parameters)
+    if estimator.grad is Grad.PATHWISE:
+        cost = replace(
+            estimate.cost, forwards=_WITH_BACKWARD * estimate.cost.forwards,
+            flops=_WITH_BACKWARD * estimate.cost.flops,
+        )  # fmt: skip
+        estimate = replace(estimate, cost=cost)
+    return estimate, found
 
 
 def gradients(value: Tensor, parameters: Sequence[Tensor]) -> list[Tensor]:

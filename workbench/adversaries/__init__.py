@@ -4,7 +4,7 @@ The interface, as the screens, the training loop and the command line use it:
 
 - `Adversary(family, region, estimator, optimiser, rate, steps, restarts, patience)`: frozen
   settings. `families.ALL` lists the families (frozen dataclasses of settings, each with a `name`);
-  `REGIONS` the trust regions: `KL(nats)`, `Penalty(cost)`, `Ball(radius)`.
+  `REGIONS` the trust regions: `KL(nats)`, `Penalty(cost)`, `Ball(radius)`, `Cube(half_width)`.
 - One iteration shape, as everywhere: `init(problem, rng) -> Search`, `step(problem, state)`,
   `read(state) -> Found`, `finished(state)`; the state goes through `iteration.pack` / `unpack` and
   resumes bit for bit. The first step estimates log P under D0 (`Found.reference`); every further
@@ -12,11 +12,12 @@ The interface, as the screens, the training loop and the command line use it:
   steps in its model: what a training loop that alternates with an adversary does.
 - `report(problem, state, seconds) -> Attack`: the best D so far (`.distribution`, `.log10_p`,
   `.nats`, `.posed` = the problem under D, `.frontier()`); `.check(rng, budget)` lets an independent
-  sampler look (`.checked`, `.warning`, `.bound_lower`); `.record()` is what `workbench attack
+  sampler look (`.checked`, `.warning`, `.bound_lower`); `.gallery()`, `.modes()` and
+  `.design_point()` show what D looks like; `.record()` is what `workbench attack
   --json` prints.
 - `adversary(problem, budget, rng, progress)` does all of it; `sweep(problem, adversary, limits)`
   yields a checked attack a limit in nats: the frontier. `attack.as_proposal()` is `importance` for
-  the problem under D0 that starts from D.
+  the problem under D0 with D in its mixture.
 - `BASELINES`: searches that need failures or margins, with the same init / step / read / report;
   `baseline(problem, search, forwards)` runs and checks one.
 
@@ -33,16 +34,17 @@ from workbench.adversaries.baselines import BASELINES, Baseline
 from workbench.adversaries.divergence import Nats, relative_entropy
 from workbench.adversaries.families import Family, Shifted, family
 from workbench.adversaries.frontier import baseline, sweep
+from workbench.adversaries.portrait import Gallery, Likeliest, Mode
 from workbench.adversaries.pose import pose
-from workbench.adversaries.region import KL, Ball, Penalty, Region
+from workbench.adversaries.region import KL, Ball, Cube, Penalty, Region
 from workbench.adversaries.result import Attack
 from workbench.adversaries.search import Found, Search
 
-REGIONS: tuple[type[Region], ...] = (KL, Penalty, Ball)
+REGIONS: tuple[type[Region], ...] = (KL, Penalty, Ball, Cube)
 """Every trust region."""
 
 __all__ = [
-    "BASELINES", "KL", "REGIONS", "Adversary", "Attack", "Ball", "Baseline", "Family", "Found",
-    "Nats", "Penalty", "Region", "Search", "Shifted", "baseline", "families", "family", "pose",
-    "relative_entropy", "sweep",
+    "BASELINES", "KL", "REGIONS", "Adversary", "Attack", "Ball", "Baseline", "Cube", "Family",
+    "Found", "Gallery", "Likeliest", "Mode", "Nats", "Penalty", "Region", "Search", "Shifted",
+    "baseline", "families", "family", "pose", "relative_entropy", "sweep",
 ]  # fmt: skip

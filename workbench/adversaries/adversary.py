@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from workbench.adversaries import checking, optimisers, ride
+from workbench.adversaries.climb import FIRST, Climb, Slopes
 from workbench.adversaries.divergence import Nats, relative_entropy
 from workbench.adversaries.families import Family, Parameters, Shifted, at, flat
 from workbench.adversaries.pose import pose
@@ -29,10 +30,7 @@ from workbench.types import Grad
 
 _RAMP = 0.4  # share of the steps over which the limit grows to its full size
 _FEASIBLE = 1e-6
-_FIRST = 0.05  # of the limit: the first step's
-_BETTER = 1e-4  # nats of log P that count as better
-_LEAST_PRICE = 0.5
-_NATURAL_RATE, _RATE = 0.7, 0.03
+_BETTER, _COARSE = 1e-4, 0.1  # nats of log P that count as better; to a scout
 _POINTS, _FINAL_DRAWS, _PULLS = 8, 8192, 6
 
 
@@ -55,12 +53,16 @@ class Adversary:
             (`importance`, `subset`).
         optimiser: "natural" steps by rate / lambda: with rate 1 and a shifted D the fixed point
             theta = g / lambda; "adam", "rmsprop", "momentum" are torch's; "auto" is natural steps
-            for families whose parameters have the scale of nats, and adam for networks.
+            for families whose parameters have the scale of nats, and adam for networks. A region
+            with a step of its own (`Cube`) takes that.
         rate: of the optimiser; none for 0.7 of natural steps, 0.03 of others.
         steps: at most, a restart.
         restarts: starts: the first at D0, each further one at the edge towards another failure.
         patience: steps at the full limit without gain that end a restart.
         draws: forward passes a step, where the gradient is from samples.
+        scout: an estimator with a cheaper gradient, such as `Moments("mean")`, that climbs first,
+            at the full limit, until a step gains less than a tenth of a nat. It saves most of the
+            forward passes, and the frontier on the way.
 
     >>> import workbench as wb
     >>> problem = wb.load("A_d10_1e-6")
@@ -78,6 +80,7 @@ class Adversary:
     restarts: int = 1
     patience: int = 8
     draws: int = 5000
+    scout: Estimator | None = None
     name: ClassVar[str] = "adversary"
     choices: ClassVar[Mapping[str, tuple[str, ...]]] = {"optimiser": ("auto", *optimisers.NAMES)}
 
@@ -93,14 +96,13 @@ class Adversary:
         if rate is not None and not (isinstance(rate, int | float) and 0 < rate < math.inf):
             raise BadInput(f"adversary: rate must be a number above 0, got {rate!r}")
 
-    @property
-    def _sampled(self) -> bool:
-        """Whether the gradient is the score function's, over the failures of a sampler."""
-        return isinstance(self.estimator, Witness)
+    def _estimator(self, state: Search) -> Estimator:
+        """Whose gradient is climbed now."""
+        return self.scout if state.scouting and self.scout is not None else self.estimator
 
     def _budget(self, state: Search) -> Budget:
         left = None if state.limit is None else max(1, int(state.left))
-        if self._sampled:
+        if _sampled(self._estimator(state)):
             left = self.draws if left is None else min(self.draws, left)
         return Budget(left, FOREVER)
 
@@ -114,11 +116,19 @@ class Adversary:
     def check(self, problem: Problem) -> None:
         """Raises `Unsupported`, with what to use instead, unless the search can run here."""
         self.family.check(problem.distribution)
-        if not self._sampled and self.estimator.grad not in (Grad.PATHWISE, Grad.IMPLICIT):
+        held = self.region.holds
+        if held and self.family.name not in held:
             raise Unsupported(
-                f"an adversary by the gradient of {self.estimator.name!r}",
-                "an estimate that carries one is needed", ["conditioned", "moments", "importance"],
+                f"the trust region {self.region.name!r} around the family {self.family.name!r}",
+                "a family that moves the mean alone is needed", list(held),
             )  # fmt: skip
+        for one in (self.estimator, self.scout):
+            if one and not _sampled(one) and one.grad not in (Grad.PATHWISE, Grad.IMPLICIT):
+                raise Unsupported(
+                    f"an adversary by the gradient of {one.name!r}",
+                    "an estimate that carries one is needed",
+                    ["conditioned", "moments", "importance"],
+                )
 
     def init(self, problem: Problem, rng: Rng) -> Search:
         """The state before the first step."""
@@ -130,6 +140,7 @@ class Adversary:
         return Search(
             rng=rng, theta=theta, moments=optimisers.none_yet(self._uphill, theta), points=none,
             best=theta, path=torch.zeros(0, 4, dtype=torch.float64),
+            scouting=self.scout is not None,
         )  # fmt: skip
 
     def step(self, problem: Problem, state: Search) -> Search:
@@ -140,18 +151,19 @@ class Adversary:
         module = self._module(problem, state)
         rng, before = state.rng.child("kl", state.steps), state.forwards
         budget, estimate_rng = self._budget(state), state.rng.child("estimate")
+        estimator = self._estimator(state)
         theta = state.theta.detach().requires_grad_()
         d = at(module, theta)
         posed = pose(problem, d)
         try:
-            if self._sampled:
+            if _sampled(estimator):
                 fresh = estimate_rng.child(state.steps)
-                estimate, gain = log_p_and_score(posed, d, self.estimator, theta, budget, fresh)
+                estimate, gain = log_p_and_score(posed, d, estimator, theta, budget, fresh)
             else:
-                estimate, (gain,) = log_p_and_grad(
-                    posed, self.estimator, [theta], budget, estimate_rng
-                )
+                estimate, (gain,) = log_p_and_grad(posed, estimator, [theta], budget, estimate_rng)
         except (Unsupported, NotConverged):  # log P is -inf or NaN: this way lies nothing
+            if state.scouting:
+                return self._after_scout(state)
             if state.ticks == 0 and state.restart == 0:
                 raise
             return self._restart(problem, state)
@@ -160,13 +172,18 @@ class Adversary:
         state = replace(state, forwards=before + estimate.cost.forwards,
                         last=estimate.cost.forwards)  # fmt: skip
         state = self._keep(state, float(estimate.log_p.detach()), value, ride.price(gain, cost))
-        state = self._moved(state, spent, gain, cost, value)
-        return self._restart(problem, state) if self._over(state) else state
+        climb = Climb(self.family, self.region, self._uphill, self.rate)
+        slopes = Slopes(gain, cost, value)
+        after = climb.moved(state, spent, slopes, self._ramp(state), self._turn(state))
+        if after is not None and not self._over(after):
+            return after
+        return self._after_scout(state) if state.scouting else self._restart(problem, state)
 
     def _begin(self, problem: Problem, state: Search) -> Search:
         """log P under D0; where failures are nearest."""
+        budget = self._budget(replace(state, scouting=False))
         with torch.no_grad():
-            estimate = self.estimator(problem, self._budget(state), state.rng.child("estimate"))
+            estimate = self.estimator(problem, budget, state.rng.child("estimate"))
         forwards, points = estimate.cost.forwards, state.points
         theta, full = state.theta, state.full
         if self.restarts > 1 or self.family.spreads:
@@ -186,10 +203,8 @@ class Adversary:
     def _start(self, problem: Problem, state: Search, k: int, points: Tensor) -> Tensor:
         """Parameters of restart k, towards these failures, at the edge of the region."""
         module = self.family.module(problem.distribution, state.rng.child("start", k), points)
-        if math.isinf(self.region.limit):
-            return flat(module)
         spent = self._spent(module, problem, state.rng.child("kl", state.steps))
-        return ride.onto_edge(spent, flat(module), self.region.limit)
+        return self.region.pull(spent, flat(module))
 
     def _module(self, problem: Problem, state: Search) -> Parameters:
         start = state.rng.child("start", state.restart)
@@ -204,7 +219,8 @@ class Adversary:
         row = torch.tensor([[state.restart, spent, log_p, price]], dtype=torch.float64)
         state = replace(state, path=torch.cat([state.path, row]), price=price)
         feasible = spent <= self.region.limit * (1.0 + _FEASIBLE)
-        gained = feasible and value > state.best_value + _BETTER
+        enough = _COARSE if state.scouting else _BETTER
+        gained = feasible and value > state.best_value + enough
         stale = 0 if gained or self._ramp(state) < 1.0 else state.stale + 1
         if not (feasible and value > state.best_value):
             return replace(state, stale=stale)
@@ -215,58 +231,32 @@ class Adversary:
 
     def _ramp(self, state: Search) -> float:
         """Share of the limit that the next step may spend."""
-        if math.isinf(self.region.limit) or state.restart or state.full:
+        if self._at_once(state):
             return 1.0
         ticks = max(1.0, _RAMP * self.steps)
-        return min(1.0, _FIRST + (1.0 - _FIRST) * state.ticks / ticks)
+        return min(1.0, FIRST + (1.0 - FIRST) * state.ticks / ticks)
 
-    def _moved(
-        self, state: Search, spent: Callable[[Tensor], Nats], gain: Tensor, cost: Tensor,
-        value: float,
-    ) -> Search:  # fmt: skip
-        """After `_move`; where that leaves the family, this restart is at its end."""
-        try:
-            after = self._move(state, spent, gain, cost, value)
-            lost = not bool(torch.isfinite(after.theta).all())
-        except (BadInput, torch.linalg.LinAlgError):  # pyright: ignore[reportPrivateImportUsage]
-            lost, after = True, state
-        return replace(state, ticks=self.steps) if lost else after
+    def _at_once(self, state: Search) -> bool:
+        """Whether the region has its full size from the first step on."""
+        return not self.region.grows or state.full or state.scouting or state.restart > 0
 
-    def _move(
-        self, state: Search, spent: Callable[[Tensor], Nats], gain: Tensor, cost: Tensor,
-        value: float,
-    ) -> Search:  # fmt: skip
-        """One step of the optimiser, then back onto the edge."""
-        limited = math.isfinite(self.region.limit)
-        price = state.price if limited else self.region.price
-        limit = self._ramp(state) * self.region.limit
-        length = float(gain.norm())
-        if length == 0.0:
-            return replace(state, ticks=state.ticks + 1)
-        at_d0 = limited and value <= _FIRST**2 * limit
-        if at_d0 and self.family.natural:  # nothing has a price yet
-            theta, moments = state.theta + math.sqrt(2.0 * limit) / length * gain, state.moments
-        else:
-            reach = math.sqrt(2.0 * limit) if limited else max(1.0, math.sqrt(2.0 * value))
-            natural = self._uphill == "natural"
-            rate = self.rate or (_NATURAL_RATE if natural else _RATE)
-            if natural:
-                rate = rate / max(price, _LEAST_PRICE * length / reach)
-            theta, moments = optimisers.ascend(
-                self._uphill, state.theta, gain - price * cost, state.moments, state.ticks, rate
-            )
-        if limited and (price > 0.0 or value <= 0.0 or _over_limit(spent, theta, limit)):
-            theta = ride.onto_edge(spent, theta, limit)
-        return replace(state, theta=theta, moments=moments, ticks=state.ticks + 1)
+    def _turn(self, state: Search) -> int:
+        """Steps since the region has its full size."""
+        return max(0, state.ticks - (0 if self._at_once(state) else math.ceil(_RAMP * self.steps)))
 
     def _over(self, state: Search) -> bool:
-        return state.ticks >= self.steps or state.stale >= self.patience
+        patience = 1 if state.scouting else self.patience
+        return state.ticks >= self.steps or state.stale >= patience
+
+    def _after_scout(self, state: Search) -> Search:
+        """The search itself, from the best that its scout came to."""
+        return replace(self.carried(state), scouting=False)
 
     def _restart(self, problem: Problem, state: Search) -> Search:
         """From the edge of the region, towards another failure."""
         k = state.restart + 1
         state = replace(state, restart=k, ticks=0, stale=0)
-        if k >= self.restarts or not len(state.points):
+        if k >= self.restarts or k > len(state.points):
             return replace(state, restart=self.restarts)
         towards = torch.roll(state.points, -k, 0)
         theta = self._start(problem, state, k, towards)
@@ -333,7 +323,7 @@ class Adversary:
             nats = relative_entropy(d, d0, rng, _FINAL_DRAWS)
         if theta is found.theta:
             return found, nats
-        budget = self._budget(replace(state, limit=None))
+        budget = self._budget(replace(state, limit=None, scouting=False))
         again = self.estimator(pose(problem, d), budget, state.rng.child("again"))
         return replace(
             found, theta=theta, log_p=float(again.log_p), spent=float(nats.value),
@@ -369,6 +359,6 @@ class Adversary:
         return {f.name: getattr(self, f.name) for f in fields(self)}
 
 
-def _over_limit(spent: Callable[[Tensor], Nats], theta: Tensor, limit: float) -> bool:
-    with torch.no_grad():
-        return float(spent(theta).value) > limit
+def _sampled(estimator: Estimator) -> bool:
+    """Whether its gradient is the score function's, over the failures of a sampler."""
+    return isinstance(estimator, Witness)

@@ -9,7 +9,7 @@ from torch import Tensor
 from workbench.distributions import Distribution, Gaussian, Mixture, Sampleable
 from workbench.errors import Unsupported
 from workbench.estimators import Estimate, Estimator, Importance, Needs
-from workbench.estimators.importance import Weighing, around
+from workbench.estimators.importance import Weighing, beside
 from workbench.problem import Problem
 from workbench.rng import Rng
 from workbench.types import Grad, Kind
@@ -19,11 +19,14 @@ _DRAWS, _FEWEST = 8192, 32
 
 @dataclass(frozen=True)
 class Proposed(Estimator):
-    """`importance` whose mixture starts from D instead of from a search of its own.
+    """`importance` whose mixture has D among its Gaussians.
 
     In the noise of D0, D is a Gaussian or a mixture of them as it stands; of another D the failing
-    draws are taken, by their mean and covariance. The mixture keeps its share of plain draws and
-    is refitted by pilot rounds as ever, so that P-hat is unbiased whatever D is.
+    draws are taken, by their mean and covariance. D has gone to the failures that its nats could
+    reach best, and those may be a part of C: alone it would miss the rest without a sign. So half
+    the mass stays with the Gaussians of `importance`'s own search for ways to fail, a share with
+    plain draws, and its pilot rounds, scouts and warnings are those of ever: P-hat is unbiased
+    whatever D is.
 
     Args:
         distribution: D.
@@ -36,26 +39,33 @@ class Proposed(Estimator):
     needs: ClassVar[Needs] = Needs((Gaussian,))
 
     def init(self, problem: Problem, rng: Rng) -> Weighing:
-        state = Importance().init(problem, rng)
-        d0, d, spent = problem.distribution, self.distribution, 0
-        assert isinstance(d0, Gaussian)
-        if isinstance(d, Gaussian):
-            d = Mixture(torch.ones(1, dtype=d.dtype), (d,))
-        if isinstance(d, Mixture):
-            each = [_in_noise(c, d0) for c in d.components]
-            share = torch.exp(d.log_weights).detach()
-        else:
-            each, spent = [_of_failures(d, d0, problem, rng)], _DRAWS
-            share = torch.ones(1, dtype=d0.dtype)
-        means, covs = (torch.stack(found) for found in zip(*each, strict=True))
-        state = around(state, means.detach(), covs.detach(), share)
-        return replace(state, forwards=state.forwards + spent)
+        return Importance().init(problem, rng)
 
     def step(self, problem: Problem, state: Any) -> Weighing:
-        return Importance().step(problem, state)
+        after = Importance().step(problem, state)
+        if state.found or not after.found:
+            return after
+        means, covs, share, spent = _gaussians(self.distribution, problem, state.rng)
+        return replace(beside(after, means, covs, share), forwards=after.forwards + spent)
 
     def read(self, state: Any) -> Estimate:
         return Importance().read(state)
+
+
+@torch.no_grad()
+def _gaussians(d: Distribution, problem: Problem, rng: Rng) -> tuple[Tensor, Tensor, Tensor, int]:
+    """Means, covariances and shares of D in the noise of D0; forward passes that it took."""
+    d0, spent = problem.distribution, 0
+    assert isinstance(d0, Gaussian)
+    if isinstance(d, Gaussian):
+        d = Mixture(torch.ones(1, dtype=d.dtype), (d,))
+    if isinstance(d, Mixture):
+        each, share = [_in_noise(c, d0) for c in d.components], torch.exp(d.log_weights)
+    else:
+        each, spent = [_of_failures(d, d0, problem, rng)], _DRAWS
+        share = torch.ones(1, dtype=d0.dtype)
+    means, covs = (torch.stack(found) for found in zip(*each, strict=True))
+    return means, covs, share, spent
 
 
 def _in_noise(d: Gaussian, d0: Gaussian) -> tuple[Tensor, Tensor]:
@@ -65,7 +75,6 @@ def _in_noise(d: Gaussian, d0: Gaussian) -> tuple[Tensor, Tensor]:
     return d0.pull(d.mean[None])[0], root @ root.T
 
 
-@torch.no_grad()
 def _of_failures(
     d: Distribution, d0: Gaussian, problem: Problem, rng: Rng
 ) -> tuple[Tensor, Tensor]:

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from workbench.adversaries import checking
+from workbench.adversaries import checking, portrait
 from workbench.adversaries.proposal import Proposed
 from workbench.adversaries.search import Found
 from workbench.distributions import Distribution
@@ -13,7 +13,7 @@ from workbench.estimators.change_of_measure import bound
 from workbench.math.cost import Cost
 from workbench.math.logspace import LN10
 from workbench.problem import Problem
-from workbench.rng import Rng
+from workbench.rng import Rng, as_rng
 
 _SAME = 1e-6  # nats, relatively, that are one point of a frontier
 
@@ -61,8 +61,20 @@ class Attack:
         """log10 P_D0[C] by the same."""
         return self.found.reference / LN10
 
+    def gallery(self, n: int = 64, rng: Rng | int = 0) -> portrait.Gallery:
+        """n draws of D, what M makes of them, and which fail."""
+        return portrait.gallery(self.problem, self.distribution, n, as_rng(rng))
+
+    def modes(self, n: int = 4096, rng: Rng | int = 0) -> tuple[portrait.Mode, ...]:
+        """The ways in which n draws of D fail, the commonest first."""
+        return portrait.modes(self.problem, self.distribution, n, as_rng(rng))
+
+    def design_point(self, rng: Rng | int = 0) -> portrait.Likeliest | None:
+        """The likeliest failure under D, None where the search finds none."""
+        return portrait.design_point(self.problem, self.distribution, as_rng(rng))
+
     def as_proposal(self) -> Estimator:
-        """`importance` for the problem under D0, with D as its first proposal."""
+        """`importance` for the problem under D0, with D in its mixture."""
         return Proposed(self.distribution)
 
     def check(self, rng: Rng, budget: int = checking.BUDGET) -> "Attack":

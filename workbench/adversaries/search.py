@@ -22,6 +22,8 @@ class Search(State):
     price: float = 0.0
     """lambda: nats of log P for a nat spent."""
     restart: int = 0
+    scouting: bool = False
+    """Whether the scout's gradient is climbed, before the estimator's own."""
     full: bool = False
     """Whether the whole limit may be spent from the first step on."""
     stale: int = 0

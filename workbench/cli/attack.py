@@ -12,9 +12,13 @@ from workbench.cli.frame import INTERRUPTED, AsJson, Debug, warn
 from workbench.cli.plain import print_json
 from workbench.cli.progress import Bar
 from workbench.cli.tables import grid, say
+from workbench.errors import BadInput, Unsupported
 
 if TYPE_CHECKING:
-    from workbench.adversaries import Attack
+    from workbench.adversaries import Attack, Region
+
+_WORTH = -100.0
+"""log10 of the least bound that is worth a line."""
 
 CHECK = 50_000
 """Forward passes of the check, unless told otherwise."""
@@ -30,9 +34,29 @@ def attack(
         typer.Option("--set", metavar="KEY=VALUE", help="A setting of the family; repeatable."),
     ] = None,
     nats: Annotated[
-        float,
-        typer.Option("--nats", metavar="K", parser=settings.real, help="KL(D || D0) at most."),
-    ] = 4.0,
+        float | None,
+        typer.Option(
+            "--nats", metavar="K", parser=settings.real, help="KL(D || D0) at most; 4 by default."
+        ),
+    ] = None,
+    ball: Annotated[
+        float | None,
+        typer.Option(
+            "--ball",
+            metavar="R",
+            parser=settings.real,
+            help="Instead: the mean moves by at most R standard deviations.",
+        ),
+    ] = None,
+    box: Annotated[
+        float | None,
+        typer.Option(
+            "--box",
+            metavar="W",
+            parser=settings.real,
+            help="Instead: no coordinate of the mean by more than W standard deviations.",
+        ),
+    ] = None,
     steps: Annotated[
         int, typer.Option("--steps", metavar="N", parser=settings.whole, help="At most, a restart.")
     ] = 40,
@@ -45,6 +69,10 @@ def attack(
     estimator: Annotated[
         str, typer.Option("--estimator", "-e", metavar="E", help="One with a gradient.")
     ] = "conditioned",
+    scout: Annotated[
+        str | None,
+        typer.Option("--scout", metavar="E", help="One with a cheaper gradient that climbs first."),
+    ] = None,
     seed: Seed = 0,
     check: Annotated[
         int,
@@ -62,12 +90,13 @@ def attack(
     Ctrl-C ends the search and reports the best D so far; with --run, `workbench resume` goes on.
     """
     from workbench import catalogue
-    from workbench.adversaries import KL, Adversary
+    from workbench.adversaries import Adversary
     from workbench.experiments import Run, pursuit
 
     adversary = Adversary(
-        settings.build_family(family, assignments or []), KL(float(nats)),
+        settings.build_family(family, assignments or []), _region(nats, ball, box),
         settings.build(estimator, []), optimiser, steps=steps, restarts=restarts,
+        scout=None if scout is None else settings.build(scout, []),
     )  # fmt: skip
     subject = pursuit(catalogue.load(problem), adversary, seed)
     if folder is None:
@@ -75,6 +104,20 @@ def attack(
         return
     with Run.start(folder, "attack", subject, every) as run:
         drive(subject, run.walk(), as_json, check)
+
+
+def _region(nats: float | None, ball: float | None, box: float | None) -> "Region":
+    """The one trust region that was asked for; KL of 4 nats where none was."""
+    from workbench.adversaries import KL, Ball, Cube
+
+    asked = [
+        kind(float(size))
+        for kind, size in ((KL, nats), (Ball, ball), (Cube, box))
+        if size is not None
+    ]
+    if len(asked) > 1:
+        raise BadInput("a search has one trust region: use one of --nats, --ball, --box")
+    return asked[0] if asked else KL()
 
 
 def drive(subject: Any, walk: Iterator[float], as_json: bool, check: int = CHECK) -> None:
@@ -101,8 +144,23 @@ def drive(subject: Any, walk: Iterator[float], as_json: bool, check: int = CHECK
         raise typer.Exit(INTERRUPTED)
 
 
+def _nearest(found: "Attack") -> str:
+    """How far the likeliest failure lies from the centre of D, where a search finds it."""
+    try:
+        nearest = found.design_point()
+    except Unsupported:
+        return ""
+    if nearest is None:
+        return ""
+    if nearest.distance == 0.0:
+        return "the centre of D itself is a failure"
+    return f"the likeliest failure lies {nearest.distance:.2f} standard deviations from D's centre"
+
+
 def _lines(found: "Attack") -> list[tuple[str, str]]:
     """What a reader wants to know, a line each."""
+    from workbench.distributions import Sampleable
+
     assert found.checked is not None
     err = found.checked.log10_err
     spent = f"{found.nats:.4g}" + (f" ± {found.nats_err:.2g}" if found.nats_err else "")
@@ -113,8 +171,14 @@ def _lines(found: "Attack") -> list[tuple[str, str]]:
         ("checked", f"{numbers.power(found.checked.log10_p, err)} ± {numbers.digits(err)} digits"),
         ("spent", f"{spent} nats; the next one brings {found.found.price:.2g} nats of log P"),
     ]
+    if isinstance(found.distribution, Sampleable):
+        ways = ", ".join(f"{mode.told} ({mode.share:.0%})" for mode in found.modes())
+        lines.append(("failures", ways or "none among 4,096 draws"))
+    nearest = _nearest(found)
+    if nearest:
+        lines.append(("nearest", nearest))
     bound = found.record()["bound_lower_log10"]
-    if bound is not None:
+    if bound is not None and bound > _WORTH:
         lines.append(("proves", f"P under D0 is at least {numbers.power(bound)} (97.5%)"))
     if found.warning:
         lines.append(("beware", found.warning))

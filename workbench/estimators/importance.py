@@ -280,18 +280,20 @@ def _doubt(state: Weighing, answer: float = 0.0) -> str:
     return ""
 
 
-def around(state: Weighing, means: Tensor, covs: Tensor, share: Tensor) -> Weighing:
-    """A state that starts from these Gaussians instead of a search for ways to fail.
+def beside(state: Weighing, means: Tensor, covs: Tensor, share: Tensor) -> Weighing:
+    """These Gaussians beside those that the search for ways to fail has found, half the mass each.
 
     Args:
-        state: of `Importance.init`.
+        state: one whose search has just ended.
         means: `(k, d)` in base noise.
         covs: `(k, d, d)`.
         share: `(k,)`, sums to 1.
     """
-    mixture = of_gaussians(means, covs, floored(share, _FIRST_FLOOR), _PLAIN)
-    given = replace(
-        state, searched=modes.NEVER, scouted=modes.NEVER, fitted=modes.NEVER,
-        by_mode=torch.full_like(share, -math.inf),
-    )  # fmt: skip
-    return _with(given, mixture)
+    if state.common:
+        return state
+    own = state.proposal
+    if len(own.share):
+        means, covs = torch.cat([own.means, means]), torch.cat([own.covariances, covs])
+        share = torch.cat([own.share, share])
+    mixture = of_gaussians(means, covs, floored(share, _FLOOR), _PLAIN)
+    return _with(replace(state, by_mode=torch.full_like(share, -math.inf)), mixture)

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from workbench.adversaries import Likeliest, portrait
 from workbench.distributions import Density, Distribution, Sampleable
 from workbench.distributions import Moments as HasMoments
 from workbench.problem import Problem
@@ -10,7 +11,7 @@ from workbench.rng import Rng
 from workbench.views import pictures
 from workbench.views.style import CATASTROPHE, GREY, Figure, axis, layout
 
-_DRAWS, _SHOWN, _GRID, _BARS = 2048, 4, 81, 10
+_DRAWS, _SHOWN, _GRID, _BARS, _DOTS = 2048, 4, 81, 10, 300
 _TONE = "#A05EF7"
 
 
@@ -35,8 +36,9 @@ def mean_and_std(d: Distribution, seed: int = 0) -> tuple[Tensor, Tensor] | None
 
 
 @torch.no_grad()
-def digits(problem: Problem, d: Distribution, seed: int) -> str:
-    """Mean image, difference from D0, and draws of D with what the network reads, as HTML."""
+def digits(problem: Problem, d: Distribution, seed: int, nearest: Likeliest | None = None) -> str:
+    """Mean image, difference from D0, draws of D with what the network reads, and the design
+    point where it is known, as HTML."""
     moved, still = mean_and_std(d, seed), mean_and_std(problem.distribution, seed)
     assert moved is not None and still is not None
     gap = moved[0] - still[0]
@@ -47,11 +49,14 @@ def digits(problem: Problem, d: Distribution, seed: int) -> str:
         _cell(pictures.signed(scale), f"less D0 (± {reach:.2g})"),
     ]
     if isinstance(d, Sampleable):
-        x = d.sample(_SHOWN, Rng(seed).child("gallery").generator())
-        read, bad = problem.model(x).argmax(1), problem.margin(x) > 0
-        for pixels, guess, failed in zip(x, read.tolist(), bad.tolist(), strict=True):
+        seen = portrait.gallery(problem, d, _SHOWN, Rng(seed))
+        read = seen.y.argmax(1).tolist()
+        for pixels, guess, failed in zip(seen.x, read, seen.failed.tolist(), strict=True):
             told = f"reads {guess}" + (" ✗" if failed else "")
             cells.append(_cell(pictures.image(pixels), told, failed))
+    if nearest is not None:
+        guess = int(problem.model(nearest.x[None]).argmax(1))
+        cells.append(_cell(pictures.image(nearest.x), f"likeliest ✗: reads {guess}", True))
     return (
         "<div class='wb-adversary-digits' style='display:flex;flex-wrap:wrap;gap:12px'>"
         f"{''.join(cells)}</div>"
@@ -67,8 +72,12 @@ def _cell(svg: str, caption: str, failed: bool = False) -> str:
 
 
 @torch.no_grad()
-def plane(problem: Problem, d: Distribution | None, dark: bool, height: int) -> Figure:
-    """Density contours of D0 and D at 1, 2 and 3 standard deviations, over the region of C."""
+def plane(
+    problem: Problem, d: Distribution | None, dark: bool, height: int,
+    nearest: Likeliest | None = None,
+) -> Figure:  # fmt: skip
+    """Density contours of D0 and D at 1, 2 and 3 standard deviations, over the region of C; the
+    design point where it is known."""
     both = [problem.distribution] + ([] if d is None else [d])
     known = [m for m in (mean_and_std(each) for each in both) if m is not None]
     low = torch.stack([mean - 4.5 * std for mean, std in known]).amin(0)
@@ -90,6 +99,12 @@ def plane(problem: Problem, d: Distribution | None, dark: bool, height: int) -> 
             data.append(_rings(each.log_prob(grid), base, tone, name))
         elif isinstance(each, Sampleable):
             data.append(_dots(each, tone, name))
+    if nearest is not None:
+        at = [[float(v)] for v in nearest.x]
+        data.append({
+            "type": "scatter", "mode": "markers", "name": "likeliest failure", "x": at[0],
+            "y": at[1], "marker": {"size": 10, "color": _TONE, "symbol": "x"},
+        })  # fmt: skip
     ends = [[float(v[0]), float(v[-1])] for v in (xs, ys)]
     return {
         "data": data,
@@ -113,7 +128,7 @@ def _rings(log_density: Tensor, base: Figure, tone: str, name: str) -> Figure:
 
 
 def _dots(d: Sampleable, tone: str, name: str) -> Figure:
-    x = d.sample(300, Rng(0).child("gallery").generator())
+    x = d.sample(_DOTS, Rng(0).child("gallery").generator())
     return {
         "type": "scatter", "mode": "markers", "name": name, "x": x[:, 0].tolist(),
         "y": x[:, 1].tolist(), "marker": {"size": 3, "color": tone}, "hoverinfo": "skip",

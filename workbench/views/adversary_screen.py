@@ -156,23 +156,25 @@ class AdversaryScreen(AdversaryActs, ByTicker, pn.viewable.Viewer):
         self.pin.disabled, self.unpin.disabled = attack is None, not s.pins
         self.check.disabled = attack is None or s.checking
         self.propose.disabled = self.challenge.disabled = attack is None
-        if self._pictured is not (attack or problem):
+        shown = s.checked or attack or problem
+        if self._pictured is not shown:
             self._paint_picture(problem)
-            self._pictured = attack or problem
+            self._pictured = shown
 
     def _paint_picture(self, problem: Problem) -> None:
-        attack, seed = self.session.attack, self.session.seed
+        attack, seed, check = self.session.attack, self.session.seed, self.session.checked
+        nearest = None if check is None else check.nearest
         d = None if attack is None else attack.distribution
         as_digits = pictures.shows_digits(problem)
         self.gallery.visible = as_digits
         self.picture.height = _PICTURE if problem.distribution.dim == 2 else _CHART
         if as_digits:
-            self.gallery.value = looks.digits(problem, d or problem.distribution, seed)
+            self.gallery.value = looks.digits(problem, d or problem.distribution, seed, nearest)
         if problem.distribution.dim == 2:
-            self.picture.object = looks.plane(problem, d, self.dark, _PICTURE)
+            self.picture.object = looks.plane(problem, d, self.dark, _PICTURE, nearest)
         else:
             self.picture.object = looks.coordinates(problem, d, self.dark, _CHART)
-        self.picture_words.value = words.picture_sentence(problem, attack)
+        self.picture_words.value = words.picture_sentence(problem, attack, check)
 
 
 def adversary(

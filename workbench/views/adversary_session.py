@@ -1,13 +1,22 @@
 """The whole state of the Adversary screen, and what follows from it. No interface in here."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import param
 
-from workbench.adversaries import BASELINES, REGIONS, Adversary, Attack, baseline, families
-from workbench.errors import BadInput, NotConverged
+from workbench.adversaries import (
+    BASELINES,
+    REGIONS,
+    Adversary,
+    Attack,
+    Likeliest,
+    Mode,
+    baseline,
+    families,
+)
+from workbench.errors import BadInput, NotConverged, Unsupported
 from workbench.estimators import ALL, Estimate, Estimator
 from workbench.experiments import Course, Run, pursuit
 from workbench.iteration import Budget
@@ -39,6 +48,7 @@ TRUST = {cls.name: cls for cls in REGIONS}
 UNITS = {
     "kl": "nats that D may spend", "penalty": "price of a nat, in nats of log P",
     "ball": "radius, in standard deviations",
+    "box": "half width of the box, in standard deviations of each coordinate",
 }  # fmt: skip
 """{trust region: what its size means}."""
 
@@ -61,6 +71,10 @@ class Check:
     attack: Attack
     course: Course
     """The run that it belongs to."""
+    modes: tuple[Mode, ...] = ()
+    """The ways in which draws of D fail."""
+    nearest: Likeliest | None = None
+    """The likeliest failure under D, where a search finds it."""
 
     @property
     def checked(self) -> Estimate:
@@ -87,6 +101,15 @@ class Pin:
     attack: Attack
 
 
+def _portrayed(attack: Attack, steps: int, course: Course) -> Check:
+    """A check, with the ways to fail and the likeliest failure where they can be had."""
+    try:
+        nearest = attack.design_point()
+    except (Unsupported, NotConverged):
+        nearest = None
+    return Check(steps, attack, course, attack.modes(), nearest)
+
+
 class AdversarySession(param.Parameterized):
     """One visitor's adversary. `close()` ends its worker.
 
@@ -105,12 +128,13 @@ class AdversarySession(param.Parameterized):
     region = param.Selector(
         objects=list(TRUST), check_on_set=True, label="Trust region",
         doc="What holds D near D0: at most so many nats of relative entropy (kl), a price for "
-        "every nat (penalty), or a ball for the mean (ball).",
+        "every nat (penalty), a ball for the mean (ball), or a box for it (box; family shifted).",
     )  # fmt: skip
     limit = param.Number(
         4.0, bounds=(0.01, 1000.0), label="How far",
         doc="Nats of KL(D || D0) for kl; with 1 nat a typical draw of D is still e times as "
-        "frequent as under D0. The price of a nat for penalty, standard deviations for ball.",
+        "frequent as under D0. The price of a nat for penalty, standard deviations for ball and "
+        "box.",
     )  # fmt: skip
     by = param.Selector(
         objects=list(climbable()), check_on_set=True, label="Estimator",
@@ -150,7 +174,7 @@ class AdversarySession(param.Parameterized):
         Raises:
             BadInput: where a setting is out of its range.
         """
-        size = {"kl": "nats", "penalty": "cost", "ball": "radius"}[self.region]
+        size = fields(TRUST[self.region])[0].name
         try:
             return Adversary(
                 family=FAMILIES[self.family](**self.settings.get(self.family, {})),
@@ -268,7 +292,7 @@ class AdversarySession(param.Parameterized):
         kept = tuple(c for c in self.checks if c.steps < steps)
 
         def job() -> Iterator[dict[str, Any]]:
-            yield {"checks": (*kept, Check(steps, attack.check(rng, CHECK_BUDGET), course))}
+            yield {"checks": (*kept, _portrayed(attack.check(rng, CHECK_BUDGET), steps, course))}
 
         self.worker.start(CHECK, job(), checks=kept)
 

@@ -107,19 +107,21 @@ class AdversaryWidgets(AdversaryActs, ByTask, w.VBox):
         self.pin.disabled, self.unpin.disabled = attack is None, not s.pins
         self.check.disabled = attack is None or s.checking
         self.propose.disabled = self.challenge.disabled = attack is None
-        if self._pictured is not (attack or problem):
+        shown = s.checked or attack or problem
+        if self._pictured is not shown:
             self._paint_picture(problem)
-            self._pictured = attack or problem
+            self._pictured = shown
 
     def _paint_picture(self, problem: Problem) -> None:
-        attack, seed = self.session.attack, self.session.seed
+        attack, seed, check = self.session.attack, self.session.seed, self.session.checked
+        nearest = None if check is None else check.nearest
         d = None if attack is None else attack.distribution
         shown = pictures.shows_digits(problem)
         self.gallery.value = (
-            STYLE + looks.digits(problem, d or problem.distribution, seed) if shown else ""
+            STYLE + looks.digits(problem, d or problem.distribution, seed, nearest) if shown else ""
         )
         if problem.distribution.dim == 2:
-            show_figure(self.picture, looks.plane(problem, d, self.dark, _PICTURE))
+            show_figure(self.picture, looks.plane(problem, d, self.dark, _PICTURE, nearest))
         else:
             show_figure(self.picture, looks.coordinates(problem, d, self.dark, _CHART))
-        self.picture_words.value = STYLE + words.picture_sentence(problem, attack)
+        self.picture_words.value = STYLE + words.picture_sentence(problem, attack, check)

@@ -12,7 +12,7 @@ from workbench.math.logspace import LN10
 from workbench.numbers import places
 from workbench.problem import Problem
 from workbench.views import adversary_pictures, pictures
-from workbench.views.adversary_session import AdversarySession, Pin
+from workbench.views.adversary_session import AdversarySession, Check, Pin
 from workbench.views.roster import title
 from workbench.views.table import TABLE_CSS
 
@@ -102,7 +102,7 @@ def proposal_sentence(session: AdversarySession) -> str:
     return f"<span class='small'>{' '.join(said)}</span>" if said else ""
 
 
-def picture_sentence(problem: Problem, attack: Attack | None) -> str:
+def picture_sentence(problem: Problem, attack: Attack | None, check: Check | None = None) -> str:
     """What the picture of D shows."""
     if attack is None:
         return "<span class='small'>D stands at D0.</span>"
@@ -115,7 +115,23 @@ def picture_sentence(problem: Problem, attack: Attack | None) -> str:
         said += " Draws marked ✗ are catastrophes."
     elif d.dim == 2:
         said += " Rings lie 1, 2 and 3 standard deviations out; C holds in the shaded region."
+    if check is not None:
+        said += _ways(check)
     return f"<span class='small'>{said}</span>"
+
+
+def _ways(check: Check) -> str:
+    """How draws of D fail, and how far the likeliest failure is."""
+    said = ""
+    if check.modes:
+        each = ", ".join(f"{escape(mode.told)} ({mode.share:.0%})" for mode in check.modes)
+        said = f" Ways to fail: {each}."
+    if check.nearest is not None and check.nearest.distance > 0.0:
+        said += (
+            f" The likeliest failure lies {check.nearest.distance:.2f} standard deviations of D "
+            "from its centre."
+        )
+    return said
 
 
 def table(pins: Sequence[Pin], session: AdversarySession) -> str:
