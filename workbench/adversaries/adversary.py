@@ -111,7 +111,7 @@ class Adversary:
         """The optimiser, made out."""
         if self.optimiser != "auto":
             return self.optimiser
-        return "natural" if self.family.natural else "adam"
+        return "natural" if self.family.member.natural else "adam"
 
     def check(self, problem: Problem) -> None:
         """Raises `Unsupported`, with what to use instead, unless the search can run here."""
@@ -186,14 +186,14 @@ class Adversary:
             estimate = self.estimator(problem, budget, state.rng.child("estimate"))
         forwards, points = estimate.cost.forwards, state.points
         theta, full = state.theta, state.full
-        if self.restarts > 1 or self.family.spreads:
+        if self.restarts > 1 or self.family.member.spreads:
             try:
                 found = summits.find(problem, _POINTS, state.left - forwards)
             except Unsupported:
                 pass
             else:
                 points, forwards = found.theta, forwards + found.forwards
-        if self.family.spreads and len(points):
+        if self.family.member.spreads and len(points):
             theta, full = self._start(problem, state, 0, points), True
         return replace(
             state, reference=float(estimate.log_p), points=points, last=estimate.cost.forwards,

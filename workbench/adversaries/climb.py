@@ -81,7 +81,7 @@ class Climb:
         price = state.price if limited else self.region.price
         limit = share * self.region.limit
         at_d0 = limited and slopes.value <= FIRST**2 * limit
-        if at_d0 and self.family.natural:  # nothing has a price yet
+        if at_d0 and self.family.member.natural:  # nothing has a price yet
             theta, moments = state.theta + math.sqrt(2.0 * limit) / length * gain, state.moments
         else:
             reach = math.sqrt(2.0 * limit) if limited else max(1.0, math.sqrt(2.0 * slopes.value))

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from workbench.distributions import (
     Box,
+    ByContext,
     Density,
     Discrete,
     Distribution,
@@ -38,7 +39,8 @@ class Nats:
 def relative_entropy(d: Distribution, d0: Distribution, rng: Rng, draws: int = _DRAWS) -> Nats:
     """KL(D || D0) = E_D[log D(x) - log D0(x)], in nats.
 
-    In closed form where there is one. Else the mean over `draws` draws x = G(z) of D, whose noise
+    In closed form where there is one; of laws by context by the chain rule, the context being seen.
+    Else the mean over `draws` draws x = G(z) of D, whose noise
     is the same for the same `rng`, so that the answer is a smooth function of D's parameters.
 
     Raises:
@@ -52,6 +54,8 @@ def relative_entropy(d: Distribution, d0: Distribution, rng: Rng, draws: int = _
     exact = _EXACT.get((type(d), type(d0)))
     if exact is not None:
         return Nats(exact(d, d0))
+    if isinstance(d, ByContext) and isinstance(d0, Mixture):
+        return _by_context(d, d0, rng, draws)
     if isinstance(d, Mixture) and isinstance(d0, Density):
         return _of_mixture(d, d0, rng, draws)
     if isinstance(d, Transformed) and d.base is d0:
@@ -87,6 +91,22 @@ def _of_mixture(d: Mixture, d0: Density, rng: Rng, draws: int) -> Nats:
         own = _mean(d.log_prob(x) - d0.log_prob(x))
         total = total + torch.exp(log_w) * own.value
         variance += (float(torch.exp(log_w.detach())) * own.err) ** 2
+    return Nats(total, variance**0.5)
+
+
+def _by_context(d: ByContext, d0: Mixture, rng: Rng, draws: int) -> Nats:
+    """sum_c v_c (log v_c / w_c + KL(D_c || D0_c)) for (c, x)."""
+    if len(d.parts) != len(d0.components):
+        raise Unsupported(
+            f"the relative entropy of {len(d.parts)} contexts to {len(d0.components)}",
+            "as many contexts are needed",
+        )
+    total, variance = d.log_weights.new_zeros(()), 0.0
+    pairs = zip(d.log_weights, d0.log_weights, d.parts, d0.components, strict=True)
+    for k, (log_v, log_w, part, part0) in enumerate(pairs):
+        own = relative_entropy(part, part0, rng.child("context", k), draws)
+        total = total + torch.exp(log_v) * (log_v - log_w + own.value)
+        variance += (float(torch.exp(log_v.detach())) * own.err) ** 2
     return Nats(total, variance**0.5)
 
 

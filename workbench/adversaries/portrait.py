@@ -5,7 +5,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from workbench.distributions import Distribution, Gaussian, Mixture, Reparameterised, Sampleable
+from workbench.distributions import (
+    ByContext,
+    Distribution,
+    Gaussian,
+    Mixture,
+    Reparameterised,
+    Sampleable,
+)
 from workbench.errors import Unsupported
 from workbench.estimators import design_points
 from workbench.problem import Problem
@@ -82,7 +89,8 @@ def modes(problem: Problem, d: Distribution, n: int, rng: Rng) -> tuple[Mode, ..
     """The ways in which n draws of D fail, the commonest first; none where no draw fails.
 
     Two failures go the same way where the same clause of C holds most clearly, and, for a mixture
-    D, where they belong to parts that were moved the same way (cosine of their shifts above 0.8).
+    D, where they belong to parts that were moved the same way (cosine of their shifts above 0.8);
+    of a law by context, where the context is the same.
     """
     seen = gallery(problem, d, n, rng)
     x, y = seen.x[seen.failed], seen.y[seen.failed]
@@ -90,11 +98,12 @@ def modes(problem: Problem, d: Distribution, n: int, rng: Rng) -> tuple[Mode, ..
     part = _parts(d, problem.distribution, x)
     ways, which = torch.unique(torch.stack([part, clause], dim=1), dim=0, return_inverse=True)
     several = len(set(ways[:, 0].tolist())) > 1
+    kind = "context" if isinstance(d, ByContext) else "part"
     found = []
     for k, (p, c) in enumerate(ways.tolist()):
         share = float((which == k).double().mean())
         if share >= _WORTH:
-            told = f"{names[c]}, part {p + 1}" if several else names[c]
+            told = f"{names[c]}, {kind} {p + 1}" if several else names[c]
             found.append(Mode(share, told, x[which == k].mean(0)))
     return tuple(sorted(found, key=lambda mode: -mode.share))
 
@@ -135,6 +144,9 @@ def _clauses(problem: Problem, x: Tensor, y: Tensor) -> tuple[Tensor, list[str]]
 
 def _parts(d: Distribution, d0: Distribution, x: Tensor) -> Tensor:
     """Which way the part of a mixture D was moved that each x most likely comes from, `(n,)`."""
+    if isinstance(d, ByContext):
+        with torch.no_grad():
+            return d.log_each(x).argmax(1)
     if not isinstance(d, Mixture) or not isinstance(d0, Gaussian):
         return torch.zeros(len(x), dtype=torch.long)
     shifts = torch.stack([d0.pull(c.mean[None])[0] for c in d.components]).detach()

@@ -19,6 +19,7 @@ from workbench.distributions.base import (
     Sequences,
 )
 from workbench.distributions.box import Box
+from workbench.distributions.by_context import ByContext
 from workbench.distributions.discrete import Discrete
 from workbench.distributions.gaussian import Gaussian
 from workbench.distributions.mixture import Mixture
@@ -35,8 +36,8 @@ ALL: tuple[type[Distribution], ...] = (
 """Every kind of distribution, as `workbench list distributions` shows them."""
 
 __all__ = [
-    "ALL", "Box", "BoxSupport", "Conditional", "Density", "Discrete", "Distribution", "Driven",
-    "Energy", "Enumerable", "Event", "Factor", "Factored", "Gaussian", "IndependentTokens",
-    "Mixture", "Moments", "Piece", "Recognised", "Reparameterised", "Sampleable", "Sequences",
-    "SpinGlass", "Tokens", "template", "varied", "widened",
+    "ALL", "Box", "BoxSupport", "ByContext", "Conditional", "Density", "Discrete", "Distribution",
+    "Driven", "Energy", "Enumerable", "Event", "Factor", "Factored", "Gaussian",
+    "IndependentTokens", "Mixture", "Moments", "Piece", "Recognised", "Reparameterised",
+    "Sampleable", "Sequences", "SpinGlass", "Tokens", "template", "varied", "widened",
 ]  # fmt: skip

@@ -68,9 +68,7 @@ class Mixture(Reparameterised, Density, Moments, Factored, Distribution):
         return torch.log(self.weights / self.weights.sum())
 
     def push(self, z: Tensor) -> Tensor:
-        edges = torch.cumsum(torch.exp(self.log_weights), 0)[:-1]
-        pick = torch.searchsorted(edges.detach(), cdf(z[:, 0]).detach().contiguous())
-        x = z[:, 1:]
+        pick, x = picked(self.log_weights, z[:, 0]), z[:, 1:]
         out = torch.zeros_like(x)
         for k, component in enumerate(self.components):
             out = torch.where((pick == k)[:, None], component.push(x), out)
@@ -92,3 +90,9 @@ class Mixture(Reparameterised, Density, Moments, Factored, Distribution):
         log_w = self.log_weights
         each = ((log_w[k], f) for k, c in enumerate(self.components) for f in c.factors())
         return tuple(Factor(w + f.log_weight, f.offset, f.matrix, f.normal) for w, f in each)
+
+
+def picked(log_weights: Tensor, z: Tensor) -> Tensor:
+    """Which part standard normal z `(n,)` picks, each as often as its weight says, `(n,)`."""
+    edges = torch.cumsum(torch.exp(log_weights), 0)[:-1]
+    return torch.searchsorted(edges.detach(), cdf(z).detach().contiguous())

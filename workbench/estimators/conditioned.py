@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from workbench.distributions import Mixture, Reparameterised
+from workbench.distributions import ByContext, Mixture, Reparameterised
 from workbench.errors import BadInput, Unsupported
 from workbench.estimators import drawn, fitted, lines, summits
 from workbench.estimators.base import Estimate, Estimator, Needs, check_positive
@@ -324,12 +324,12 @@ class _Cut:
 
 
 def pieces_of(problem: Problem) -> list[tuple[Tensor, Problem]]:
-    """The problem on every Gaussian of a mixture D, with log weights; else the problem itself."""
+    """The problem on every part of D, with log weights, where it has parts; else itself."""
     d = problem.distribution
-    if isinstance(d, Mixture):
+    if isinstance(d, Mixture | ByContext):
+        parts = d.components if isinstance(d, Mixture) else d.parts
         return [
-            (w, problem.vary(distribution=c))
-            for w, c in zip(d.log_weights, d.components, strict=True)
+            (w, problem.vary(distribution=c)) for w, c in zip(d.log_weights, parts, strict=True)
         ]
     return [(torch.zeros((), dtype=d.dtype), problem)]
 

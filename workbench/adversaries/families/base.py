@@ -39,6 +39,11 @@ class Family(ABC):
     """Whether its parts start at the nearest failures instead of at D0."""
     choices: ClassVar[Mapping[str, tuple[str, ...]]] = {}
 
+    @property
+    def member(self) -> "Family":
+        """The family whose parameters are searched: itself, or that of its members."""
+        return self
+
     @abstractmethod
     def serves(self, reference: Distribution) -> bool:
         """Whether the family can start from this D0."""
