@@ -1,3 +1,4 @@
+from .adversaries import KL, Adversary, Attack, Ball, Cube, Penalty, families
 from .catalogue import load
 from .distributions import (
     Box,
@@ -46,12 +47,12 @@ from .types import Grad, Kind
 __version__: str
 
 __all__ = [
-    "GLD", "ITGIS", "MHIS", "QLD", "And", "Argmax", "BadInput", "Box", "Budget",
-    "ChangeOfMeasure", "Conditional", "Conditioned", "CrossEntropy", "Cubature", "DesignPoint",
-    "Discrete", "Enumeration", "Estimate", "Estimator",
+    "GLD", "ITGIS", "KL", "MHIS", "QLD", "Adversary", "And", "Argmax", "Attack", "BadInput",
+    "Ball", "Box", "Budget", "ChangeOfMeasure", "Conditional", "Conditioned", "CrossEntropy",
+    "Cubature", "Cube", "DesignPoint", "Discrete", "Enumeration", "Estimate", "Estimator",
     "Gaussian", "Grad", "Halfspace", "Importance", "Kind", "Lower", "MeanField", "Mixture",
-    "Moments", "MonteCarlo", "NotConverged", "Or", "Orthant", "Polytope", "Probe", "Problem",
-    "Ratio", "Rng", "Slices", "Spec", "SpinGlass", "StaleRun", "Subset", "Tokens", "Transformer",
-    "Trusted", "Truth", "Unsupported", "Upper", "WorkbenchError", "best_truth", "load",
-    "log_p_and_grad", "template",
+    "Moments", "MonteCarlo", "NotConverged", "Or", "Orthant", "Penalty", "Polytope", "Probe",
+    "Problem", "Ratio", "Rng", "Slices", "Spec", "SpinGlass", "StaleRun", "Subset", "Tokens",
+    "Transformer", "Trusted", "Truth", "Unsupported", "Upper", "WorkbenchError", "best_truth",
+    "families", "load", "log_p_and_grad", "template",
 ]  # fmt: skip
