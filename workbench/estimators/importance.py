@@ -297,3 +297,20 @@ def beside(state: Weighing, means: Tensor, covs: Tensor, share: Tensor) -> Weigh
         share = torch.cat([own.share, share])
     mixture = of_gaussians(means, covs, floored(share, _FLOOR), _PLAIN)
     return _with(replace(state, by_mode=torch.full_like(share, -math.inf)), mixture)
+
+
+def around(state: Weighing, means: Tensor, covs: Tensor, share: Tensor) -> Weighing:
+    """A state that starts from these Gaussians instead of a search for ways to fail.
+
+    Args:
+        state: of `Importance.init`.
+        means: `(k, d)` in base noise.
+        covs: `(k, d, d)`.
+        share: `(k,)`, sums to 1.
+    """
+    mixture = of_gaussians(means, covs, floored(share, _FIRST_FLOOR), _PLAIN)
+    given = replace(
+        state, searched=modes.NEVER, scouted=modes.NEVER, fitted=modes.NEVER,
+        by_mode=torch.full_like(share, -math.inf),
+    )  # fmt: skip
+    return _with(given, mixture)
