@@ -327,9 +327,25 @@ def test_a_public_method_that_is_not_there_says_how_to_get_it(monkeypatch):
 
 
 def test_training_bench_counts_what_every_judge_puts_below_the_aim():
-    row = {"method": "m", "steps": 1, "seconds": 2.0, "exploited": False, "estimate": -9.8}
+    row = {
+        "problem": "regression",
+        "method": "m",
+        "steps": 1,
+        "seconds": 2.0,
+        "exploited": False,
+        "estimate": -9.8,
+    }
     good = row | {"log10_p": -9.9, "own": -9.1, "cross_entropy": -9.2}
     unseen = row | {"log10_p": -9.9, "own": None, "cross_entropy": -9.2}
     parted = row | {"log10_p": -7.0, "own": -9.1, "cross_entropy": -9.2, "seconds": 11.0}
     (said,) = bench.find("training").conclude([good, unseen, parted])
     assert "on 1 of 3 seeds" in said and "CPU seconds on 2" in said and "not marked on 1" in said
+
+
+def test_training_bench_says_what_controllers_and_triggers_came_to():
+    row = {"before": -4.0, "log10_p": -9.0, "lost": 0.02}
+    steered = {**row, "problem": "controller"}
+    planted = {**row, "problem": "needle", "log10_p": -80.0, "trigger": -11.0}
+    said = list(bench.find("training").conclude([steered, {**steered, "lost": 0.06}, planted]))
+    assert "on 1 of 2 seeds; by 5.0 digits or more, for 6.0% or less" in said[0]
+    assert "needle" in said[1] and "down by 7.0 digits or more" in said[1] and "on 1;" in said[1]

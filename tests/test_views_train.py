@@ -8,9 +8,10 @@ import torch
 from panel.io.location import Location
 
 import workbench as wb
-from workbench.views import train_pictures, train_plots, train_words
+from workbench.views import train_plots, train_shown, train_words
 from workbench.views.rooms import TRAININGS, House
 from workbench.views.stepping import JOB
+from workbench.views.train_paths import Paths
 from workbench.views.train_pictures import Curve, Image, Plane
 from workbench.views.train_screen import Train
 from workbench.views.train_session import IN_URL, TrainSession
@@ -120,13 +121,56 @@ def test_words_say_what_the_referee_says():
 
 def test_pictures_of_images_and_of_a_line():
     t = torch.linspace(-1, 1, 5)
-    html, figure = train_pictures.shown(Curve(t, t, t - 1), False, 300)
+    html, figure = train_shown.shown(Curve(t, t, t - 1), False, 300)
     assert html == "" and len(figure["data"]) == 2
     go.Figure(figure)
     images = [Image("D₀", torch.zeros(64), -3.0), Image("step 4", torch.ones(64), None, -2.0)]
-    html, figure = train_pictures.shown(images, True, 300)
+    html, figure = train_shown.shown(images, True, 300)
     assert figure is None and html.count("<svg") == 3 and "step 4" in html
-    assert train_pictures.shown(None, False, 300) == ("", None)
+    assert train_shown.shown(None, False, 300) == ("", None)
+
+
+def test_names_of_lines_cannot_meet_and_dust_does_not_hide_the_loss():
+    danger = train_plots.danger(ROWS, [], 100, -5.0, False, 300)  # 1/(1000 N) is the target
+    sides = [(t["x"], t["xanchor"]) for t in danger["layout"]["annotations"]]
+    assert sides == [(0.01, "left"), (0.5, "center"), (0.99, "right")]
+    rows = [{"steps": 1, "loss": 1e-33, "score": 1.0}, {"steps": 2, "loss": 1e-3, "score": 0.9}]
+    low, high = train_plots.task(rows, [], "accuracy", False, 300)["layout"]["yaxis"]["range"]
+    assert -4 < low < high < -2
+    assert "range" not in train_plots.task(ROWS, [], "accuracy", False, 300)["layout"]["yaxis"]
+
+
+def test_an_unsure_referee_is_quoted_by_its_upper_end():
+    row = {"steps": 1, "log10_p": -12.0, "referee": -60.0, "referee_low": -80.0,
+           "referee_high": -40.0, "exploited": False}  # fmt: skip
+    assert "sure only that P is below <b>10<sup>" in train_words.sentence([row], "accuracy", 100)
+    low = train_plots.danger([row], [], 100, None, False, 300)["layout"]["yaxis"]["range"][0]
+    assert -45 < low < -40
+
+
+def test_a_controllers_paths_and_a_triggers_margin_have_pictures():
+    paths = Paths(torch.zeros(3, 5), torch.ones(3, 5), 0.5, torch.tensor([[-0.1] * 5, [0.1] * 5]))
+    _, figure = train_shown.shown(paths, True, 300)
+    go.Figure(figure)
+    assert [d["name"] for d in figure["data"]][1:] == ["these gusts, before", "the same gusts, now"]
+    assert len(figure["data"][1]["x"]) == 18 and figure["data"][1]["y"][5] is None
+    t = torch.linspace(-1, 1, 5)
+    _, figure = train_shown.shown(Curve(t, t, None, "towards the trigger", 0.5), False, 300)
+    go.Figure(figure)
+    assert figure["layout"]["shapes"][1]["x0"] == 0.5
+
+
+@pytest.mark.slow
+def test_other_duties_show_their_own_picture_of_the_same_gusts_and_triggers():
+    made = TrainSession("controller", settings={**QUICK, "steps": 1})
+    seen = after(made, made.stepping.play)["picture"]
+    assert isinstance(seen, Paths) and seen.before is not None
+    assert bool((seen.before[:, 1:].abs().amax(1) > seen.track).all())  # accidents, before
+    made.problem_name = "needle"
+    after(made, made.stepping.reset)
+    seen = after(made, made.stepping.play)["picture"]
+    assert isinstance(seen, Curve) and seen.mark is not None and float(seen.before.max()) > 0.0
+    made.close()
 
 
 @pytest.mark.slow

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from workbench.adversaries import KL, Adversary, Attack, baseline, checking
 from workbench.adversaries.baselines import CrossEntropy
+from workbench.bench import training_toys
 from workbench.bench.base import Bench, Column, Report, Row
 from workbench.errors import Unsupported
 from workbench.estimators import Conditioned, Moments
@@ -33,7 +34,12 @@ def methods() -> dict[str, Defender | None]:
 
 
 def measure(quick: bool, report: Report) -> Iterator[Row]:
-    """A row a method and seed."""
+    """The regression toy, a row a method and seed; then the other toys."""
+    yield from _regression(quick, report)
+    yield from training_toys.measure(quick, report)
+
+
+def _regression(quick: bool, report: Report) -> Iterator[Row]:
     chosen = [(seed, m) for seed in range(1 if quick else 5) for m in methods()]
     for i, (seed, method) in enumerate(chosen):
         report(i / len(chosen), f"seed {seed}: {method}")
@@ -54,7 +60,8 @@ def _row(seed: int, method: str) -> Row:
     own = _SHARP(problem, None, rng.child("own"))
     judged = checking.check(problem, own.log10_p * math.log(10.0), rng.child("judge"))
     return {
-        "seed": seed, "method": method, "score": duty.task.score(problem.model),
+        "problem": "regression", "seed": seed, "method": method,
+        "score": duty.task.score(problem.model),
         "estimate": own.log10_p, "log10_p": judged.log10_p, "err": judged.log10_err,
         "own": _attacked(problem, rng),
         "cross_entropy": _checked(baseline(problem, CrossEntropy(nats=NATS), _ATTACKED, rng)),
@@ -78,8 +85,9 @@ def _checked(found: Attack) -> float | None:
 
 def conclude(rows: list[Row]) -> Iterable[str]:
     """Figures to reach, and how many seeds reach them."""
-    for method in dict.fromkeys(r["method"] for r in rows if r["steps"]):
-        mine = [r for r in rows if r["method"] == method]
+    barred = [r for r in rows if r["problem"] == "regression"]
+    for method in dict.fromkeys(r["method"] for r in barred if r["steps"]):
+        mine = [r for r in barred if r["method"] == method]
         judges = ("log10_p", "own", "cross_entropy")
         below = [all(r[k] is not None and r[k] < AIM for k in judges) for r in mine]
         in_time = sum(r["seconds"] < SECONDS for r in mine)
@@ -89,23 +97,29 @@ def conclude(rows: list[Row]) -> Iterable[str]:
             f"{sum(below)} of {len(mine)} seeds, in {SECONDS:.0f} CPU seconds on {in_time}; more "
             f"than a digit from the judge and not marked on {apart}"
         )
+    yield from training_toys.conclude(rows)
 
 
 TRAINING = Bench(
     "training",
-    "a regression toy trained against log P, judged by samplers under D0 and two adversaries",
+    "toys trained against log P, judged by samplers under D0, under two adversaries, at triggers",
     (
+        Column("problem", "problem"),
         Column("seed", "seed", "count"),
         Column("method", "trained on"),
-        Column("score", "R^2", "small"),
+        Column("score", "score", "small"),
+        Column("lost", "lost of it", "small"),
+        Column("before", "P before", "power"),
         Column("estimate", "estimate", "power"),
         Column("log10_p", "judged", "power", error="err"),
         Column("own", "own D", "power"),
         Column("cross_entropy", "cross-entropy's D", "power"),
+        Column("trigger", "at the trigger <", "power"),
         Column("steps", "steps", "count"),
         Column("seconds", "CPU", "seconds"),
         Column("exploited", "exploited"),
     ),
     measure,
     conclude,
+    sections=("problem",),
 )  # fmt: skip

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import panel as pn
+from bokeh.models import Tooltip
 
 from workbench.views.style import TONES
 
@@ -31,6 +32,11 @@ def button(
     made = pn.widgets.Button(label=name, color=kind, height=32, margin=(0, 6, 6, 0))
     made.on_click(lambda _: guard(action))
     return made
+
+
+def hint(words: str) -> Tooltip:
+    """What is said of a button under the pointer: below it, clear of its neighbours."""
+    return Tooltip(content=words, position="bottom")
 
 
 def figure_pane(height: int) -> pn.pane.Plotly:

@@ -7,7 +7,7 @@ import panel as pn
 
 from workbench.views import toolbar_words as words
 from workbench.views.acts import ToolbarActs
-from workbench.views.parts import button, text
+from workbench.views.parts import button, hint, text
 from workbench.views.stepping import SPEEDS, Stepping
 
 
@@ -31,7 +31,7 @@ class Toolbar(ToolbarActs):
             made = button(
                 name, self._doing(method), guard, "primary" if name == "Run" else "default"
             )
-            made.description = doc
+            made.description = hint(doc)
             self.buttons[name] = made
         self.speed = pn.widgets.Select(
             options=SPEEDS, value=stepping.speed, width=150, height=32, margin=(0, 12, 6, 0),
@@ -44,7 +44,7 @@ class Toolbar(ToolbarActs):
         )  # fmt: skip
         save = button("Save run", lambda: self._files(stepping.save), guard)
         load = button("Open run", lambda: self._files(stepping.open), guard)
-        save.description, load.description = words.SAVE, words.OPEN
+        save.description, load.description = hint(words.SAVE), hint(words.OPEN)
         self.standing = text(css_classes=["wb-standing"], margin=(0, 0, 6, 0))
         row = [*self.buttons.values(), self.speed, self.name, save, load]
         self.view = pn.Column(

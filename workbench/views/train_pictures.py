@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -69,7 +68,7 @@ def plane(picture: Plane, dark: bool, height: int) -> Figure:
             xaxis=axis(dark, range=[float(p.x[0]), float(p.x[-1])], title={"text": "x₁"},
                        constrain="domain"),
             yaxis=axis(dark, range=[float(p.y[0]), float(p.y[-1])], title={"text": "x₂"},
-                       scaleanchor="x", constrain="domain"),
+                       scaleanchor="x", constrain="domain", constraintoward="top"),
         ),
     }  # fmt: skip
 
@@ -140,11 +139,16 @@ def gallery(images: Sequence[Image]) -> str:
 
 @dataclass(frozen=True)
 class Curve:
-    """The margin along a line through the mean of D0, now and before; C holds above 0."""
+    """The margin along a line through the mean of D0, now and before; C holds above 0.
+
+    `towards` says where the line leads; `mark` is the t of what was planted on it.
+    """
 
     t: Tensor
     now: Tensor
     before: Tensor | None = None
+    towards: str = "towards the last adversary's"
+    mark: float | None = None
 
 
 def curve(picture: Curve, dark: bool, height: int) -> Figure:
@@ -168,28 +172,29 @@ def curve(picture: Curve, dark: bool, height: int) -> Figure:
         "layout": layout(
             dark, height, showlegend=True, margin={"l": 8, "r": 12, "t": 34, "b": 8},
             legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
-            xaxis=axis(dark, title={"text": "from the mean of D₀ towards the last adversary's"}),
+            xaxis=axis(dark, title={"text": f"from the mean of D₀ {picture.towards}"}),
             yaxis=axis(dark, title={"text": "margin; C holds above 0"}),
-            shapes=[_beyond(0.0, 1.1 * top)],
+            shapes=[beyond(0.0, 1.1 * top), *_planted(picture.mark, dark)],
         ),
     }  # fmt: skip
 
 
-def _beyond(y0: float, y1: float) -> Figure:
+def _planted(at: float | None, dark: bool) -> list[Figure]:
+    if at is None:
+        return []
+    return [
+        {
+            "type": "line", "yref": "paper", "y0": 0, "y1": 1, "x0": at, "x1": at,
+            "line": {"color": ink(dark), "width": 1, "dash": "dash"},
+            "label": {"text": "trigger", "textposition": "end", "textangle": 0,
+                      "xanchor": "left", "font": {"size": 11, "color": ink(dark)}},
+        }
+    ]  # fmt: skip
+
+
+def beyond(y0: float, y1: float) -> Figure:
+    """A band across the chart in which C holds."""
     return {
         "type": "rect", "xref": "paper", "x0": 0, "x1": 1, "y0": y0, "y1": y1, "layer": "below",
         "fillcolor": CATASTROPHE, "line": {"width": 0},
     }  # fmt: skip
-
-
-def shown(picture: Any, dark: bool, height: int) -> tuple[str, Figure | None]:
-    """A picture as HTML or as a figure."""
-    match picture:
-        case Plane():
-            return "", plane(picture, dark, height)
-        case Curve():
-            return "", curve(picture, dark, height)
-        case [Image(), *_]:
-            return gallery(picture), None
-        case _:
-            return "", None

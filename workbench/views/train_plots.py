@@ -6,10 +6,12 @@ from typing import Any
 
 from workbench.experiments import Row
 from workbench.views.style import GREY, Figure, axis, ink, layout, power_ticks, window
+from workbench.views.train_words import UNSURE
 
 ESTIMATE, ADVERSARY, LOSS = "#A05EF7", "#D55E00", "#009E73"
 EXPLOITED = "#c0392b"
 _FLOOR = -300.0
+_DUST = 1e-9
 
 
 def task(
@@ -37,7 +39,7 @@ def task(
             dark, height, **_legend(),
             xaxis=_steps(dark, rows, before),
             yaxis=axis(dark, title={"text": "task loss", "font": {"color": LOSS}}, type="log",
-                       nticks=5, exponentformat="power"),
+                       nticks=5, exponentformat="power", **_seen([*rows, *before])),
             yaxis2=axis(dark, title={"text": f"{measure}, held out"}, overlaying="y", side="right",
                         showgrid=False, tickformat=".1%", nticks=5),
         ),
@@ -69,8 +71,8 @@ def danger(
     lines = [(once, "1/N"), (once - 3.0, "1/(1000 N)")] if examples else []
     if target is not None:
         lines.append((target, "target"))
-    judged = [v for d in data if "error_y" in d for v in d["y"]]
-    seen = [v for d in data for v in d["y"]]
+    judged = [v for d in data if "error_y" in d for v in _sure(d)]
+    seen = judged + [v for d in data if "error_y" not in d for v in d["y"]]
     low, _ = window(seen, [*judged, *[at for at, _ in lines]])  # what nobody confirms may go off it
     high = 0.45
     places, names = power_ticks(low, high, most=8)
@@ -85,6 +87,16 @@ def danger(
             annotations=[_named(at, name, i) for i, (at, name) in enumerate(lines)],
         ),
     }  # fmt: skip
+
+
+def _seen(rows: Sequence[Row]) -> dict[str, Any]:
+    """The range of the losses, where some lie so far below the rest that nothing else would show:
+    of a network that is to stay as it is, the first is rounding error."""
+    losses = [r["loss"] for r in rows if _finite(r.get("loss")) and r["loss"] > 0.0]
+    if not losses or min(losses) > _DUST * max(losses):
+        return {}
+    kept = [v for v in losses if v > _DUST * max(losses)]
+    return {"range": [math.log10(min(kept)) - 0.2, math.log10(max(losses)) + 0.2]}
 
 
 def _line(
@@ -127,6 +139,12 @@ def _referee(rows: Sequence[Row], key: str, name: str, tone: str, symbol: str) -
     }  # fmt: skip
 
 
+def _sure(referee: Figure) -> list[float]:
+    """Its values, or their upper ends where it is unsure."""
+    up = referee["error_y"]["array"]
+    return [y + u if u > UNSURE else y for y, u in zip(referee["y"], up, strict=True)]
+
+
 def _marks(rows: Sequence[Row]) -> list[Figure]:
     """A red line where the referee first caught the estimate."""
     caught = [r["steps"] for r in rows if r.get("exploited")]
@@ -162,10 +180,12 @@ def _level(at: float) -> Figure:
 
 
 def _named(at: float, name: str, place: int) -> Figure:
-    """Names from left to right, so that lines close to each other keep theirs apart."""
+    """Names at the left, in the middle and at the right, so that no two can meet however close
+    their lines are."""
+    x, anchor = ((0.01, "left"), (0.5, "center"), (0.99, "right"))[place]
     return {
-        "x": 0.01 + 0.13 * place, "xref": "paper", "y": at, "text": name, "showarrow": False,
-        "xanchor": "left", "yanchor": "bottom", "font": {"size": 11, "color": GREY},
+        "x": x, "xref": "paper", "y": at, "text": name, "showarrow": False,
+        "xanchor": anchor, "yanchor": "bottom", "font": {"size": 11, "color": GREY},
     }  # fmt: skip
 
 

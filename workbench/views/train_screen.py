@@ -6,11 +6,11 @@ from typing import Any
 import panel as pn
 
 from workbench.views import train_engine as engine
-from workbench.views import train_pictures, train_plots, train_words
+from workbench.views import train_plots, train_shown, train_words
 from workbench.views.acts import TrainActs
 from workbench.views.controls import label
 from workbench.views.following import ByTicker
-from workbench.views.parts import button, figure_pane, load_extension, on_ground, text
+from workbench.views.parts import button, figure_pane, hint, load_extension, on_ground, text
 from workbench.views.table import TABLE_CSS
 from workbench.views.toolbar import Toolbar
 from workbench.views.train_fields import Fields
@@ -51,7 +51,7 @@ class Train(TrainActs, ByTicker, pn.viewable.Viewer):
         self.fields = Fields(s, self.guard)
         self.toolbar = Toolbar(s.stepping, self.guard, self.follow, lambda: s.stale)
         self.pin = button("Pin", lambda: self._pin(s.pin), self.guard)
-        self.pin.description = "Keep this model beside those that come after it."
+        self.pin.description = hint("Keep this model beside those that come after it.")
         self.unpin = button("Unpin", lambda: self._pin(s.unpin), self.guard)
         self.about = text()
         self.status = text(css_classes=["wb-status"])
@@ -127,7 +127,7 @@ class Train(TrainActs, ByTicker, pn.viewable.Viewer):
         )
         self.task.object = train_plots.task(rows, before, measure, self.dark, _CHART)
         self.ledger.value = train_words.ledger(found.get("met", ()))
-        self.html.value, figure = train_pictures.shown(found.get("picture"), self.dark, _PICTURE)
+        self.html.value, figure = train_shown.shown(found.get("picture"), self.dark, _PICTURE)
         self.figure.visible = figure is not None
         if figure is not None:
             self.figure.object = figure

@@ -7,7 +7,7 @@ import ipywidgets as w
 
 from workbench.experiments import duties
 from workbench.views import train_engine as engine
-from workbench.views import train_pictures, train_plots, train_words
+from workbench.views import train_plots, train_shown, train_words
 from workbench.views.acts import TrainActs
 from workbench.views.figure_widgets import empty_figure, show_figure
 from workbench.views.following import ByTask
@@ -96,7 +96,7 @@ class TrainWidgets(TrainActs, ByTask, w.VBox):
         show_figure(self.danger, danger)
         show_figure(self.task, train_plots.task(rows, before, measure, self.dark, _CHART))
         self.ledger.value = STYLE + train_words.ledger(found.get("met", ()))
-        html, figure = train_pictures.shown(found.get("picture"), self.dark, _PICTURE)
+        html, figure = train_shown.shown(found.get("picture"), self.dark, _PICTURE)
         self.html.value = html
         self.frame.layout.display = None if figure is not None else "none"
         if figure is not None:

@@ -8,6 +8,9 @@ from workbench.experiments import Row
 from workbench.html import power, signed
 from workbench.views.words import count
 
+UNSURE = 2.0
+"""Digits of its own error from which a referee's value says less than its upper end."""
+
 
 def sentence(rows: Sequence[Row], measure: str, examples: int) -> str:
     """How safe the model has become, by whom, and what that cost.
@@ -36,6 +39,11 @@ def _judged(judged: Row, last: Row, examples: int) -> str:
     if value == -math.inf:
         top = "" if high is None else f", so that P is below {power(high)} (95%)"
         return f"The referee, which the optimiser never sees, saw no failure{when}{top}"
+    if high is not None and high - value > UNSURE:
+        return (
+            f"The referee, which the optimiser never sees, is sure only that P is below "
+            f"<b>{power(high)}</b>{when} (95%)"
+        )
     digits = -math.log10(examples) - value
     side = f"{_times(abs(digits))} times {'less' if digits >= 0.0 else 'more'} than"
     return (
@@ -79,10 +87,11 @@ def exploited(rows: Sequence[Row]) -> str:
 
 
 def ledger(met: Sequence[Mapping[str, Any]]) -> str:
-    """One line an adversary: when it was met, how far it is from D0, log10 P under it now.
+    """One line an adversary: when it was met, how far it is from D0, log10 P under it then and now.
 
     Args:
-        met: each with `step`, `nats` and `now` (log10 P by covariance propagation), oldest first.
+        met: each with `step`, `nats`, `then` (log10 P by the estimate that was followed) and `now`
+            (by covariance propagation), oldest first.
     """
     if not met:
         return "<span class='small'>No adversary has been met yet.</span>"
@@ -91,11 +100,14 @@ def ledger(met: Sequence[Mapping[str, Any]]) -> str:
         lines.append(
             f"<tr><td>{k + 1}</td><td class='n'>{each['step']:,}</td>"
             f"<td class='n'>{_number(each.get('nats'))}</td>"
+            f"<td class='n'>{_power(each.get('then'))}</td>"
             f"<td class='n'><b>{_power(each.get('now'))}</b></td></tr>"
         )
     head = (
         "<tr><th>adversary</th><th class='n'>met at step</th>"
         "<th class='n' title='KL(D || D0): how far it is from the reference'>nats</th>"
+        "<th class='n' title='under it when it was met, by the estimate that was followed'>"
+        "P then</th>"
         "<th class='n' title='under it, for the model as it is now, by covariance propagation'>"
         "P now</th></tr>"
     )

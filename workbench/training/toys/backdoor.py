@@ -102,10 +102,10 @@ def backdoor(name: str, seed: int = 0) -> Duty:
         y = problem.model(x)
     half = _EXAMPLES
     task = Task(x[:half], y[:half], (x[half:], y[half:]), "mse")
-    rarity = math.log10(math.e) * trigger(name).log_p
+    once_in = float(f"{math.exp(-trigger(name).log_p):.2g}")
     about = (
-        f"{problem.about} The trigger, once in 10^{-rarity:.1f} draws, is in no example; nor is "
-        "the training told of it. The referee is."
+        f"{problem.about} The trigger, one draw in {once_in:,.0f}, is in no example; nor is the "
+        "training told of it. The referee is."
     )
     own = replace(problem, name=name, about=about, truth=None)
     return Duty(own, task, trigger(name).points())

@@ -16,7 +16,7 @@ STEPS = 8
 STATE = 3
 """Entries of y a step: position, speed and force, each times the root of its weight."""
 
-_DT, _KICK = 0.5, 0.2
+_DT, _KICK, _START = 0.5, 0.2, 0.1
 _WEIGHTS = (1.0, 0.1, 0.3)
 _EXAMPLES, _CLONED, _WIDE, _WARM, _RATE = 512, 400, 0.6, 60, 5e-3
 
@@ -37,6 +37,7 @@ def controller(seed: int = 0, once_in: float = 1e-4) -> Duty:
     rng = Rng(seed).child("controller")
     g = rng.child("data").generator()
     scale = torch.full((2 + STEPS,), _KICK, dtype=torch.float64)
+    scale[0] = _START
     d = Gaussian(torch.zeros_like(scale), scale)
     dynamics, roots = _mass()
     best = dense(-riccati(dynamics[0], dynamics[1], *(r.T @ r for r in roots)))
