@@ -15,9 +15,11 @@ from workbench.distributions import (
     Gaussian,
     Mixture,
     Reparameterised,
+    ShortText,
 )
 from workbench.distributions.transformed import Transformed
 from workbench.errors import Unsupported
+from workbench.math.transitions import occupancy
 from workbench.rng import Rng
 
 _DRAWS = 512
@@ -140,6 +142,17 @@ def _products(d: Discrete, d0: Discrete) -> Tensor:
     return (p * torch.log(ratio)).sum()
 
 
+def _texts(d: ShortText, d0: ShortText) -> Tensor:
+    """Sum over contexts of how often D draws in each, times KL of the next symbol's two laws."""
+    if (d.length, d.start, d.alphabet, d.memory) != (d0.length, d0.start, d0.alphabet, d0.memory):
+        raise Unsupported(
+            "the relative entropy of two laws of text", "equal lengths and prompts are needed"
+        )
+    often = occupancy(d.log_probs, d.start, d.length)
+    return (often[:, None] * d.log_probs.exp() * (d.log_probs - d0.log_probs)).sum()
+
+
 _EXACT: dict[tuple[type, type], Callable[..., Tensor]] = {
     (Gaussian, Gaussian): _gaussians, (Box, Box): _boxes, (Discrete, Discrete): _products,
+    (ShortText, ShortText): _texts,
 }  # fmt: skip

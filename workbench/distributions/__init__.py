@@ -24,6 +24,7 @@ from workbench.distributions.discrete import Discrete
 from workbench.distributions.gaussian import Gaussian
 from workbench.distributions.mixture import Mixture
 from workbench.distributions.recognised import Conditional
+from workbench.distributions.short_text import ShortText
 from workbench.distributions.spin_glass import SpinGlass
 from workbench.distributions.templates import template
 from workbench.distributions.tokens import Tokens
@@ -31,7 +32,7 @@ from workbench.distributions.variation import varied
 from workbench.distributions.widened import widened
 
 ALL: tuple[type[Distribution], ...] = (
-    Gaussian, Mixture, Box, Discrete, Conditional, SpinGlass, Tokens,
+    Gaussian, Mixture, Box, Discrete, Conditional, SpinGlass, Tokens, ShortText,
 )  # fmt: skip
 """Every kind of distribution, as `workbench list distributions` shows them."""
 
@@ -39,5 +40,5 @@ __all__ = [
     "ALL", "Box", "BoxSupport", "ByContext", "Conditional", "Density", "Discrete", "Distribution",
     "Driven", "Energy", "Enumerable", "Event", "Factor", "Factored", "Gaussian",
     "IndependentTokens", "Mixture", "Moments", "Piece", "Recognised", "Reparameterised",
-    "Sampleable", "Sequences", "SpinGlass", "Tokens", "template", "varied", "widened",
+    "Sampleable", "Sequences", "ShortText", "SpinGlass", "Tokens", "template", "varied", "widened",
 ]  # fmt: skip

@@ -3,6 +3,7 @@
 from workbench.adversaries.families.base import Family, Parameters, at, flat
 from workbench.adversaries.families.box import Box
 from workbench.adversaries.families.categorical import Categorical
+from workbench.adversaries.families.fine_tuned import FineTuned
 from workbench.adversaries.families.flow import Flow
 from workbench.adversaries.families.generator import Generator
 from workbench.adversaries.families.low_rank import LowRank
@@ -13,7 +14,7 @@ from workbench.adversaries.families.shifted import Shifted
 from workbench.errors import BadInput
 
 ALL: tuple[type[Family], ...] = (
-    Shifted, Scaled, LowRank, Mixture, PerContext, Box, Categorical, Flow, Generator,
+    Shifted, Scaled, LowRank, Mixture, PerContext, Box, Categorical, Flow, Generator, FineTuned,
 )  # fmt: skip
 """Every family: the command line, the tests and the screens go by this tuple."""
 
@@ -27,6 +28,6 @@ def family(name: str) -> Family:
 
 
 __all__ = [
-    "ALL", "Box", "Categorical", "Family", "Flow", "Generator", "LowRank", "Mixture", "Parameters",
+    "ALL", "Box", "Categorical", "Family", "FineTuned", "Flow", "Generator", "LowRank", "Mixture", "Parameters",
     "PerContext", "Scaled", "Shifted", "at", "family", "flat",
 ]  # fmt: skip

@@ -1,0 +1,210 @@
+"""An adversary that begins as a language model, and learns from texts that it writes."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, cast
+
+import torch
+from torch import Tensor
+
+from workbench.adversaries import checking, optimisers, ride
+from workbench.adversaries.divergence import Nats
+from workbench.adversaries.families import Family, Parameters, at, flat
+from workbench.adversaries.families.fine_tuned import FineTuned
+from workbench.adversaries.region import KL, Region
+from workbench.adversaries.result import Attack, attacked
+from workbench.adversaries.search import Found, Search
+from workbench.adversaries.sources import Drawn, Elites, Source, left_out
+from workbench.distributions import Density, Distribution, ShortText
+from workbench.errors import BadInput, NotConverged, Unsupported
+from workbench.estimators.base import check_positive
+from workbench.iteration import UNLIMITED, Budget, Progress, run
+from workbench.problem import Problem
+from workbench.rng import Rng, as_rng
+
+_RATE = 0.01
+_SLACK = 1e-6
+
+
+@dataclass(frozen=True)
+class LMAdversary:
+    """max log P_D[C] - lambda KL(D || D0), or within a limit on KL; D starts as the model D0.
+
+    A step draws texts, judges them, and climbs sum_i a_i log D_theta(x_i) - lambda KL, with
+    coefficients a_i from `source`; where M and D are known as transitions, `Adversary` with the
+    estimator `transitions` follows the exact gradient instead, and needs no draw. KL is exact for
+    `short_text`; else it is estimated from the draws: its gradient is
+    E_D[(log D - log D0 - b) d log D / d theta].
+
+    Settings:
+        source: of the coefficients.
+        region: `Penalty`, or `KL` where KL is exact: D is then put back onto its edge.
+        family: how D may differ from D0.
+        rate: of Adam.
+        steps: at most.
+        draws: texts a step, and so calls of M.
+        fits: steps of Adam on one set of draws.
+    """
+
+    source: Source = field(default_factory=Elites)
+    region: Region = field(default_factory=KL)
+    family: Family = field(default_factory=FineTuned)
+    rate: float = _RATE
+    steps: int = 40
+    draws: int = 1000
+    fits: int = 1
+    name: ClassVar[str] = "lm"
+
+    def __post_init__(self) -> None:
+        check_positive(self.name, steps=self.steps, draws=self.draws, fits=self.fits)
+        if not (isinstance(self.rate, int | float) and 0 < self.rate < math.inf):
+            raise BadInput(f"lm: rate must be a number above 0, got {self.rate!r}")
+
+    def init(self, problem: Problem, rng: Rng) -> Search:
+        """The state before the first step: D = D0."""
+        d0 = problem.distribution
+        self.family.check(d0)
+        if not isinstance(d0, ShortText) and math.isfinite(self.region.limit):
+            raise Unsupported(
+                f"a limit on the relative entropy to a {d0.name}", "it is only estimated here",
+                ["penalty"],
+            )  # fmt: skip
+        theta = flat(self._module(problem, rng))
+        return Search(
+            rng=rng, theta=theta, moments=optimisers.none_yet("adam", theta), points=theta[:0],
+            best=theta, path=torch.zeros(0, 4, dtype=torch.float64),
+        )  # fmt: skip
+
+    def _module(self, problem: Problem, rng: Rng) -> Parameters:
+        return self.family.module(problem.distribution, rng.child("start"), torch.zeros(0))
+
+    def step(self, problem: Problem, state: Search) -> Search:
+        """One set of draws, and `fits` steps of Adam on it."""
+        module = self._module(problem, state.rng)
+        drawn, spent = self._drawn(problem, module, state)
+        state = self._kept(state, drawn, spent)
+        theta, moments, ticks = state.theta, state.moments, state.ticks
+        for _ in range(self.fits):
+            slope = self._slope(problem, module, theta, drawn, state.rng)
+            theta, moments = optimisers.ascend("adam", theta, slope, moments, ticks, self.rate)
+            ticks += 1
+        theta = self._within(problem, module, theta, state.rng)
+        return replace(
+            state, theta=theta, moments=moments, ticks=ticks, last=len(drawn.x),
+            forwards=state.forwards + len(drawn.x),
+        )  # fmt: skip
+
+    @torch.no_grad()
+    def _drawn(
+        self, problem: Problem, module: Parameters, state: Search
+    ) -> tuple[Drawn, float]:
+        """Texts of this step, and what D spends."""
+        rng, n = state.rng.child("step", state.steps), int(min(self.draws, state.left))
+        d = at(module, state.theta)
+        drawn = self.source.draw(problem, d, n, rng)
+        if self._exact(problem):
+            return drawn, float(self.region.spent(d, problem.distribution, rng).value)
+        gap = cast(Density, d).log_prob(drawn.x) - cast(Density, problem.distribution).log_prob(drawn.x)
+        return drawn, float(gap.mean()) if drawn.from_d else math.nan
+
+    def _exact(self, problem: Problem) -> bool:
+        return isinstance(problem.distribution, ShortText)
+
+    def _slope(
+        self, problem: Problem, module: Parameters, theta: Tensor, drawn: Drawn, rng: Rng
+    ) -> Tensor:
+        """The gradient of the objective, `(p,)`."""
+        at_theta = theta.detach().requires_grad_()
+        price = self.region.price
+        with torch.enable_grad():
+            d, d0 = at(module, at_theta), problem.distribution
+            log_d = cast(Density, d).log_prob(drawn.x)
+            weight = drawn.weight.to(log_d)
+            if price and not self._exact(problem):
+                with torch.no_grad():
+                    gap = log_d - cast(Density, d0).log_prob(drawn.x).to(log_d)
+                weight = weight - price * left_out(gap)
+            value = (weight * log_d).sum()
+            if price and self._exact(problem):
+                value = value - price * self.region.spent(d, d0, rng).value
+            (slope,) = torch.autograd.grad(value, at_theta)
+        if not bool(torch.isfinite(slope).all()):
+            raise NotConverged("the gradient of the language-model adversary is not finite")
+        return slope
+
+    def _within(
+        self, problem: Problem, module: Parameters, theta: Tensor, rng: Rng
+    ) -> Tensor:
+        """theta, moved onto the edge of the region where it left it."""
+        limit = self.region.limit
+        if math.isinf(limit):
+            return theta
+
+        def spent(theta: Tensor) -> Nats:
+            return self.region.spent(at(module, theta), problem.distribution, rng)
+
+        with torch.no_grad():
+            over = float(spent(theta).value) > limit
+        return ride.onto_edge(spent, theta, limit) if over else theta
+
+    def _kept(self, state: Search, drawn: Drawn, spent: float) -> Search:
+        """A row of the path; the best so far by the share of the draws that fail."""
+        row = torch.tensor([[0.0, spent, drawn.log_p, self.region.price]], dtype=torch.float64)
+        state = replace(state, path=torch.cat([state.path, row]))
+        if state.steps == 0:
+            state = replace(state, reference=drawn.log_p)
+        value = drawn.log_p - self.region.price * (spent if self.region.price else 0.0)
+        if drawn.from_d and not (value > state.best_value and spent <= self.region.limit + _SLACK):
+            return state
+        return replace(
+            state, best=state.theta, best_value=value, best_log_p=drawn.log_p, best_spent=spent
+        )
+
+    def finished(self, state: Search) -> bool:
+        """Whether all steps are done, or the budget holds no further one."""
+        return state.steps >= self.steps or state.left < 2
+
+    def share(self, state: Search) -> float:
+        """Of the steps that are allowed at most, in [0, 1]."""
+        return min(1.0, state.steps / self.steps)
+
+    def read(self, state: Search) -> Found:
+        """Where the search stands, by its own draws."""
+        return Found(
+            state.best, state.best_log_p, state.best_spent, state.reference, self.region.price,
+            state.path, state.forwards, {"source": self.source.name},
+        )  # fmt: skip
+
+    def distribution(self, problem: Problem, state: Search, theta: Tensor) -> Distribution:
+        """D at parameters theta `(p,)` such as the state holds: `theta`, or `best`."""
+        return at(self._module(problem, state.rng), theta.detach())
+
+    def report(self, problem: Problem, state: Search, seconds: float) -> Attack:
+        """The best D so far, not yet checked.
+
+        Raises:
+            NotConverged: before the first step is done.
+        """
+        found = self.read(state)
+        if not len(found.path):
+            raise NotConverged("the adversary has made no step yet: there is no D to show")
+        d = self.distribution(problem, state, found.theta)
+        nats = found.spent, 0.0
+        return attacked(problem, d, self.family.name, nats, found, seconds)
+
+    def __call__(
+        self,
+        problem: Problem,
+        budget: Budget | int | None = None,
+        rng: Rng | int = 0,
+        progress: Callable[[Progress], None] | None = None,
+        check: int = checking.BUDGET,
+    ) -> Attack:
+        """Search to the end, then check what was found; arguments as `Adversary` has them."""
+        if not isinstance(budget, Budget):
+            budget = UNLIMITED if budget is None else Budget(budget)
+        rng = as_rng(rng)
+        state, seconds = run(self, problem, self.init(problem, rng), budget, progress)
+        found = self.report(problem, state, seconds)
+        return found.check(rng.child("check"), check) if check else found
