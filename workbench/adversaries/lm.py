@@ -106,7 +106,7 @@ class LMAdversary:
         if self._exact(problem):
             return drawn, float(self.region.spent(d, problem.distribution, rng).value)
         gap = cast(Density, d).log_prob(drawn.x) - cast(Density, problem.distribution).log_prob(drawn.x)
-        return drawn, float(gap.mean()) if drawn.from_d else math.nan
+        return drawn, float(gap.mean())
 
     def _exact(self, problem: Problem) -> bool:
         return isinstance(problem.distribution, ShortText)
@@ -154,8 +154,8 @@ class LMAdversary:
         state = replace(state, path=torch.cat([state.path, row]))
         if state.steps == 0:
             state = replace(state, reference=drawn.log_p)
-        value = drawn.log_p - self.region.price * (spent if self.region.price else 0.0)
-        if drawn.from_d and not (value > state.best_value and spent <= self.region.limit + _SLACK):
+        value = drawn.log_p - self.region.price * spent
+        if not (value > state.best_value and spent <= self.region.limit + _SLACK):
             return state
         return replace(
             state, best=state.theta, best_value=value, best_log_p=drawn.log_p, best_spent=spent

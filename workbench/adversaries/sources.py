@@ -15,6 +15,7 @@ from torch import Tensor
 from workbench.distributions import Density, Distribution, Sampleable, ShortText
 from workbench.errors import BadInput, Unsupported
 from workbench.estimators.base import check_positive
+from workbench.estimators.transitions import Transitions
 from workbench.models import Automaton
 from workbench.problem import Problem
 from workbench.rng import Rng
@@ -29,21 +30,14 @@ class Drawn:
     Args:
         x: `(n, T)` token ids.
         weight: `(n,)`, a_i.
-        hits: how many of them fail; of draws from D, hits / n estimates P.
-        from_d: whether they were drawn from D itself.
+        hits: how many of them fail.
+        log_p: log P_D[C]: of the share that fails where they are draws from D.
     """
 
     x: Tensor
     weight: Tensor
     hits: int
-    from_d: bool = True
-
-    @property
-    def log_p(self) -> float:
-        """log of the share that fails, for draws from D; else NaN."""
-        if not self.from_d:
-            return math.nan
-        return math.log(self.hits / len(self.x)) if self.hits else -math.inf
+    log_p: float
 
 
 @dataclass(frozen=True)
@@ -84,7 +78,7 @@ class Score(Source):
         x = _plain(d, n, rng)
         s = problem.margin(x).double()
         reward = s.clamp(max=self.cap) if self.shaped else (s > 0).double()
-        return Drawn(x, left_out(reward), int((s > 0).sum()))
+        return _drawn(x, left_out(reward), s)
 
 
 @dataclass(frozen=True)
@@ -113,7 +107,7 @@ class Elites(Source):
         level = _level(s, self.share)
         log_w = cast(Density, problem.distribution).log_prob(x) - cast(Density, d).log_prob(x)
         weight = torch.softmax(torch.where(s >= level, log_w.double(), -math.inf), 0)
-        return Drawn(x, weight, int((s > 0).sum()))
+        return _drawn(x, weight, s)
 
 
 @dataclass(frozen=True)
@@ -149,7 +143,8 @@ class Tilted(Source):
             last = torch.where(s > 0, 0.0, -math.inf).double()
         x = d0.tilted(n, rng.child("draws").generator(), model.after, last)
         hits = int((problem.margin(x) > 0).sum())
-        return Drawn(x, torch.full((n,), 1.0 / n).double(), hits, from_d=False)
+        log_p = float(Transitions()(problem.vary(distribution=d)).log_p)
+        return Drawn(x, torch.full((n,), 1.0 / n).double(), hits, log_p)
 
 
 SOURCES: tuple[type[Source], ...] = (Score, Elites, Tilted)
@@ -168,6 +163,12 @@ def _level(s: Tensor, share: float) -> float:
 def left_out(reward: Tensor) -> Tensor:
     """a_i = (r_i - mean of the others) / n = (r_i - mean) / (n - 1); sums to 0."""
     return (reward - reward.mean()) / max(1, len(reward) - 1)
+
+
+def _drawn(x: Tensor, weight: Tensor, s: Tensor) -> Drawn:
+    """Draws from D with margins s."""
+    hits = int((s > 0).sum())
+    return Drawn(x, weight, hits, math.log(hits / len(x)) if hits else -math.inf)
 
 
 def _plain(d: Any, n: int, rng: Rng) -> Tensor:

@@ -5,6 +5,7 @@ from workbench.bench.base import Bench, Choice, Column
 from workbench.bench.bounds import BOUNDS
 from workbench.bench.coherence import COHERENCE, HEAT
 from workbench.bench.coverage import COVERAGE
+from workbench.bench.language import LANGUAGE
 from workbench.bench.latency import LATENCY
 from workbench.bench.precision import PRECISION
 from workbench.bench.propagation import PROPAGATION
@@ -28,6 +29,7 @@ ALL: tuple[Bench, ...] = (
     HEAT,
     REGIONS,
     ATTACK,
+    LANGUAGE,
     TRAINING,
 )
 """Every bench, as `workbench bench` offers them."""

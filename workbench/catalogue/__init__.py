@@ -4,12 +4,20 @@ from pathlib import Path
 
 from workbench.catalogue.folder import data_folder
 from workbench.catalogue.language_models import language_model, language_models
+from workbench.catalogue.short_texts import (
+    planted,
+    short_text,
+    short_text_names,
+    short_text_problem,
+    short_text_symbols,
+)
 from workbench.catalogue.tokens import token_law, token_laws, token_names, token_problem
 from workbench.errors import BadInput
 from workbench.problem import Problem
 
 __all__ = [
-    "data_folder", "language_model", "language_models", "load", "names", "token_law",
+    "data_folder", "language_model", "language_models", "load", "names", "planted",
+    "short_text", "short_text_names", "short_text_problem", "short_text_symbols", "token_law",
     "token_laws", "token_names", "token_problem",
 ]  # fmt: skip
 
@@ -33,9 +41,11 @@ def load(name_or_path: str | Path) -> Problem:
         return Problem.load(path)
     if name_or_path in token_names():
         return token_problem(str(name_or_path))
+    if name_or_path in short_text_names():
+        return short_text_problem(str(name_or_path))
     given = Path(name_or_path)
     if given.exists():
         return Problem.load(given)
-    near = [n for n in names() + token_names() if str(name_or_path).lower() in n.lower()]
+    near = [n for n in names() + token_names() + short_text_names() if str(name_or_path).lower() in n.lower()]
     hint = f"did you mean {', '.join(near[:4])}" if near else "`workbench list problems` names them"
     raise BadInput(f"no problem and no card is called {str(name_or_path)!r}: {hint}")
