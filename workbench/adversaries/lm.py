@@ -81,53 +81,48 @@ class LMAdversary:
 
     def step(self, problem: Problem, state: Search) -> Search:
         """One set of draws, and `fits` steps of Adam on it."""
-        module = self._module(problem, state.rng)
-        drawn, spent = self._drawn(problem, module, state)
+        module, d0 = self._module(problem, state.rng), problem.distribution
+        rng, n = state.rng.child("step", state.steps), int(min(self.draws, state.left))
+        with torch.no_grad():
+            d = at(module, state.theta)
+            drawn = self.source.draw(problem, d, n, rng)
+            log_d0 = cast(Density, d0).log_prob(drawn.x)
+            spent = self._spent(d, d0, drawn, log_d0, rng)
         state = self._kept(state, drawn, spent)
         theta, moments, ticks = state.theta, state.moments, state.ticks
         for _ in range(self.fits):
-            slope = self._slope(problem, module, theta, drawn, state.rng)
+            slope = self._slope(problem, module, theta, drawn, log_d0, rng)
             theta, moments = optimisers.ascend("adam", theta, slope, moments, ticks, self.rate)
             ticks += 1
-        theta = self._within(problem, module, theta, state.rng)
+        theta = self._within(problem, module, theta, rng)
         return replace(
-            state, theta=theta, moments=moments, ticks=ticks, last=len(drawn.x),
-            forwards=state.forwards + len(drawn.x),
-        )  # fmt: skip
+            state, theta=theta, moments=moments, ticks=ticks, last=n, forwards=state.forwards + n
+        )
 
-    @torch.no_grad()
-    def _drawn(
-        self, problem: Problem, module: Parameters, state: Search
-    ) -> tuple[Drawn, float]:
-        """Texts of this step, and what D spends."""
-        rng, n = state.rng.child("step", state.steps), int(min(self.draws, state.left))
-        d = at(module, state.theta)
-        drawn = self.source.draw(problem, d, n, rng)
-        if self._exact(problem):
-            return drawn, float(self.region.spent(d, problem.distribution, rng).value)
-        gap = cast(Density, d).log_prob(drawn.x) - cast(Density, problem.distribution).log_prob(drawn.x)
-        return drawn, float(gap.mean())
-
-    def _exact(self, problem: Problem) -> bool:
-        return isinstance(problem.distribution, ShortText)
+    def _spent(
+        self, d: Distribution, d0: Distribution, drawn: Drawn, log_d0: Tensor, rng: Rng
+    ) -> float:
+        """KL(D || D0): exact, or the mean of log D - log D0 over the draws."""
+        if isinstance(d0, ShortText):
+            return float(self.region.spent(d, d0, rng).value)
+        return float((cast(Density, d).log_prob(drawn.x) - log_d0).mean())
 
     def _slope(
-        self, problem: Problem, module: Parameters, theta: Tensor, drawn: Drawn, rng: Rng
-    ) -> Tensor:
+        self, problem: Problem, module: Parameters, theta: Tensor, drawn: Drawn, log_d0: Tensor,
+        rng: Rng,
+    ) -> Tensor:  # fmt: skip
         """The gradient of the objective, `(p,)`."""
         at_theta = theta.detach().requires_grad_()
-        price = self.region.price
+        price, exact = self.region.price, isinstance(problem.distribution, ShortText)
         with torch.enable_grad():
-            d, d0 = at(module, at_theta), problem.distribution
+            d = at(module, at_theta)
             log_d = cast(Density, d).log_prob(drawn.x)
             weight = drawn.weight.to(log_d)
-            if price and not self._exact(problem):
-                with torch.no_grad():
-                    gap = log_d - cast(Density, d0).log_prob(drawn.x).to(log_d)
-                weight = weight - price * left_out(gap)
+            if price and not exact:
+                weight = weight - price * left_out(log_d.detach() - log_d0)
             value = (weight * log_d).sum()
-            if price and self._exact(problem):
-                value = value - price * self.region.spent(d, d0, rng).value
+            if price and exact:
+                value = value - price * self.region.spent(d, problem.distribution, rng).value
             (slope,) = torch.autograd.grad(value, at_theta)
         if not bool(torch.isfinite(slope).all()):
             raise NotConverged("the gradient of the language-model adversary is not finite")

@@ -23,6 +23,7 @@ from workbench.distributions.by_context import ByContext
 from workbench.distributions.discrete import Discrete
 from workbench.distributions.gaussian import Gaussian
 from workbench.distributions.mixture import Mixture
+from workbench.distributions.prompted import PromptedText
 from workbench.distributions.recognised import Conditional
 from workbench.distributions.short_text import ShortText
 from workbench.distributions.spin_glass import SpinGlass
@@ -32,13 +33,14 @@ from workbench.distributions.variation import varied
 from workbench.distributions.widened import widened
 
 ALL: tuple[type[Distribution], ...] = (
-    Gaussian, Mixture, Box, Discrete, Conditional, SpinGlass, Tokens, ShortText,
+    Gaussian, Mixture, Box, Discrete, Conditional, SpinGlass, Tokens, ShortText, PromptedText,
 )  # fmt: skip
 """Every kind of distribution, as `workbench list distributions` shows them."""
 
 __all__ = [
     "ALL", "Box", "BoxSupport", "ByContext", "Conditional", "Density", "Discrete", "Distribution",
     "Driven", "Energy", "Enumerable", "Event", "Factor", "Factored", "Gaussian",
-    "IndependentTokens", "Mixture", "Moments", "Piece", "Recognised", "Reparameterised",
-    "Sampleable", "Sequences", "ShortText", "SpinGlass", "Tokens", "template", "varied", "widened",
+    "IndependentTokens", "Mixture", "Moments", "Piece", "PromptedText", "Recognised",
+    "Reparameterised", "Sampleable", "Sequences", "ShortText", "SpinGlass", "Tokens", "template",
+    "varied", "widened",
 ]  # fmt: skip

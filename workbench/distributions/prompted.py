@@ -1,0 +1,65 @@
+"""Text by a prompted language model."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from workbench.distributions.base import Density, Distribution, Sampleable, Sequences
+from workbench.errors import BadInput
+from workbench.models.speaker import Speaker
+
+
+@dataclass(frozen=True, eq=False)
+class PromptedText(Sequences, Sampleable, Density, Distribution):
+    """P(x) = prod_t p(x_t | prompt, x_1, ..., x_{t-1}) until the end token, at most `length` tokens.
+
+    x is int64 `(batch, length)`; what follows the end token is the end token again.
+
+    Args:
+        speaker: the model and its prompt.
+        length: T.
+        temperature: above 0.
+        tensors: weights of the model's last blocks by name, where others than its own; they carry
+            the graph.
+
+    Raises:
+        BadInput: on settings out of range.
+    """
+
+    speaker: Speaker
+    length: int
+    temperature: float = 1.0
+    tensors: Mapping[str, Tensor] | None = None
+    name: ClassVar[str] = "prompted"
+
+    def __post_init__(self) -> None:
+        if isinstance(self.length, bool) or not isinstance(self.length, int) or self.length < 2:
+            raise BadInput(f"the length of a text must be a whole number above 1: {self.length!r}")
+        if not 0 < self.temperature < float("inf"):
+            raise BadInput(f"a temperature must be a number above 0, got {self.temperature!r}")
+
+    @property
+    def alphabet(self) -> int:
+        return self.speaker.network.shape.alphabet
+
+    @property
+    def dim(self) -> int:
+        return self.length
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return torch.int64
+
+    @property
+    def parameters(self) -> dict[str, Tensor]:
+        """Of the last blocks, by name."""
+        return self.speaker.tensors if self.tensors is None else dict(self.tensors)
+
+    def sample(self, n: int, generator: torch.Generator) -> Tensor:
+        return self.speaker.speak(self.parameters, n, self.length, self.temperature, generator)
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        return self.speaker.log_prob(self.parameters, x, self.temperature)
