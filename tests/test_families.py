@@ -12,8 +12,10 @@ from workbench.adversaries import KL, Adversary, families, relative_entropy
 from workbench.adversaries.families import at, flat
 from workbench.adversaries.pose import pose
 from workbench.distributions import Box, Discrete, Gaussian, Mixture
+from workbench.distributions.short_text import ShortText
 from workbench.distributions.transformed import Transformed
 from workbench.math.gaussian import log_cdf
+from workbench.models import ShortContext
 from workbench.rng import Rng
 
 F = torch.float64
@@ -34,6 +36,7 @@ def references():
         "mixture": Mixture(torch.tensor([0.3, 0.7], dtype=F), parts),
         "box": Box(mean - scale, mean + scale),
         "discrete": Discrete(values, probs),
+        "text": ShortText(ShortContext(3, 2, 3, 4, g, F).requires_grad_(False), (0, 1), D),
     }
 
 
@@ -48,7 +51,7 @@ PAIRS = [
 
 def made(family, reference, noise=0.0):
     """A module of the family, and parameters so far from where they start."""
-    d = reference.noise_dim
+    d = getattr(reference, "noise_dim", reference.dim)  # text has no noise behind it
     module = family.module(reference, Rng(1).child("start"), torch.zeros(0, d, dtype=F))
     theta = flat(module)
     g = torch.Generator().manual_seed(3)

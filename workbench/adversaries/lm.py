@@ -128,9 +128,7 @@ class LMAdversary:
             raise NotConverged("the gradient of the language-model adversary is not finite")
         return slope
 
-    def _within(
-        self, problem: Problem, module: Parameters, theta: Tensor, rng: Rng
-    ) -> Tensor:
+    def _within(self, problem: Problem, module: Parameters, theta: Tensor, rng: Rng) -> Tensor:
         """theta, moved onto the edge of the region where it left it."""
         limit = self.region.limit
         if math.isinf(limit):

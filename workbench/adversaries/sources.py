@@ -1,13 +1,13 @@
 """Where the gradient of an adversary comes from that can only draw texts and judge them.
 
-Every source is a rule that draws texts x_1, ..., x_n and gives each a coefficient a_i; the adversary
-then moves along sum_i a_i d log D_theta(x_i) / d theta. The texts are judged by M, n calls.
+Every source is a rule that draws texts x_1, ..., x_n and gives each a coefficient a_i; then the
+adversary moves along sum_i a_i d log D_theta(x_i) / d theta. The texts are judged by M, n calls.
 """
 
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar, cast
+from typing import ClassVar, cast
 
 import torch
 from torch import Tensor
@@ -15,8 +15,7 @@ from torch import Tensor
 from workbench.distributions import Density, Distribution, Sampleable, ShortText
 from workbench.errors import BadInput, Unsupported
 from workbench.estimators.base import check_positive
-from workbench.estimators.transitions import Transitions
-from workbench.models import Automaton
+from workbench.estimators.transitions import Transitions, automaton_of, margins
 from workbench.problem import Problem
 from workbench.rng import Rng
 
@@ -131,17 +130,14 @@ class Tilted(Source):
 
     @torch.no_grad()
     def draw(self, problem: Problem, d: Distribution, n: int, rng: Rng) -> Drawn:
-        d0, model = problem.distribution, problem.model
-        if not isinstance(d0, ShortText) or not isinstance(model, Automaton):
-            raise Unsupported(
-                f"twists of a {d0.name} D0", "a short_text D0 and an automaton are needed"
-            )
-        s = problem.spec.margin(model.outputs[:, :0], model.outputs).double()
+        d0, s = problem.distribution, margins(problem).double()
+        if not isinstance(d0, ShortText):
+            raise Unsupported(f"twists of a {d0.name} D0", "a short_text D0 is needed")
         if self.temperature:
             last = s.clamp(max=0.5) / self.temperature
         else:
             last = torch.where(s > 0, 0.0, -math.inf).double()
-        x = d0.tilted(n, rng.child("draws").generator(), model.after, last)
+        x = d0.tilted(n, rng.child("draws").generator(), automaton_of(problem).after, last)
         hits = int((problem.margin(x) > 0).sum())
         log_p = float(Transitions()(problem.vary(distribution=d)).log_p)
         return Drawn(x, torch.full((n,), 1.0 / n).double(), hits, log_p)
@@ -171,8 +167,9 @@ def _drawn(x: Tensor, weight: Tensor, s: Tensor) -> Drawn:
     return Drawn(x, weight, hits, math.log(hits / len(x)) if hits else -math.inf)
 
 
-def _plain(d: Any, n: int, rng: Rng) -> Tensor:
-    if not isinstance(d, Sampleable) or not isinstance(d, Density):
-        raise Unsupported(f"the score of a {d.name}", "samples and a density are needed")
+def _plain(d: Distribution, n: int, rng: Rng) -> Tensor:
     check_positive("a source of gradients", draws=n)
+    if not isinstance(d, Sampleable) or not isinstance(d, Density):
+        what = f"the score of a {d.name}"
+        raise Unsupported(what, "samples and a density are needed")
     return d.sample(n, rng.child("draws").generator())

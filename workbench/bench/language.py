@@ -95,7 +95,7 @@ def _row(problem: Problem, method: str, nats: float, d: Distribution) -> Row:
         "log10_p": log10_p, "gain": (log10_p - reference) * LN10 / nats if nats else 0.0,
         "bound": binary_nats(log10_p * LN10, reference * LN10),
     }  # fmt: skip
-    words = problem.model.outputs.shape[1]  # pyright: ignore[reportAttributeAccessIssue]
+    words = problem.outputs
     if words > 1:
         planted = problem.vary(spec=catalogue.planted(words))
         row["planted"] = judged(planted, d)[1]
@@ -114,9 +114,9 @@ def _conclude(rows: list[Row]) -> Iterable[str]:
     at = [r for (_, limit), r in exact.items() if abs(limit - FIGURE) < 0.01]
     for row in at:
         yield (
-            f"{row['problem']}: log10 P from {row['log10_p_reference']:.2f} to {row['log10_p']:.3f} "
-            f"at {row['nats']:.1f} nats, {row['cpu']:.0f} CPU s for all limits so far; "
-            f"it writes {', '.join(map(repr, row['sample']))}."
+            f"{row['problem']}: log10 P from {row['log10_p_reference']:.2f} to "
+            f"{row['log10_p']:.3f} at {row['nats']:.1f} nats, {row['cpu']:.0f} CPU s for all "
+            f"limits so far; it writes {', '.join(map(repr, row['sample']))}."
         )
     for label in dict.fromkeys(r["method"] for r in rows):
         if label == "exact gradient":

@@ -46,6 +46,10 @@ def load(name_or_path: str | Path) -> Problem:
     given = Path(name_or_path)
     if given.exists():
         return Problem.load(given)
-    near = [n for n in names() + token_names() + short_text_names() if str(name_or_path).lower() in n.lower()]
+    near = [
+        n
+        for n in names() + token_names() + short_text_names()
+        if str(name_or_path).lower() in n.lower()
+    ]
     hint = f"did you mean {', '.join(near[:4])}" if near else "`workbench list problems` names them"
     raise BadInput(f"no problem and no card is called {str(name_or_path)!r}: {hint}")

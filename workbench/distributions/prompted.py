@@ -2,19 +2,45 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 import torch
 from torch import Tensor
 
 from workbench.distributions.base import Density, Distribution, Sampleable, Sequences
 from workbench.errors import BadInput
-from workbench.models.speaker import Speaker
+
+
+class Speaks(Protocol):
+    """A language model with a prompt, such as `models.speaker.Speaker`."""
+
+    alphabet: int
+    """V, how many tokens there are."""
+
+    @property
+    def tensors(self) -> dict[str, Tensor]:
+        """The weights that may be others, by name."""
+        ...
+
+    def speak(
+        self,
+        tensors: Mapping[str, Tensor],
+        n: int,
+        length: int,
+        temperature: float,
+        generator: torch.Generator,
+    ) -> Tensor:
+        """`(n, length)` token ids of n independent texts."""
+        ...
+
+    def log_prob(self, tensors: Mapping[str, Tensor], x: Tensor, temperature: float) -> Tensor:
+        """log probability `(n,)` of texts `(n, length)`; carries the graph of `tensors`."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
 class PromptedText(Sequences, Sampleable, Density, Distribution):
-    """P(x) = prod_t p(x_t | prompt, x_1, ..., x_{t-1}) until the end token, at most `length` tokens.
+    """P(x) = prod_t p(x_t | prompt, x_1, ..., x_{t-1}), to the end token or to `length` tokens.
 
     x is int64 `(batch, length)`; what follows the end token is the end token again.
 
@@ -29,7 +55,7 @@ class PromptedText(Sequences, Sampleable, Density, Distribution):
         BadInput: on settings out of range.
     """
 
-    speaker: Speaker
+    speaker: Speaks
     length: int
     temperature: float = 1.0
     tensors: Mapping[str, Tensor] | None = None
@@ -43,7 +69,7 @@ class PromptedText(Sequences, Sampleable, Density, Distribution):
 
     @property
     def alphabet(self) -> int:
-        return self.speaker.network.shape.alphabet
+        return self.speaker.alphabet
 
     @property
     def dim(self) -> int:

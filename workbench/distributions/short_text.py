@@ -107,7 +107,10 @@ class ShortText(Sequences, Sampleable, Density, Distribution):
 
     @torch.no_grad()
     def tilted(
-        self, n: int, generator: torch.Generator, after: Tensor | None = None,
+        self,
+        n: int,
+        generator: torch.Generator,
+        after: Tensor | None = None,
         last: Tensor | None = None,
     ) -> Tensor:
         """`(n, length)` exact draws from P(x) exp(last(final state)) / its sum.

@@ -43,16 +43,13 @@ class Transitions(Estimator):
     pace: ClassVar[Pace] = Pace.LIVE
 
     def init(self, problem: Problem, rng: Rng) -> Summed:
-        if not isinstance(problem.model, Automaton):
-            raise Unsupported(
-                f"a {type(problem.model).__name__} that reads text", "an automaton is needed"
-            )
+        automaton_of(problem)
         return Summed(rng=rng, log_p=torch.zeros(0))
 
     def step(self, problem: Problem, state: Summed) -> Summed:
         d = problem.distribution
         assert isinstance(d, ShortText)
-        after, accepted = merged(problem.model.after, accepts(problem))
+        after, accepted = merged(automaton_of(problem).after, margins(problem) > 0)
         last = torch.where(accepted, 0.0, -torch.inf).double()
         log_p = backward(d.log_probs, after, last, d.length)[-1][d.start, 0]
         return replace(state, log_p=log_p, forwards=state.forwards + 1)
@@ -65,10 +62,18 @@ class Transitions(Estimator):
         return Estimate(log_p, 0.0 if self.finished(state) else torch.inf, self.kind, Cost(1))
 
 
-def accepts(problem: Problem) -> Tensor:
-    """`(Q,)` bool: the states of the automaton M in which C holds."""
-    outputs = problem.model.outputs
-    return problem.spec.margin(outputs[:, :0], outputs) > 0
+def automaton_of(problem: Problem) -> Automaton:
+    """M. Raises `Unsupported` where it is no automaton."""
+    if not isinstance(problem.model, Automaton):
+        what = f"a {type(problem.model).__name__} that reads text"
+        raise Unsupported(what, "an automaton is needed")
+    return problem.model
+
+
+def margins(problem: Problem) -> Tensor:
+    """`(Q,)`: the margin of every state of the automaton M."""
+    outputs = automaton_of(problem).outputs
+    return problem.spec.margin(outputs[:, :0], outputs)
 
 
 def merged(after: Tensor, accepted: Tensor) -> tuple[Tensor, Tensor]:

@@ -35,7 +35,9 @@ class Automaton(nn.Module):
                 f"{tuple(after.shape)} and {tuple(outputs.shape)}"
             )
         if after.dtype != torch.int64 or bool(((after < 0) | (after >= len(after))).any()):
-            raise BadInput(f"the next states of an automaton must be among 0, ..., {len(after)-1}")
+            raise BadInput(
+                f"the next states of an automaton must be among 0, ..., {len(after) - 1}"
+            )
         self.register_buffer("after", after)
         self.register_buffer("outputs", outputs)
 

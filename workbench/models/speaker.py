@@ -35,6 +35,7 @@ class Speaker:
         if not 1 <= tuned <= layers:
             raise BadInput(f"of {layers} blocks 1 to {layers} can be tuned, got {tuned!r}")
         self.network, self.prompt, self.end = network, prompt, end
+        self.alphabet = network.shape.alphabet
         self._first = layers - tuned
         self._upper = _Upper(network, self._first)
         self._read: tuple[Tensor, Tensor] | None = None
@@ -52,7 +53,10 @@ class Speaker:
         """Stream and past of the prompt below the tuned blocks."""
         return self.network.extend(torch.tensor([self.prompt]), last=self._first)
 
-    def _above(self, tensors: Mapping[str, Tensor], h: Tensor, past: Past | None):  # noqa: ANN202
+    def _above(
+        self, tensors: Mapping[str, Tensor], h: Tensor, past: Past | None
+    ) -> tuple[Tensor, Past]:
+        """Logits `(n, t, V)` from the stream below the tuned blocks, and their past."""
         named = {f"network.{name}": value for name, value in tensors.items()}
         return functional_call(self._upper, named, (h, past))
 

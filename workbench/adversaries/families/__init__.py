@@ -28,6 +28,6 @@ def family(name: str) -> Family:
 
 
 __all__ = [
-    "ALL", "Box", "Categorical", "Family", "FineTuned", "Flow", "Generator", "LowRank", "Mixture", "Parameters",
-    "PerContext", "Scaled", "Shifted", "at", "family", "flat",
+    "ALL", "Box", "Categorical", "Family", "FineTuned", "Flow", "Generator", "LowRank", "Mixture",
+    "Parameters", "PerContext", "Scaled", "Shifted", "at", "family", "flat",
 ]  # fmt: skip
