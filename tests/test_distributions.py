@@ -15,6 +15,7 @@ from workbench.distributions import (
     Moments,
     Recognised,
     Reparameterised,
+    Sequences,
 )
 from workbench.math.logspace import log_sum
 
@@ -165,8 +166,9 @@ def test_box_stays_inside_even_at_extreme_noise():
 
 def test_every_distribution_says_what_it_is():
     names = [cls.name for cls in ALL]
-    assert names == ["gaussian", "mixture", "box", "discrete", "conditioned", "energy"]
-    assert all(issubclass(cls, Moments | Recognised | Energy) for cls in ALL)
+    numbers = ["gaussian", "mixture", "box", "discrete", "conditioned", "energy"]
+    assert names == [*numbers, "tokens", "short_text", "prompted"]
+    assert all(issubclass(cls, Moments | Recognised | Energy | Sequences) for cls in ALL)
 
 
 @pytest.mark.parametrize(
