@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import torch
 from torch import Tensor
 
 from workbench.distributions.base import Distribution
@@ -10,7 +11,9 @@ from workbench.distributions.discrete import Discrete
 from workbench.distributions.gaussian import Gaussian
 from workbench.distributions.mixture import Mixture
 from workbench.distributions.recognised import Conditional
+from workbench.distributions.tokens import Tokens
 from workbench.errors import Unsupported
+from workbench.math.simplex import tilted_by
 
 
 def varied(distribution: Distribution, factor: float, offset: Tensor) -> Distribution:
@@ -50,3 +53,25 @@ def varied(distribution: Distribution, factor: float, offset: Tensor) -> Distrib
                 f"moving the distribution {distribution.name!r}",
                 "a gaussian, a mixture, a box or a discrete law can be stretched and moved",
             )
+
+
+def tempered(law: Tokens, temperature: float, slope: Tensor, lean: float) -> Tokens:
+    """Tokens at another temperature, p^(1/temperature) normalised, then tilted along `slope`.
+
+    The tilt spends lean^2 / 2 nats, what moving a Gaussian by `lean` standard deviations costs;
+    against the slope where `lean` is negative.
+
+    Args:
+        law: of independent positions.
+        temperature: above 0; above 1 the law is flatter.
+        slope: `(T, V)`, such as the mean gradient of a margin in the one-hots.
+        lean: any sign.
+
+    >>> import torch
+    >>> law = Tokens(torch.tensor([[0.8, 0.2]]))
+    >>> tempered(law, 0.5, torch.zeros(1, 2), 0.0).probs
+    tensor([[0.9412, 0.0588]])
+    """
+    log_p = torch.log_softmax(law.log_probs() / temperature, 1)
+    tilted = tilted_by(log_p, slope if lean > 0.0 else -slope, 0.5 * lean * lean)
+    return Tokens((tilted if lean else log_p).exp())

@@ -15,7 +15,7 @@ class Known:
     """
 
     def __init__(self) -> None:
-        self._listed = catalogue.names()
+        self._listed = catalogue.names() + catalogue.token_names()
         self._own: dict[str, tuple[Problem, str]] = {}
         self._loaded: dict[str, Problem] = {}
 

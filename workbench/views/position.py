@@ -7,12 +7,19 @@ import param
 import torch
 from torch import Tensor
 
+from workbench.distributions import Tokens, tempered, varied
 from workbench.errors import WorkbenchError
 from workbench.problem import Problem, Truth
 from workbench.rng import Rng
 from workbench.views import margins
 from workbench.views.known import Known, first_problem
-from workbench.views.variation import random_direction, std_along, steepest, varied
+from workbench.views.variation import (
+    random_direction,
+    random_slope,
+    std_along,
+    steepest,
+    token_slope,
+)
 
 POSITION = ("problem_name", "sigma", "shift", "direction", "lean")
 """The parameters that pick the problem."""
@@ -29,7 +36,8 @@ class Position(param.Parameterized):
     )  # fmt: skip
     sigma = param.Number(
         1.0, bounds=(0.1, 10.0), label="Spread of D",
-        doc="Multiplies the scale of the input distribution D; 1 is the problem of the card.",
+        doc="Multiplies the scale of the input distribution D; 1 is the problem of the card. Of a "
+        "law of tokens it is the temperature.",
     )  # fmt: skip
     shift = param.Number(
         0.0, bounds=(-1e4, 1e4), label="Threshold",
@@ -43,7 +51,8 @@ class Position(param.Parameterized):
     )  # fmt: skip
     lean = param.Number(
         0.0, bounds=(-8.0, 8.0), label="Mean of D",
-        doc="How far the mean of D moves along the direction, in standard deviations of D.",
+        doc="How far the mean of D moves along the direction, in standard deviations of D. A law "
+        "of tokens is tilted along the margin's gradient, by as many nats: half the square.",
     )  # fmt: skip
     seed = param.Integer(
         0, bounds=(0, 2**31 - 1), label="Seed",
@@ -92,7 +101,7 @@ class Position(param.Parameterized):
 
     @property
     def step(self) -> Tensor:
-        """The vector by which the mean of D moves for `lean` = 1.
+        """The vector by which the mean of D moves for `lean` = 1; of tokens, the tilt's slope.
 
         Raises:
             Unsupported: where the direction of steepest ascent is not to be had.
@@ -102,6 +111,9 @@ class Position(param.Parameterized):
         seed = self.seed if self.direction == "random" else None
 
         def make() -> Tensor:
+            if isinstance(d, Tokens):
+                steep = self.direction == "steepest"
+                return token_slope(problem, 0) if steep else random_slope(d, self.seed)
             if self.direction == "random":
                 unit = random_direction(d.dim, d.dtype, self.seed)
             else:
@@ -120,7 +132,9 @@ class Position(param.Parameterized):
         def make() -> Problem:
             _ = self._graph_or_none(reference)  # read once, and handed on by `vary`
             d, c = reference.distribution, reference.spec
-            if self.sigma != 1.0 or self.lean != 0.0:
+            if isinstance(d, Tokens):
+                d = tempered(d, self.sigma, self.step, self.lean)
+            elif self.sigma != 1.0 or self.lean != 0.0:
                 zero = torch.zeros(d.dim, dtype=d.dtype)
                 offset = zero if self.lean == 0.0 else self.lean * self.step
                 d = varied(d, self.sigma, offset)

@@ -11,7 +11,7 @@ import panel as pn
 from workbench.distributions import Sampleable
 from workbench.errors import WorkbenchError
 from workbench.problem import Problem
-from workbench.views import pictures, plots, table, words
+from workbench.views import inputs, plots, table, words
 from workbench.views.controls import Dial, label, settings_panel
 from workbench.views.following import ByTicker
 from workbench.views.inside_panel import Inside
@@ -90,7 +90,7 @@ class Explore(ByTicker, pn.viewable.Viewer):
         )
         self.picker.param.watch(lambda e: self.guard(lambda: self._choose(e.new)), "value")
         self.about = text()
-        self.pictures = text(margin=(8, 0, 2, 0), height=112)
+        self.pictures = text(margin=(8, 0, 2, 0))
         reach = s.shift_reach
         self.dials = {
             "sigma": Dial(s, "sigma", 0.25, 4.0, self.settle, log=True, unit="× D's scale"),
@@ -313,12 +313,10 @@ class Explore(ByTicker, pn.viewable.Viewer):
         said = words.truth_words(s.truth, s.at_reference, has_truth)
         self.truth.value = f"<span class='small'>{said}</span>"
         try:
-            problem = s.problem
-            shown = pictures.shows_digits(problem)
-            self.pictures.value = pictures.digits(problem, s.seed) if shown else ""
+            self.pictures.value = inputs.picture(s.problem, s.seed)
         except WorkbenchError:
-            shown = False
-        self.pictures.visible = shown
+            self.pictures.value = ""
+        self.pictures.visible = bool(self.pictures.value)
 
     def _paint_margin(self) -> None:
         if self.session.picture_is_coming:

@@ -3,12 +3,18 @@
 import torch
 from torch import Tensor
 
-from workbench.distributions import Distribution, varied
+from workbench.distributions import Distribution, IndependentTokens, Tokens, varied
 from workbench.distributions import Moments as HasMoments
 from workbench.errors import Unsupported
 from workbench.estimators import Moments
+from workbench.estimators.soft_tokens import margin_and_gradient
+from workbench.math.simplex import tilted_by
 from workbench.problem import Problem
 from workbench.rng import Rng
+
+NATS = 8.0
+"""KL from D of the tilted laws that the slope of a tilt is averaged over."""
+_ROUNDS, _DRAWS, _KEPT = 6, 64, 0.8
 
 
 def std_along(distribution: Distribution, direction: Tensor) -> float:
@@ -58,3 +64,31 @@ def random_direction(dim: int, dtype: torch.dtype, seed: int) -> Tensor:
     """A unit vector, uniform on the sphere, that the seed determines; `(dim,)`."""
     draw = torch.randn(dim, generator=Rng(seed).child("direction").generator(), dtype=dtype)
     return draw / draw.norm()
+
+
+def token_slope(problem: Problem, seed: int) -> Tensor:
+    """The slope `(T, V)` along which a law of tokens is tilted towards C.
+
+    A running mean of the margin's gradient in the one-hots, over draws of the law that the slope so
+    far tilts by `NATS` (the adaptation of Wu & Hilton, arXiv 2410.13211, section 3.1): at draws of
+    D itself the gradient tells little of where C lies.
+
+    Raises:
+        Unsupported: where M takes no soft tokens.
+    """
+    d = problem.distribution
+    assert isinstance(d, IndependentTokens)
+    log_p = d.log_probs().detach().double()
+    generator = Rng(seed).child("slope").generator()
+    law, slope = log_p, torch.zeros_like(log_p)
+    for _ in range(_ROUNDS):
+        x = torch.multinomial(law.exp(), _DRAWS, replacement=True, generator=generator).T
+        slope = _KEPT * slope + margin_and_gradient(problem, x)[1].double().mean(0)
+        law = tilted_by(log_p, slope, NATS)
+    return slope
+
+
+def random_slope(tokens: Tokens, seed: int) -> Tensor:
+    """A standard normal slope `(T, V)` that the seed determines."""
+    generator = Rng(seed).child("direction").generator()
+    return torch.randn(tokens.dim, tokens.alphabet, generator=generator, dtype=torch.float64)

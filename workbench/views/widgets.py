@@ -9,7 +9,7 @@ from typing import Any
 import ipywidgets as w
 
 from workbench.errors import WorkbenchError
-from workbench.views import pictures, plots, table, words
+from workbench.views import inputs, plots, table, words
 from workbench.views.figure_widgets import empty_figure, show_figure
 from workbench.views.following import ByTask
 from workbench.views.inside_widgets import Inside
@@ -166,9 +166,8 @@ class ExploreWidgets(ByTask, w.VBox):
         s = self.session
         about = f"{STYLE}<span class='small'>{escape(s.reference.about)}</span>"
         try:
-            problem, picture = s.problem, s.margin_picture()
-            if pictures.shows_digits(problem):
-                about += pictures.digits(problem, s.seed)
+            about += inputs.picture(s.problem, s.seed)
+            picture = s.margin_picture()
         except WorkbenchError as error:
             self.caption.value = escape(str(error))
             return
