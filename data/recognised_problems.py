@@ -3,7 +3,8 @@
     python data/recognised_problems.py
 
 F: a Gaussian base restricted or weighted by a rare output of another map. G: spin glasses of 20
-spins, counted state by state with numpy, not with the workbench's oracles.
+spins, counted state by state with numpy, not with the workbench's oracles; and an energy that is a
+network, summed over the plane.
 """
 
 import math
@@ -13,7 +14,7 @@ import numpy as np
 import torch
 
 import workbench as wb
-from workbench.models import dense
+from workbench.models import dense, mlp
 
 SPINS = 20
 HERE = Path(__file__).parent
@@ -91,6 +92,43 @@ def glass(beta: float, coupled: bool = True) -> wb.Problem:
     return wb.Problem(wb.SpinGlass(j, h, beta), dense(a[None]), _above(bar), name, about, truth)
 
 
+def network() -> wb.Problem:
+    """An energy that is a network, on the plane, with its bar where P is near 1e-6.
+
+    The truth is a Riemann sum over a grid, which for kinks of exp(-U) errs as its step squared; a
+    cell at the edge of C counts by the share that lies in C were the margin linear.
+    """
+    g = torch.Generator().manual_seed(11)
+    energy, model = mlp([2, 10, 8, 1], g, bias_std=0.5), mlp([2, 12, 12, 1], g, bias_std=0.3)
+    for net, factor in ((energy, 2.0), (model, 1.0)):
+        for p in net.parameters():
+            p.requires_grad_(False).copy_(p.float())
+        net.parts[-1].weight.mul_(factor)
+    law = wb.Gibbs(_standard(2), energy)
+    rows = torch.linspace(-10.0, 10.0, 8001, dtype=torch.float64)
+    log_w, s = [], []
+    for row in rows.split(100):
+        x = torch.cartesian_prod(row, rows)
+        log_w.append(law.log_weight(x).numpy())
+        s.append(model(x)[:, 0].numpy())
+    weight = np.exp(np.concatenate(log_w))
+    margin = np.concatenate(s)
+    order = np.argsort(-margin)
+    mass = np.cumsum(weight[order]) / weight.sum()
+    bar = float(np.float32(margin[order[int(np.searchsorted(mass, 1e-6))]]))
+    grid, m = (v.reshape(len(rows), -1) for v in (weight, margin - bar))
+    steep = np.hypot(*np.gradient(m))
+    share = np.clip(0.5 + m / np.maximum(steep, 1e-300), 0.0, 1.0)
+    log10_p = math.log10(float((grid * share).sum() / grid.sum()))
+    about = (
+        "Two Gaussian inputs weighed by exp(-U), U a ReLU network (2-10-8-1), known by that energy "
+        "alone; C is the output of another (2-12-12-1) above a bar."
+    )
+    method = "exact: a sum over 8001 x 8001 points of the plane, to 1e-5 of P"
+    truth = wb.Truth(log10_p, 0.0, method, MADE)
+    return wb.Problem(law, model, _above(bar), "G_network_1e-6", about, truth)
+
+
 def _short(t: torch.Tensor) -> torch.Tensor:
     """Numbers that float32 holds exactly, as cards store them."""
     return t.float().double()
@@ -115,6 +153,7 @@ if __name__ == "__main__":
     for problem in (
         orthant(),
         orthant(0.5),
+        network(),
         glass(1.0, coupled=False),
         *(glass(beta) for beta in betas),
     ):

@@ -55,6 +55,7 @@ def problems():
         ),
         "conditioned": wb.Problem(rare, relu, half, "recognised"),
         "weighted": wb.Problem(replace(rare, softness=0.25), relu, half, "weighted"),
+        "gibbs": wb.Problem(wb.Gibbs(gaussian(), dense(rand(14, 1, 3))), relu, half, "gibbs"),
         "spin glass": wb.Problem(glass, relu, half, "glass"),
         "trusted": wb.Problem(gaussian(), relu, trusted | ~spec, "trusted"),
         "probe": wb.Problem(

@@ -13,6 +13,7 @@ from scipy.stats import binom
 import workbench as wb
 from workbench.distributions import (
     Enumerable,
+    Gibbs,
     IndependentTokens,
     Recognised,
     Sequences,
@@ -168,6 +169,14 @@ ROWS = (
         sampled=False,
     ),
     Row(
+        "partition",
+        "G_network_1e-6",
+        budget=60_000,
+        settings=({}, {"lines": 64, "summits": 2}, {"tolerance": 0.02}),
+        within=0.1,  # 64 lines differ by 6% of P, 0.03 digits, in either integral
+        sampled=False,
+    ),
+    Row(
         "mean_field",
         "G_free_1e-6",
         budget=1,
@@ -219,6 +228,9 @@ def law(estimator: wb.Estimator, d: int, dtype: torch.dtype = torch.float64) -> 
         across[0, 0], across[0, 1] = 0.5, -0.5
         event = wb.Halfspace(torch.ones(1, dtype=dtype), -1.0)
         return wb.Conditional(law(wb.MonteCarlo(), d, dtype), dense(across), event)
+    if Gibbs in needs.distribution:
+        base = law(wb.MonteCarlo(), d, dtype)
+        return wb.Gibbs(base, dense(torch.zeros(1, d, dtype=dtype)))
     if IndependentTokens in needs.distribution:  # see `reading`
         return wb.Tokens(torch.ones(1, TOKENS, dtype=dtype))
     if SpinGlass in needs.distribution:

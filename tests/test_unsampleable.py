@@ -23,6 +23,7 @@ def recogniser():
 LAWS = {
     "restricted": (wb.Conditional(gaussian(), *recogniser()), {"ratio"}),
     "weighted": (wb.Conditional(gaussian(), *recogniser(), 0.5), {"ratio"}),
+    "energy": (wb.Gibbs(gaussian(), dense(torch.ones(1, DIM).double())), {"partition"}),
     "spins": (
         wb.SpinGlass(torch.zeros(DIM, DIM).double(), torch.ones(DIM).double()),
         {"mean_field", "enumeration"},

@@ -5,6 +5,7 @@ from .distributions import (
     Conditional,
     Discrete,
     Gaussian,
+    Gibbs,
     Mixture,
     SpinGlass,
     Tokens,
@@ -30,6 +31,7 @@ from .estimators import (
     Moments,
     MonteCarlo,
     Orthant,
+    Partition,
     Ratio,
     Slices,
     Subset,
@@ -47,11 +49,11 @@ from .types import Grad, Kind
 __version__: str
 
 __all__ = [
-    "GLD", "ITGIS", "KL", "MHIS", "QLD", "Adversary", "And", "Argmax", "Attack", "BadInput",
-    "Ball", "Box", "Budget", "ChangeOfMeasure", "Conditional", "Conditioned", "CrossEntropy",
-    "Cubature", "Cube", "DesignPoint", "Discrete", "Enumeration", "Estimate", "Estimator",
-    "Gaussian", "Grad", "Halfspace", "Importance", "Kind", "Lower", "MeanField", "Mixture",
-    "Moments", "MonteCarlo", "NotConverged", "Or", "Orthant", "Penalty", "Polytope", "Probe",
+    "GLD", "ITGIS", "KL", "MHIS", "QLD", "Adversary", "And", "Argmax", "Attack", "BadInput", "Ball",
+    "Box", "Budget", "ChangeOfMeasure", "Conditional", "Conditioned", "CrossEntropy", "Cubature",
+    "Cube", "DesignPoint", "Discrete", "Enumeration", "Estimate", "Estimator", "Gaussian", "Gibbs",
+    "Grad", "Halfspace", "Importance", "Kind", "Lower", "MeanField", "Mixture", "Moments",
+    "MonteCarlo", "NotConverged", "Or", "Orthant", "Partition", "Penalty", "Polytope", "Probe",
     "Problem", "Ratio", "Rng", "Slices", "Spec", "SpinGlass", "StaleRun", "Subset", "Tokens",
     "Transformer", "Trusted", "Truth", "Unsupported", "Upper", "WorkbenchError", "best_truth",
     "families", "load", "log_p_and_grad", "template",

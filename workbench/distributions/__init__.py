@@ -22,6 +22,7 @@ from workbench.distributions.box import Box
 from workbench.distributions.by_context import ByContext
 from workbench.distributions.discrete import Discrete
 from workbench.distributions.gaussian import Gaussian
+from workbench.distributions.gibbs import Gibbs
 from workbench.distributions.mixture import Mixture
 from workbench.distributions.prompted import PromptedText
 from workbench.distributions.recognised import Conditional
@@ -33,13 +34,14 @@ from workbench.distributions.variation import tempered, varied
 from workbench.distributions.widened import widened
 
 ALL: tuple[type[Distribution], ...] = (
-    Gaussian, Mixture, Box, Discrete, Conditional, SpinGlass, Tokens, ShortText, PromptedText,
+    Gaussian, Mixture, Box, Discrete, Conditional, Gibbs, SpinGlass, Tokens, ShortText,
+    PromptedText,
 )  # fmt: skip
 """Every kind of distribution, as `workbench list distributions` shows them."""
 
 __all__ = [
     "ALL", "Box", "BoxSupport", "ByContext", "Conditional", "Density", "Discrete", "Distribution",
-    "Driven", "Energy", "Enumerable", "Event", "Factor", "Factored", "Gaussian",
+    "Driven", "Energy", "Enumerable", "Event", "Factor", "Factored", "Gaussian", "Gibbs",
     "IndependentTokens", "Mixture", "Moments", "Piece", "PromptedText", "Recognised",
     "Reparameterised", "Sampleable", "Sequences", "ShortText", "SpinGlass", "Tokens", "tempered",
     "template", "varied", "widened",

@@ -16,6 +16,7 @@ from workbench.estimators.mhis import MHIS
 from workbench.estimators.moments import Moments
 from workbench.estimators.monte_carlo import MonteCarlo
 from workbench.estimators.orthant import Orthant
+from workbench.estimators.partition import Partition
 from workbench.estimators.proofs import proof
 from workbench.estimators.qld import QLD
 from workbench.estimators.ratio import Ratio
@@ -24,13 +25,13 @@ from workbench.estimators.subset import Subset
 
 ALL: tuple[type[Estimator], ...] = (
     Moments, Slices, Conditioned, MonteCarlo, Importance, Subset, DesignPoint, GLD, Lower, Upper,
-    ChangeOfMeasure, Enumeration, Cubature, Orthant, Ratio, MeanField,
+    ChangeOfMeasure, Enumeration, Cubature, Orthant, Ratio, Partition, MeanField,
 )  # fmt: skip
 """Every estimator: the tests, the command line, the comparison and the screens go by this tuple."""
 
 __all__ = [
     "ALL", "GLD", "ITGIS", "MHIS", "QLD", "ChangeOfMeasure", "Conditioned", "CrossEntropy",
     "Cubature", "DesignPoint", "Enumeration", "Estimate", "Estimator", "Importance", "Lower",
-    "MeanField", "Moments", "MonteCarlo", "Needs", "Orthant", "Slices", "Ratio", "Subset", "Upper",
-    "proof",
+    "MeanField", "Moments", "MonteCarlo", "Needs", "Orthant", "Partition", "Slices", "Ratio",
+    "Subset", "Upper", "proof",
 ]  # fmt: skip

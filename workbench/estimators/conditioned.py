@@ -29,7 +29,6 @@ _USUAL = 5.0  # evaluations of the margin that a line usually costs
 _FOR_GRADIENT = 2.4  # forward passes for more lines, over those that the value took
 _DIFFER = 4.0  # variance of a line's share, over P^2, from which fitting pays
 _ENTER = 0.5  # share of lines that enter C, along a direction that leads there
-_PLAIN = 0.3  # share of the lines that keep the spread of D
 _BEYOND, _BEFORE = 9.0, 12.0
 _LIGHT = 0.3  # tail index of the lines' shares up to which their spread is what it seems
 _UNSURE = 0.3  # digits
@@ -242,7 +241,7 @@ class Conditioned(Estimator):
         problem, start = pieces[int(state.piece[k])][1], float(state.index[k])
         unit = state.theta[k] / state.theta[k].norm()
         spread = state.spread[k] if state.spread.shape[-1] else None
-        across, log_w = _across(unit, spread, normal_nodes(
+        across, log_w = lines.across(unit, spread, normal_nodes(
             n, len(unit), self.net + 1000 * k, first, unit.dtype
         ), first)  # fmt: skip
         with torch.no_grad():
@@ -332,24 +331,6 @@ def pieces_of(problem: Problem) -> list[tuple[Tensor, Problem]]:
             (w, problem.vary(distribution=c)) for w, c in zip(d.log_weights, parts, strict=True)
         ]
     return [(torch.zeros((), dtype=d.dtype), problem)]
-
-
-def _across(unit: Tensor, spread: Tensor | None, e: Tensor, first: int) -> tuple[Tensor, Tensor]:
-    """w `(n, d)` from nodes e of N(0, I), and the log of their weights.
-
-    With a spread, a share of them keeps that of D, so that no weight is large.
-    """
-    e = e - (e @ unit)[:, None] * unit
-    if spread is None:
-        return e, e.new_zeros(len(e))
-    number = torch.arange(first, first + len(e), dtype=e.dtype)
-    plain = torch.floor((number + 1) * _PLAIN) > torch.floor(number * _PLAIN)
-    w = torch.where(plain[:, None], e, e @ spread.T)
-    own = -0.5 * w.square().sum(1)
-    shaped = torch.linalg.solve(spread, w.T).square().sum(0)
-    shaped = -0.5 * shaped - torch.linalg.slogdet(spread).logabsdet
-    mixed = torch.logaddexp(own + math.log(_PLAIN), shaped + math.log1p(-_PLAIN))
-    return w, own - mixed
 
 
 def _count(state: Lines, k: int, cut: _Cut) -> Lines:

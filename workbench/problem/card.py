@@ -71,6 +71,14 @@ class ConditionedCard(_Strict):
     softness: FiniteFloat | None = Field(default=None, gt=0.0, description="none restricts")
 
 
+class GibbsCard(_Strict):
+    """A Gaussian weighed by exp(-U), U a network of one output."""
+
+    type: Literal["gibbs"] = "gibbs"
+    base: GaussianCard
+    energy: "ModelCard"
+
+
 class SpinGlassCard(_Strict):
     """exp(beta (x . J x / 2 + h . x)) on x of -1 and 1."""
 
@@ -86,6 +94,7 @@ DistributionCard = Annotated[
     | BoxCard
     | DiscreteCard
     | ConditionedCard
+    | GibbsCard
     | SpinGlassCard
     | TokensCard,
     Field(discriminator="type"),
@@ -234,6 +243,6 @@ class Card(_Strict):
     truth: TruthCard | None = None
 
 
-for _card in (CombinationCard, TrustedCard, ProbeCard, ConditionedCard):
+for _card in (CombinationCard, TrustedCard, ProbeCard, ConditionedCard, GibbsCard):
     _card.model_rebuild()
 Card.model_rebuild()

@@ -11,6 +11,7 @@ from workbench.distributions import (
     Discrete,
     Distribution,
     Gaussian,
+    Gibbs,
     Mixture,
     SpinGlass,
     Tokens,
@@ -56,6 +57,10 @@ class Reader:
                 event = self.spec(c.event)
                 base, network = self.distribution(c.base), self.frozen(c.network)
                 return Conditional(base, network, event, c.softness or 0.0)
+            case cards.GibbsCard():
+                base = self.distribution(c.base)
+                assert isinstance(base, Gaussian)
+                return Gibbs(base, self.frozen(c.energy))
             case cards.SpinGlassCard():
                 return SpinGlass(self.get(c.couplings), self.get(c.fields), c.beta)
             case cards.TokensCard():

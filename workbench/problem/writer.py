@@ -13,6 +13,7 @@ from workbench.distributions import (
     Discrete,
     Distribution,
     Gaussian,
+    Gibbs,
     Mixture,
     SpinGlass,
     Tokens,
@@ -70,6 +71,11 @@ class Writer:
                     network=self.network(network, f"{at}.network"),
                     event=self.spec(cast(Spec, d.event), f"{at}.event"),
                     softness=float(d.softness) or None,
+                )
+            case Gibbs(network=network):
+                return cards.GibbsCard(
+                    base=self.distribution(d.base, f"{at}.base"),
+                    energy=self.network(network, f"{at}.energy"),
                 )
             case SpinGlass():
                 return cards.SpinGlassCard(
