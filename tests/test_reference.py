@@ -187,3 +187,20 @@ def test_stored_truths_are_confirmed(name):
     problem = wb.load(name)
     truth = wb.best_truth(problem, 400_000, 11)
     assert gap(truth, problem.truth.log10_p, problem.truth.se_log10) < 4.0
+
+
+@pytest.mark.parametrize("name", ["F_orthant_1e-8", "F_weighted_1e-7"])
+def test_a_recognised_law_has_the_truth_of_its_parts(name):
+    """Two bivariate orthants, exact but for their Sobol points: 1e-4 of P each."""
+    problem = wb.load(name)
+    truth = wb.best_truth(problem, 100_000)
+    assert truth.log10_p == pytest.approx(problem.truth.log10_p, abs=2e-4)
+    events = [e["event"] for e in truth.provenance["estimates"]]
+    assert events == ["r > 0 and s > 0", "r > 0"]
+
+
+def test_spins_are_counted_for_their_truth():
+    problem = wb.load("G_glass_b20_1e-6")
+    truth = wb.best_truth(problem, 2**20)
+    assert truth.method == "exact: enumeration"
+    assert truth.log10_p == pytest.approx(problem.truth.log10_p, abs=1e-9)

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from workbench.distributions import Recognised
 from workbench.errors import BadInput, NotConverged, Unsupported
 from workbench.estimators import (
     Cubature,
@@ -20,6 +21,7 @@ from workbench.estimators import (
     Orthant,
     Subset,
 )  # fmt: skip
+from workbench.estimators.ratio import parts_of
 from workbench.estimators.witness import Failures, Witness
 from workbench.experiments import modes
 from workbench.experiments.attempt import Attempt
@@ -60,7 +62,8 @@ def best_truth(
 ) -> Truth:
     """A reference value of log10 P, with an error that independent methods have agreed on.
 
-    An exact method that serves the problem answers alone. Else several samplers run, each `RUNS`
+    Where D is recognised and not sampled, it is the ratio of two such values on its base. An exact
+    method that serves the problem answers alone. Else several samplers run, each `RUNS`
     times, and their inverse-variance mean is the answer, its error inflated by their disagreement
     (Birge ratio). The provenance says what went into it.
 
@@ -84,8 +87,35 @@ def best_truth(
     >>> bool(abs(z) < 5)
     True
     """
+    if isinstance(problem.distribution, Recognised):
+        return _of_parts(problem, budget, seed, methods, report)
     evidence = gather(problem, budget, seed, methods, report)
     return conclude(evidence, problem, budget, seed)
+
+
+def _of_parts(
+    problem: Problem, budget: int, seed: int, methods: Sequence[Estimator] | None,
+    report: Report | None,
+) -> Truth:  # fmt: skip
+    """P(r > 0 and s > 0) / P(r > 0), each a truth on the base, which can be sampled."""
+    both, recognised = (
+        best_truth(part, max(1, budget // 2), seed + i, methods, report)
+        for i, part in enumerate(parts_of(problem))
+    )
+    told = [
+        {"event": what, "log10_p": t.log10_p, "se_log10": t.se_log10, "method": t.method,
+         **t.provenance}
+        for what, t in (("r > 0 and s > 0", both), ("r > 0", recognised))
+    ]  # fmt: skip
+    command = f"workbench truth {problem.name} --budget {budget} --seed {seed}"
+    return Truth(
+        min(0.0, both.log10_p - recognised.log10_p),
+        math.hypot(both.se_log10, recognised.se_log10),
+        "the ratio of two reference values on the base",
+        {"command": command, "made": date.today().isoformat(), "budget": budget, "seed": seed,
+         "estimates": told},
+        {} if problem.truth is None else problem.truth.gradients,
+    )  # fmt: skip
 
 
 def gather(
