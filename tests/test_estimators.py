@@ -138,7 +138,7 @@ def test_seed_decides_the_answer(row, estimator):
 
 @each_variant
 def test_estimate_is_well_formed(row, estimator):
-    estimate = estimator(wb.load(row.problem), row.budget, 5)
+    estimate = estimator(cases.live(wb.load(row.problem)), row.budget, 5)
     assert estimate.log_p.shape == () and nats(estimate) <= 0.0
     kinds = {estimator.kind}
     if estimator.kind is wb.Kind.CONSISTENT:

@@ -172,7 +172,7 @@ def test_a_card_holds_a_token_problem(tmp_path):
 def test_estimators_of_numbers_refuse_tokens():
     problem, _ = target()
     serve = {"monte_carlo", "gld", "qld", "enumeration", "subset"}
-    serve |= {"itgis", "mhis", "cross_entropy"}
+    serve |= {"itgis", "mhis", "cross_entropy", "leaves"}
     for cls in ALL:
         if cls.name in serve:
             cls.needs.check(problem)

@@ -11,6 +11,7 @@ from workbench.estimators.enumeration import Enumeration
 from workbench.estimators.gld import GLD
 from workbench.estimators.importance import Importance
 from workbench.estimators.itgis import ITGIS
+from workbench.estimators.leaves import Leaves
 from workbench.estimators.mean_field import MeanField
 from workbench.estimators.mhis import MHIS
 from workbench.estimators.moments import Moments
@@ -26,12 +27,13 @@ from workbench.estimators.subset import Subset
 ALL: tuple[type[Estimator], ...] = (
     Moments, Slices, Conditioned, MonteCarlo, Importance, Subset, DesignPoint, GLD, Lower, Upper,
     ChangeOfMeasure, Enumeration, Cubature, Orthant, Ratio, Partition, MeanField,
+    Leaves,
 )  # fmt: skip
 """Every estimator: the tests, the command line, the comparison and the screens go by this tuple."""
 
 __all__ = [
     "ALL", "GLD", "ITGIS", "MHIS", "QLD", "ChangeOfMeasure", "Conditioned", "CrossEntropy",
-    "Cubature", "DesignPoint", "Enumeration", "Estimate", "Estimator", "Importance", "Lower",
-    "MeanField", "Moments", "MonteCarlo", "Needs", "Orthant", "Partition", "Slices", "Ratio",
-    "Subset", "Upper", "proof",
+    "Cubature", "DesignPoint", "Enumeration", "Estimate", "Estimator", "Importance", "Leaves",
+    "Lower", "MeanField", "Moments", "MonteCarlo", "Needs", "Orthant", "Partition", "Slices",
+    "Ratio", "Subset", "Upper", "proof",
 ]  # fmt: skip
