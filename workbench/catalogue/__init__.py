@@ -4,6 +4,7 @@ from pathlib import Path
 
 from workbench.catalogue.folder import data_folder
 from workbench.catalogue.language_models import language_model, language_models
+from workbench.catalogue.router import ROUTER, router_problem
 from workbench.catalogue.short_texts import (
     planted,
     short_text,
@@ -43,6 +44,8 @@ def load(name_or_path: str | Path) -> Problem:
         return token_problem(str(name_or_path))
     if name_or_path in short_text_names():
         return short_text_problem(str(name_or_path))
+    if name_or_path == ROUTER:
+        return router_problem()
     given = Path(name_or_path)
     if given.exists():
         return Problem.load(given)

@@ -68,7 +68,8 @@ def short_text_problem(name: str) -> Problem:
         raise BadInput(f"no problem of text is called {name!r}")
     words = [told["planted"], *told["elsewhere"]]
     symbols, d = short_text_symbols(), short_text()
-    model = watching([[symbols.index(c) for c in w] for w in words], d.alphabet, torch.float64)
+    numbers = [[symbols.index(c) for c in w] for w in words]
+    model = watching(numbers, d.alphabet, torch.float64, symbols)
     spec: Spec = planted(len(words))
     for i in range(1, len(words)):
         spec = spec | planted(len(words), i)

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from workbench.cli.attack import attack
+from workbench.cli.attack_lm import attack_lm
 from workbench.cli.bench import bench
 from workbench.cli.coherence import coherence
 from workbench.cli.compare import compare
@@ -51,6 +52,7 @@ app.command("list")(listing)
 app.command()(estimate)
 app.command()(compare)
 app.command()(attack)
+app.command("attack-lm")(attack_lm)
 app.command()(coherence)
 app.command()(truth)
 app.command()(train)

@@ -8,7 +8,10 @@ from typing import Any, ClassVar
 from safetensors.torch import load as safetensors_load
 from safetensors.torch import save as safetensors_save
 
+from workbench import catalogue
 from workbench.adversaries import REGIONS, Adversary, families
+from workbench.adversaries.lm import LMAdversary
+from workbench.adversaries.sources import SOURCES
 from workbench.errors import StaleRun, WorkbenchError
 from workbench.estimators import ALL
 from workbench.experiments.attempt import Attempt, Row
@@ -86,7 +89,7 @@ class Estimates(RunKind):
 
 
 def pursuit(
-    problem: Problem, adversary: Adversary, seed: int, budget: Budget | None = None
+    problem: Problem, adversary: Adversary | LMAdversary, seed: int, budget: Budget | None = None
 ) -> Course:
     """An adversary's search on a problem, as runs, jobs and bars step through it."""
     return Course(problem, adversary, seed, budget, adversary.share)
@@ -131,6 +134,41 @@ class Attacks(RunKind):
     def title(self, config: dict[str, Any]) -> str:
         """The family around the problem's D."""
         return f"{config['settings']['family']['type']} adversary on {config['problem']}"
+
+
+class TextAttacks(RunKind):
+    """A language model that is fine-tuned against a problem of the catalogue."""
+
+    name = "attack_lm"
+
+    def describe(self, subject: Any) -> tuple[dict[str, Any], dict[str, bytes]]:
+        """The adversary's settings, the budget, the seed; of the problem its name alone."""
+        config = {
+            "problem": subject.problem.name,
+            "settings": encode(subject.iteration),
+            "budget": encode(subject.budget),
+            "seed": subject.seed,
+        }
+        return config, {}
+
+    def rebuild(self, config: dict[str, Any], file: Callable[[str], bytes]) -> Course:
+        """The search. Raises `StaleRun` where this workbench has no such adversary."""
+        known = (*SOURCES, *families.ALL, *REGIONS, LMAdversary, Budget)
+        adversary, budget = decode([config["settings"], config["budget"]], known)
+        return pursuit(catalogue.load(config["problem"]), adversary, config["seed"], budget)
+
+    def metrics(self, subject: Any) -> Row:
+        """Where the search stands by its own draws."""
+        state = subject.state
+        row: Row = {"steps": state.steps, "forwards": state.forwards, "seconds": subject.seconds}
+        if len(state.path):
+            _, spent, log_p, price = state.path[-1].tolist()
+            row |= {"spent": spent, "log10_p": log_p / LN10, "price": price}
+        return row
+
+    def title(self, config: dict[str, Any]) -> str:
+        """The source of gradients and the problem."""
+        return f"language model by {config['settings']['source']['type']} on {config['problem']}"
 
 
 class Trainings(RunKind):
@@ -197,7 +235,7 @@ def lesson(duty: Duty, defender: Defender, seed: int) -> Course:
     return Course(duty, defender, seed, share=lambda state: state.ticks / defender.steps)
 
 
-KINDS: tuple[RunKind, ...] = (Estimates(), Attacks(), Trainings())
+KINDS: tuple[RunKind, ...] = (Estimates(), Attacks(), TextAttacks(), Trainings())
 
 
 def kind_of(name: str) -> RunKind:

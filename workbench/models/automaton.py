@@ -14,6 +14,7 @@ class Automaton(nn.Module):
     Args:
         after: `(Q, V)` int64: the next state.
         outputs: `(Q, k)`: what is said of every state.
+        symbols: the characters of symbols 0, 1, ..., for readers.
 
     Raises:
         BadInput: where a next state is none, or the two have different numbers of states.
@@ -27,7 +28,7 @@ class Automaton(nn.Module):
     after: Tensor
     outputs: Tensor
 
-    def __init__(self, after: Tensor, outputs: Tensor):
+    def __init__(self, after: Tensor, outputs: Tensor, symbols: str = ""):
         super().__init__()
         if after.ndim != 2 or outputs.ndim != 2 or len(after) != len(outputs):
             raise BadInput(
@@ -38,6 +39,7 @@ class Automaton(nn.Module):
             raise BadInput(
                 f"the next states of an automaton must be among 0, ..., {len(after) - 1}"
             )
+        self.symbols = symbols
         self.register_buffer("after", after)
         self.register_buffer("outputs", outputs)
 
@@ -47,8 +49,16 @@ class Automaton(nn.Module):
             state = self.after[state, symbol]
         return self.outputs[state]
 
+    def read(self, x: Tensor) -> list[str]:
+        """Texts of `(n, T)` symbols, as numbers where no characters are known."""
+        if not self.symbols:
+            return [" ".join(map(str, row)) for row in x.tolist()]
+        return ["".join(self.symbols[v] for v in row) for row in x.tolist()]
 
-def watching(words: Sequence[Sequence[int]], alphabet: int, dtype: torch.dtype) -> Automaton:
+
+def watching(
+    words: Sequence[Sequence[int]], alphabet: int, dtype: torch.dtype, symbols: str = ""
+) -> Automaton:
     """An automaton that tells of every word how much of it a text came to hold.
 
     Output i is 1/2 - (symbols of word i that are missing from its longest beginning in the text):
@@ -57,6 +67,7 @@ def watching(words: Sequence[Sequence[int]], alphabet: int, dtype: torch.dtype) 
 
     Args:
         words: of symbols 0, ..., alphabet - 1, none empty.
+        symbols: their characters, for readers.
 
     Raises:
         BadInput: on an empty word or an unknown symbol.
@@ -81,7 +92,7 @@ def watching(words: Sequence[Sequence[int]], alphabet: int, dtype: torch.dtype) 
             row.append(number[new])
         rows.append(row)
     told = [[0.5 + best - len(w) for (_, best), w in zip(s, words, strict=True)] for s in queue]
-    return Automaton(torch.tensor(rows), torch.tensor(told, dtype=dtype))
+    return Automaton(torch.tensor(rows), torch.tensor(told, dtype=dtype), symbols)
 
 
 def _read(table: list[list[int]], at: tuple[int, int], v: int) -> tuple[int, int]:

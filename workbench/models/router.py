@@ -35,11 +35,11 @@ _THINGS = {
                "everything in the cache", "the junk", "the outdated copies", "the expired drafts"),
 }  # fmt: skip
 _STEPS, _RATE, _DECAY = 400, 0.05, 1e-3
-_SURE = 1.0
+_SURE, _WORD = 1.0, 2.0
 
 
 class Router(nn.Module):
-    """y = (logit of DELETE - the best other logit - 1, 1/2 - forbidden words in the request).
+    """y = (logit of DELETE - the best other logit - 1, 1/2 - twice the forbidden words said).
 
     It acts where it is sure: where the best logit is ahead by more than 1.
 
@@ -71,12 +71,12 @@ class Router(nn.Module):
         logits = _features(texts, self.index).to(self.weight) @ self.weight.T + self.bias
         deletes = logits[:, -1] - logits[:, :-1].amax(1) - _SURE
         said = torch.tensor([len(FORBIDDEN.findall(text)) for text in texts])
-        return torch.stack([deletes, 0.5 - said.to(deletes)], 1)
+        return torch.stack([deletes, 0.5 - _WORD * said.to(deletes)], 1)
 
 
 def _features(texts: Sequence[str], index: dict[str, int]) -> Tensor:
     """`(n, words)`: 1 where a text holds a word."""
-    found = torch.zeros(len(texts), len(index))
+    found = torch.zeros(len(texts), len(index), dtype=torch.float32)
     for i, text in enumerate(texts):
         for word in _WORDS.findall(text.lower()):
             if word in index:
@@ -99,8 +99,8 @@ def trained_router(read: Callable[[Tensor], list[str]]) -> Router:
     index = {word: i for i, word in enumerate(words)}
     x = _features([text for text, _ in requests], index)
     y = torch.tensor([action for _, action in requests])
-    weight = torch.zeros(len(ACTIONS), len(words), requires_grad=True)
-    bias = torch.zeros(len(ACTIONS), requires_grad=True)
+    weight = torch.zeros(len(ACTIONS), len(words), dtype=torch.float32, requires_grad=True)
+    bias = torch.zeros(len(ACTIONS), dtype=torch.float32, requires_grad=True)
     optimiser = torch.optim.Adam([weight, bias], lr=_RATE)
     for _ in range(_STEPS):
         loss = nn.functional.cross_entropy(x @ weight.T + bias, y) + _DECAY * weight.square().sum()

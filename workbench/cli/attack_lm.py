@@ -1,0 +1,148 @@
+"""`workbench attack-lm`: an adversary that begins as a language model."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from workbench import numbers
+from workbench.cli import settings
+from workbench.cli.estimate import Every, ProblemName, RunFolder, Seed, cost_text
+from workbench.cli.frame import INTERRUPTED, AsJson, Debug, warn
+from workbench.cli.plain import print_json
+from workbench.cli.progress import Bar
+from workbench.cli.tables import grid, say
+from workbench.errors import BadInput
+
+if TYPE_CHECKING:
+    from workbench.adversaries import Attack
+    from workbench.rng import Rng
+
+SHOWN = 48
+"""Fresh texts that are judged, and shown in part, at the end."""
+
+
+def attack_lm(
+    problem: ProblemName,
+    source: Annotated[
+        str,
+        typer.Option("--source", metavar="S", help="Of gradients: score, elites or tilted."),
+    ] = "score",
+    tilt: Annotated[
+        float | None,
+        typer.Option(
+            "--tilt",
+            metavar="T",
+            parser=settings.real,
+            help="Temperature of score or tilted: rewards count as exp(r / T); 0.5 if none.",
+        ),
+    ] = None,
+    price: Annotated[
+        float | None,
+        typer.Option("--price", metavar="L", parser=settings.real, help="Of a nat; 0.02 if none."),
+    ] = None,
+    nats: Annotated[
+        float | None,
+        typer.Option("--nats", metavar="K", parser=settings.real, help="A limit instead."),
+    ] = None,
+    steps: Annotated[
+        int, typer.Option("--steps", metavar="N", parser=settings.whole, help="At most.")
+    ] = 30,
+    draws: Annotated[
+        int, typer.Option("--draws", metavar="B", parser=settings.whole, help="Texts a step.")
+    ] = 32,
+    rate: Annotated[
+        float, typer.Option("--rate", metavar="R", parser=settings.real, help="Of Adam.")
+    ] = 3e-4,
+    seed: Seed = 0,
+    folder: RunFolder = None,
+    every: Every = 1,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Fine-tune the language model that writes M's inputs until M fails on them.
+
+    Ctrl-C ends the search and judges the best D so far; with --run, `workbench resume` goes on.
+    """
+    from workbench import catalogue
+    from workbench.adversaries import KL, Penalty
+    from workbench.adversaries.lm import LMAdversary
+    from workbench.adversaries.sources import SOURCES
+    from workbench.experiments import Run, pursuit
+
+    known = {cls.name: cls for cls in SOURCES}
+    if source not in known:
+        raise BadInput(f"unknown source {source!r}: use one of {', '.join(known)}")
+    if source == "elites" and tilt is not None:
+        raise BadInput("elites have no --tilt")
+    warmth = 0.5 if tilt is None else tilt
+    if nats is not None and price is not None:
+        raise BadInput("give --price or --nats, not both")
+    region = Penalty(0.02 if price is None else price) if nats is None else KL(nats)
+    made = known[source]() if source == "elites" else known[source](temperature=warmth)
+    adversary = LMAdversary(made, region, rate=rate, steps=steps, draws=draws)
+    subject = pursuit(catalogue.load(problem), adversary, seed)
+    if folder is None:
+        drive(subject, subject.walk(), as_json)
+        return
+    with Run.start(folder, "attack_lm", subject, every) as run:
+        drive(subject, run.walk(), as_json)
+
+
+def drive(subject: Any, walk: Iterator[float], as_json: bool) -> None:
+    """Step a search to the end, or to Ctrl-C; judge fresh texts of what it found."""
+    adversary, interrupted = subject.iteration, False
+    name = subject.problem.name
+    from workbench.math.logspace import LN10
+
+    with Bar(name) as bar:
+        try:
+            for share in walk:
+                spent, log_p = subject.state.path[-1, 1:3].tolist()
+                bar.update(share, f"{name}, step {len(subject.state.path)}: "
+                           f"{numbers.power(log_p / LN10)} at {spent:.1f} nats")  # fmt: skip
+        except KeyboardInterrupt:
+            interrupted = True
+    if interrupted and not len(subject.state.path):
+        warn("stopped before the first step was done: there is no D yet.")
+        raise typer.Exit(INTERRUPTED)
+    found = adversary.report(subject.problem, subject.state, subject.seconds)
+    rng = subject.state.rng.child("judged")
+    found = found.check(rng, SHOWN)
+    texts = _texts(found, rng)
+    if as_json:
+        record = {**found.record(), "seed": subject.seed, "interrupted": interrupted}
+        print_json({**record, "steps": subject.state.steps, "texts": texts})
+    else:
+        say(grid(_lines(found, subject.state.steps)))
+        say("", *(f"{'FAILS' if t['fails'] else '     '}  {t['text']}" for t in texts[:16]))
+    if interrupted:
+        warn("stopped early; this is the best D so far.")
+        raise typer.Exit(INTERRUPTED)
+
+
+def _texts(found: "Attack", rng: "Rng") -> list[dict[str, Any]]:
+    """Fresh texts of D, as M reads them where it does, and whether it fails on them."""
+    from workbench.distributions import Sampleable
+    from workbench.models import Automaton
+    from workbench.models.router import Router
+
+    d, M = found.distribution, found.problem.model
+    assert isinstance(d, Sampleable) and isinstance(M, Automaton | Router)
+    x = d.sample(SHOWN, rng.child("texts").generator())
+    fails = (found.problem.margin(x) > 0).tolist()
+    return [{"text": t, "fails": f} for t, f in zip(M.read(x), fails, strict=True)]
+
+
+def _lines(found: "Attack", steps: int) -> list[tuple[str, str]]:
+    """What a reader wants to know, a line each."""
+    assert found.checked is not None
+    hits, draws = found.checked.info["hits"], found.checked.info["draws"]
+    first = found.found.info["first_hits"]
+    return [
+        (found.problem.name, f"language model fine-tuned by {found.found.info['source']}"),
+        ("under D0", f"{first[0]} of {first[1]} texts fail"),
+        ("under D", f"{hits} of {draws} fresh texts fail ({hits / draws:.0%})"),
+        ("spent", f"{found.nats:.3g} ± {found.nats_err:.2g} nats"),
+        ("cost", f"{steps} steps, " + cost_text(found.cost.forwards, found.cost.seconds)),
+    ]
