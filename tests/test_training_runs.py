@@ -91,7 +91,7 @@ def test_train_resume_and_runs_on_the_command_line(tmp_path):
     assert ask("resume", tmp_path / "a") == found
     (row,) = ask("runs", tmp_path)["runs"]
     assert (row["kind"], row["standing"], row["steps"]) == ("train", "finished", 3)
-    assert "defender by Moments on plane" in row["title"]
+    assert "defender by Conditioned on plane" in row["title"]
     table = workbench("resume", tmp_path / "a").stdout
     assert "referee, D0" in table and "1/N" in table and "held-out score" in table
     assert "no task to train for" in refuse("train", "A_d10_1e-3")

@@ -124,6 +124,7 @@ TITLES: dict[str, str] = {
 
 _KEEPING = {"follow": "conditioned", "weigh": "task", "allow": 0.03, "price": 1e-3, "steps": 60}
 USUAL: dict[str, dict[str, Any]] = {
+    "plane": {"follow": "conditioned", "steps": 60},
     "controller": {**_KEEPING, "target": -10.0, "nats": 0.0},
     **{name: {**_KEEPING, "target": -12.0, "nats": 0.0, "rate": 2e-3} for name in toys.PLANTED},
 }
