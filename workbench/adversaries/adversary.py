@@ -31,6 +31,7 @@ from workbench.types import Grad
 _RAMP = 0.4  # share of the steps over which the limit grows to its full size
 _FEASIBLE = 1e-6
 _BETTER, _COARSE = 1e-4, 0.1  # nats of log P that count as better; to a scout
+_SCOUTED = 10  # steps of a scout at most
 _POINTS, _FINAL_DRAWS, _PULLS = 8, 8192, 6
 
 
@@ -61,7 +62,7 @@ class Adversary:
         patience: steps at the full limit without gain that end a restart.
         draws: forward passes a step, where the gradient is from samples.
         scout: an estimator with a cheaper gradient, such as `Moments("mean")`, that climbs first,
-            at the full limit, until a step gains less than a tenth of a nat. It saves most of the
+            at the full limit, until a step gains less than a tenth of a nat, or ten are done. It saves most of the
             forward passes, and the frontier on the way.
 
     >>> import workbench as wb
@@ -245,8 +246,9 @@ class Adversary:
         return max(0, state.ticks - (0 if self._at_once(state) else math.ceil(_RAMP * self.steps)))
 
     def _over(self, state: Search) -> bool:
-        patience = 1 if state.scouting else self.patience
-        return state.ticks >= self.steps or state.stale >= patience
+        if state.scouting:
+            return state.ticks >= _SCOUTED or state.stale >= 1
+        return state.ticks >= self.steps or state.stale >= self.patience
 
     def _after_scout(self, state: Search) -> Search:
         """The search itself, from the best that its scout came to."""

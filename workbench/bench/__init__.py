@@ -6,6 +6,7 @@ from workbench.bench.bounds import BOUNDS
 from workbench.bench.coherence import COHERENCE, HEAT
 from workbench.bench.coverage import COVERAGE
 from workbench.bench.language import LANGUAGE
+from workbench.bench.economy import ECONOMY
 from workbench.bench.latency import LATENCY
 from workbench.bench.precision import PRECISION
 from workbench.bench.propagation import PROPAGATION
@@ -30,6 +31,7 @@ ALL: tuple[Bench, ...] = (
     REGIONS,
     ATTACK,
     LANGUAGE,
+    ECONOMY,
     TRAINING,
 )
 """Every bench, as `workbench bench` offers them."""
