@@ -1,6 +1,7 @@
 """The Adversary screen without a browser: the session, its checks, charts, and both faces on it."""
 
 import math
+from dataclasses import replace
 
 import plotly.graph_objects as go
 import pytest
@@ -8,8 +9,9 @@ import torch
 from panel.io.location import Location
 
 import workbench as wb
-from workbench.adversaries import BASELINES
+from workbench.adversaries import BASELINES, KL, Adversary, families
 from workbench.errors import BadInput, NotConverged
+from workbench.experiments import Run, pursuit
 from workbench.iteration import pack
 from workbench.views import adversary_pictures, adversary_plots, adversary_words
 from workbench.views.adversary_screen import AdversaryScreen
@@ -199,3 +201,31 @@ def test_d_serves_importance_and_baselines_are_held_against_it(session):
     assert "Importance sampling from D" in view.proposal_words.value
     assert "Cross entropy" in view.proposal_words.value
     go.Figure(view.frontier.object)
+
+
+def test_an_opened_run_moves_the_controls(session, tmp_path):
+    # A run of the command line, on a problem that no catalogue lists, with settings of its own.
+    own = replace(wb.load("A_d10_1e-12"), name="brought along")
+    adversary = Adversary(
+        families.LowRank(rank=2), KL(2.5), wb.Moments(order=6), steps=7, patience=5
+    )
+    with Run.start(tmp_path / "kept", "attack", pursuit(own, adversary, 11), 1) as run:
+        for _ in run.walk():
+            pass
+    panel, widgets = AdversaryScreen(session), AdversaryWidgets(session)
+    session.stepping.open(tmp_path / "kept")
+    session.worker.wait(JOB)
+    panel.pull()
+    assert session.adversary == adversary and session.seed == 11
+    assert session.problem_name == "brought along" and session.problem.card == own.card
+    assert not session.stale and not session.warning
+    assert panel.choices["family"].value == "low_rank" == widgets.choices["family"].value
+    assert panel.limit.number.value == 2.5 == widgets.limit.value
+    assert panel.picker.value == "brought along" == widgets.choices["problem_name"].value
+    session.limit = 8.0  # the reader's hand goes first: an opened run is adopted once
+    panel.pull()
+    assert session.limit == 8.0 and session.stale
+    session.stepping.reset()
+    session.worker.wait(JOB)
+    panel.pull()
+    assert session.limit == 8.0 and not session.stale

@@ -62,8 +62,8 @@ class Adversary:
         patience: steps at the full limit without gain that end a restart.
         draws: forward passes a step, where the gradient is from samples.
         scout: an estimator with a cheaper gradient, such as `Moments("mean")`, that climbs first,
-            at the full limit, until a step gains less than a tenth of a nat, or ten are done. It saves most of the
-            forward passes, and the frontier on the way.
+            at the full limit, until a step gains less than a tenth of a nat, or ten are done. It
+            saves most of the forward passes, and the frontier on the way.
 
     >>> import workbench as wb
     >>> problem = wb.load("A_d10_1e-6")
@@ -81,7 +81,7 @@ class Adversary:
     restarts: int = 1
     patience: int = 8
     draws: int = 5000
-    scout: Estimator | None = None
+    scout: Estimator | None = field(default=None, metadata={"nested": True})
     name: ClassVar[str] = "adversary"
     choices: ClassVar[Mapping[str, tuple[str, ...]]] = {"optimiser": ("auto", *optimisers.NAMES)}
 

@@ -44,7 +44,8 @@ class AdversaryActs(Guarded):
     follow: Callable[[], None]
 
     def tend(self) -> None:
-        """A check where one is due."""
+        """The controls where a run was opened that they do not show; a check where one is due."""
+        self.session.adopt()
         self.session.tend()
 
     def start(self) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from workbench.adversaries import Attack
 from workbench.math.logspace import LN10
 from workbench.problem import Problem
-from workbench.views.adversary_session import Check, Pin
+from workbench.views.adversary_kept import Check, Pin
 from workbench.views.style import GREY, Figure, axis, colour, ink, layout, power_ticks, symbol
 
 CHECKED = "importance"

@@ -132,7 +132,8 @@ class AdversaryScreen(AdversaryActs, ByTicker, pn.viewable.Viewer):
         return self.layout
 
     def _chosen(self) -> None:
-        self.picker.value = self.session.problem_name
+        listed = groups(list(self.session.param.problem_name.objects))
+        self.picker.param.update(groups=listed, value=self.session.problem_name)
         super()._chosen()
 
     def paint(self) -> None:

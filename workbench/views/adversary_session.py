@@ -1,7 +1,7 @@
 """The whole state of the Adversary screen, and what follows from it. No interface in here."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any
 
 import param
@@ -11,21 +11,20 @@ from workbench.adversaries import (
     REGIONS,
     Adversary,
     Attack,
-    Likeliest,
-    Mode,
     baseline,
     families,
 )
-from workbench.errors import BadInput, NotConverged, Unsupported
+from workbench.errors import BadInput, NotConverged
 from workbench.estimators import ALL, Estimate, Estimator
 from workbench.experiments import Course, Run, pursuit
 from workbench.iteration import Budget
 from workbench.problem import Problem
 from workbench.rng import Rng
 from workbench.types import Grad
+from workbench.views.adversary_kept import Check, Pin, portrayed
 from workbench.views.known import Known, first_problem
 from workbench.views.link import take
-from workbench.views.roster import keep_unusual
+from workbench.views.roster import keep_unusual, settings_of
 from workbench.views.rows import sampling
 from workbench.views.stepping import JOB, Stepping
 from workbench.views.worker import RUNNING, Worker
@@ -61,53 +60,6 @@ def climbable() -> dict[str, type[Estimator]]:
 def adjustable() -> tuple[type[Any], ...]:
     """The classes whose settings the screen offers."""
     return (Adversary, *families.ALL, *climbable().values())
-
-
-@dataclass(frozen=True)
-class Check:
-    """What an independent sampler said after so many steps."""
-
-    steps: int
-    attack: Attack
-    course: Course
-    """The run that it belongs to."""
-    modes: tuple[Mode, ...] = ()
-    """The ways in which draws of D fail."""
-    nearest: Likeliest | None = None
-    """The likeliest failure under D, where a search finds it."""
-
-    @property
-    def checked(self) -> Estimate:
-        """What the sampler says."""
-        assert self.attack.checked is not None
-        return self.attack.checked
-
-    @property
-    def log10_p(self) -> float:
-        """log10 P_D[C] by the sampler."""
-        return self.checked.log10_p
-
-    @property
-    def err(self) -> float | None:
-        """Its standard error, in digits."""
-        return self.checked.log10_err
-
-
-@dataclass(frozen=True)
-class Pin:
-    """A result kept to compare others with."""
-
-    name: str
-    attack: Attack
-
-
-def _portrayed(attack: Attack, steps: int, course: Course) -> Check:
-    """A check, with the ways to fail and the likeliest failure where they can be had."""
-    try:
-        nearest = attack.design_point()
-    except (Unsupported, NotConverged):
-        nearest = None
-    return Check(steps, attack, course, attack.modes(), nearest)
 
 
 class AdversarySession(param.Parameterized):
@@ -209,6 +161,33 @@ class AdversarySession(param.Parameterized):
         self._begun = course, self.position
         return Run(course, "attack")
 
+    def adopt(self) -> None:
+        """Move the controls to a run that was opened; called as the screen looks at the worker."""
+        course = self.found.get("opened")
+        if course is None or course is not self.found.get("course") or course is self._begun[0]:
+            return
+        self._begun = course, self.position  # once, even where something below is refused
+        adversary = course.iteration
+        name = course.problem.name
+        known = name in self.known.names and self.known.problem(name).card == course.problem.card
+        name = name if known else self.known.add(course.problem)
+        self.param.problem_name.objects = self.known.names
+        settings: dict[str, Any] = {}
+        for part in (adversary, adversary.family, adversary.estimator):
+            for key in settings_of(type(part)):
+                value, usual = getattr(part, key), type(part)().settings()
+                settings = keep_unusual(settings, part.name, key, value, usual)
+        size = fields(adversary.region)[0].name
+        values = {
+            "problem_name": name, "family": adversary.family.name, "seed": course.seed,
+            "region": adversary.region.name, "limit": getattr(adversary.region, size),
+            "settings": settings,
+        }  # fmt: skip
+        if adversary.estimator.name in climbable():
+            values["by"] = adversary.estimator.name
+        self.param.update(**values)
+        self._begun = course, self.position
+
     @staticmethod
     def _look(run: Run) -> dict[str, Any]:
         """What the screen shows beyond the metrics; made in the worker's thread."""
@@ -292,7 +271,7 @@ class AdversarySession(param.Parameterized):
         kept = tuple(c for c in self.checks if c.steps < steps)
 
         def job() -> Iterator[dict[str, Any]]:
-            yield {"checks": (*kept, _portrayed(attack.check(rng, CHECK_BUDGET), steps, course))}
+            yield {"checks": (*kept, portrayed(attack.check(rng, CHECK_BUDGET), steps, course))}
 
         self.worker.start(CHECK, job(), checks=kept)
 

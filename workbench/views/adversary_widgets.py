@@ -33,6 +33,10 @@ class AdversaryWidgets(AdversaryActs, ByTask, w.VBox):
         self._build()
         watched = ["problem_name", "family", "region", "limit", "by", "seed", "settings"]
         session.param.watch(lambda *_: self._chosen(), watched)
+        session.param.watch(
+            lambda event: setattr(self.choices["problem_name"], "options", list(event.new)),
+            "problem_name", what="objects",
+        )  # fmt: skip
         controls = w.VBox(
             [*self.choices.values(), self.limit, self.unit, self.seed, self.about,
              settings_panel(session, self.guard, adjustable(), "Settings of the search")],

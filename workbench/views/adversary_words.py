@@ -12,7 +12,8 @@ from workbench.math.logspace import LN10
 from workbench.numbers import places
 from workbench.problem import Problem
 from workbench.views import adversary_pictures, pictures
-from workbench.views.adversary_session import AdversarySession, Check, Pin
+from workbench.views.adversary_kept import Check, Pin
+from workbench.views.adversary_session import AdversarySession
 from workbench.views.roster import title
 from workbench.views.table import TABLE_CSS
 

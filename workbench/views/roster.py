@@ -7,7 +7,7 @@ whether a row is made anew while a slider moves, once the sliders rest, or when 
 import inspect
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
 from typing import Any
 
@@ -144,6 +144,8 @@ def setting_doc(cls: type[Any], name: str) -> str:
 
 
 def settings_of(cls: type[Any]) -> dict[str, Any]:
-    """{setting: usual value} of what the interface offers; what has rows of its own is left out."""
-    usual = cls().settings()
-    return {k: v for k, v in usual.items() if k != SPREAD.get(cls.name) and not is_dataclass(v)}
+    """{setting: usual value} of what the interface offers; what has rows of its own is left out,
+    and what is itself an object with settings."""
+    usual, left = cls().settings(), {SPREAD.get(cls.name)}
+    left |= {f.name for f in fields(cls) if f.metadata.get("nested")}
+    return {k: v for k, v in usual.items() if k not in left and not is_dataclass(v)}

@@ -37,8 +37,8 @@ class Stepping:
         look: what a screen shows of it beyond its metrics, as a dict to publish; likewise.
 
     Published under `JOB`: `steps`, `share` of the work done, `rows` (the metrics so far, a tuple),
-    `over` (no step is left), `back` (points to rewind to), `folder` (where it is kept, or ""), and
-    what `look` gives.
+    `over` (no step is left), `back` (points to rewind to), `folder` (where it is kept, or ""),
+    `opened` (the subject that was opened last), and what `look` gives.
     """
 
     def __init__(
@@ -173,7 +173,7 @@ class Stepping:
     def _opening(self, path: Path) -> Blocks:
         self._take(Run.resume(path))
         assert self.run is not None
-        yield self._told(self.run)
+        yield {**self._told(self.run), "opened": self.run.subject}
 
     def _saving(self, path: Path) -> Blocks:
         run = self._live()
