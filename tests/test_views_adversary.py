@@ -174,7 +174,7 @@ def test_pictures_of_d(name):
         assert [trace["name"] for trace in shown["data"]] == ["C holds", "D0", "D"]
         go.Figure(shown)
     else:
-        assert adversary_pictures.digits(problem, moved, 0).count("<figure") == 6
+        assert adversary_pictures.digits(problem, moved, 0).count("<figure") == 10
         bars = adversary_pictures.coordinates(problem, moved, False, 300)
         assert bars["data"][0]["x"] == pytest.approx([0.5] * 10)
 
@@ -199,7 +199,7 @@ def test_d_serves_importance_and_baselines_are_held_against_it(session):
     assert [rival.family for rival in session.rivals] == [cls.name for cls in BASELINES]
     view = AdversaryScreen(session)
     assert "Importance sampling from D" in view.proposal_words.value
-    assert "Cross entropy" in view.proposal_words.value
+    assert "cross entropy 10" in view.proposal_words.value
     go.Figure(view.frontier.object)
 
 

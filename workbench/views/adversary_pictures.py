@@ -11,7 +11,9 @@ from workbench.rng import Rng
 from workbench.views import pictures
 from workbench.views.style import CATASTROPHE, GREY, Figure, axis, layout
 
-_DRAWS, _SHOWN, _GRID, _BARS, _DOTS = 2048, 4, 81, 10, 300
+_DRAWS, _SHOWN, _GRID, _BARS, _DOTS = 2048, 8, 81, 10, 300
+_SMALL = 64  # pixels of a draw
+_ROW = "display:flex;flex-wrap:wrap;gap:10px;margin-bottom:10px"
 _TONE = "#A05EF7"
 
 
@@ -48,19 +50,20 @@ def digits(problem: Problem, d: Distribution, seed: int, nearest: Likeliest | No
         _cell(pictures.image(moved[0]), "mean of D"),
         _cell(pictures.signed(scale), f"less D0 (± {reach:.2g})"),
     ]
-    if isinstance(d, Sampleable):
-        seen = portrait.gallery(problem, d, _SHOWN, Rng(seed))
-        read = seen.y.argmax(1).tolist()
-        for pixels, guess, failed in zip(seen.x, read, seen.failed.tolist(), strict=True):
-            told = f"reads {guess}" + (" ✗" if failed else "")
-            cells.append(_cell(pictures.image(pixels), told, failed))
     if nearest is not None:
         guess = int(problem.model(nearest.x[None]).argmax(1))
-        cells.append(_cell(pictures.image(nearest.x), f"likeliest ✗: reads {guess}", True))
-    return (
-        "<div class='wb-adversary-digits' style='display:flex;flex-wrap:wrap;gap:12px'>"
-        f"{''.join(cells)}</div>"
-    )
+        cells.append(_cell(pictures.image(nearest.x), f"likeliest ✗: {guess}", True))
+    rows = [cells]
+    if isinstance(d, Sampleable):
+        seen = portrait.gallery(problem, d, _SHOWN, Rng(seed))
+        read = zip(seen.x, seen.y.argmax(1).tolist(), seen.failed.tolist(), strict=True)
+        rows.append([
+            _cell(pictures.image(pixels, _SMALL), f"reads {guess}" + (" ✗" if failed else ""),
+                  failed)
+            for pixels, guess, failed in read
+        ])  # fmt: skip
+    laid = "".join(f"<div style='{_ROW}'>{''.join(row)}</div>" for row in rows)
+    return f"<div class='wb-adversary-digits' style='margin-top:8px'>{laid}</div>"
 
 
 def _cell(svg: str, caption: str, failed: bool = False) -> str:

@@ -13,8 +13,7 @@ from workbench.views.style import GREY, Figure, axis, colour, ink, layout, power
 CHECKED = "importance"
 """The row whose accent marks a check."""
 _RIVALS = ("x", "cross", "triangle-up", "triangle-down")
-_LEGEND = {"x": 0.99, "y": 0.03, "xanchor": "right", "yanchor": "bottom",
-           "bgcolor": "rgba(0,0,0,0)", "font": {"size": 11}}  # fmt: skip
+_LEGEND = {"x": 0.9, "y": 0.03, "xanchor": "right", "yanchor": "bottom", "font": {"size": 11}}
 
 
 def course(
@@ -67,7 +66,7 @@ def frontier(
         said = None if rival.checked is None else rival.checked.log10_p
         if said is not None and _drawn(said):
             values.append(said)
-            name = f"{rival.family.replace('_', ' ')}, as many forwards"
+            name = rival.family.replace("_", " ")
             data.append(_points(name, [rival.nats], [said], GREY, mark))
     values += y + [c.log10_p for c in checks]
     return _figure(data, values, level, dark, height, "nats spent: KL(D || D0)", [], [])
@@ -140,9 +139,16 @@ def _figure(
     return {
         "data": data,
         "layout": layout(
-            dark, height, showlegend=True, legend=_LEGEND, shapes=shapes, annotations=notes,
-            xaxis=axis(dark, title={"text": title}, rangemode="tozero"),
+            dark, height, showlegend=True, shapes=shapes, annotations=notes,
+            legend={**_LEGEND, "bgcolor": "rgba(33,37,41,.8)" if dark else "rgba(255,255,255,.8)"},
+            xaxis=axis(dark, title={"text": title}, **_room(data)),
             yaxis=axis(dark, range=[low, high], tickvals=places, ticktext=names,
                        title={"text": "P"}),
         ),
     }  # fmt: skip
+
+
+def _room(data: Sequence[Figure]) -> Figure:
+    """A range of x with a little room for the marks at both ends."""
+    most = max((x for trace in data for x in trace["x"]), default=0.0)
+    return {"range": [-0.03 * most, 1.07 * most]} if most > 0.0 else {"rangemode": "tozero"}

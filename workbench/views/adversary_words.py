@@ -96,10 +96,12 @@ def proposal_sentence(session: AdversarySession) -> str:
             said.append(f"The truth is {power(truth.log10_p)}.")
         if estimate.warning:
             said.append(f"<span class='bad'>{escape(estimate.warning)}</span>")
+    if session.rivals:
+        said.append("With as many nats and forward passes, checked alike:")
     for rival in session.rivals:
-        checked = rival.checked
-        got = "none" if checked is None else power(checked.log10_p)
-        said.append(f"{rival.family.replace('_', ' ').capitalize()}: {got}.")
+        got = "none" if rival.checked is None else power(rival.checked.log10_p)
+        mark = "; " if rival is not session.rivals[-1] else "."
+        said.append(f"{rival.family.replace('_', ' ')} {got}{mark}")
     return f"<span class='small'>{' '.join(said)}</span>" if said else ""
 
 
