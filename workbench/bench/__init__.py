@@ -5,8 +5,8 @@ from workbench.bench.base import Bench, Choice, Column
 from workbench.bench.bounds import BOUNDS
 from workbench.bench.coherence import COHERENCE, HEAT
 from workbench.bench.coverage import COVERAGE
-from workbench.bench.language import LANGUAGE
 from workbench.bench.economy import ECONOMY
+from workbench.bench.language import LANGUAGE
 from workbench.bench.latency import LATENCY
 from workbench.bench.precision import PRECISION
 from workbench.bench.propagation import PROPAGATION
