@@ -193,6 +193,38 @@ ROWS = (
         sampled=False,
     ),
     Row(
+        "itgis",
+        "T_char2_letter_1e-3",
+        budget=8_000,
+        settings=({}, {"batch": 100, "temperature": 2.0}),
+        coverage=0.75,  # a normal interval of a mean of skewed weights
+        repeats=15,
+    ),
+    Row(
+        "mhis",
+        "T_char2_letter_1e-3",
+        budget=8_000,
+        settings=({}, {"chains": 16, "burn_in": 50, "temperature": 2.0}),
+        coverage=0.75,  # Student's for a ratio whose denominator few visits carry
+        repeats=15,
+    ),
+    Row(
+        "qld",
+        "A_d10_1e-3",
+        budget=50_000,
+        settings=({}, {"batch": 999}),
+        within=0.33,  # one half-space of Gaussian activations: a share of 1e-3 of 50,000 draws,
+        # known to 14%, 0.061 digits; 0.33 is 5.4 of those
+    ),
+    Row(
+        "cross_entropy",
+        "T_bpe_word_1e-4",
+        budget=20_000,
+        settings=({}, {"batch": 1000, "kept": 0.2}),
+        coverage=0.85,  # as for itgis
+        repeats=30,
+    ),
+    Row(
         "stratified",
         "A_d10_1e-3",
         budget=20_000,

@@ -13,6 +13,7 @@ from workbench.bench.propagation import PROPAGATION
 from workbench.bench.regions import REGIONS
 from workbench.bench.tails import TAILS
 from workbench.bench.throughput import THROUGHPUT
+from workbench.bench.tokens import TOKENS
 from workbench.bench.training import TRAINING
 from workbench.bench.truth import TRUTH
 from workbench.errors import BadInput
@@ -33,6 +34,7 @@ ALL: tuple[Bench, ...] = (
     LANGUAGE,
     ECONOMY,
     TRAINING,
+    TOKENS,
 )
 """Every bench, as `workbench bench` offers them."""
 

@@ -1,5 +1,6 @@
 """Where inputs come from."""
 
+from workbench.distributions.accepted import AcceptedText
 from workbench.distributions.base import (
     BoxSupport,
     Density,
@@ -35,14 +36,14 @@ from workbench.distributions.widened import widened
 
 ALL: tuple[type[Distribution], ...] = (
     Gaussian, Mixture, Box, Discrete, Conditional, Gibbs, SpinGlass, Tokens, ShortText,
-    PromptedText,
+    PromptedText, AcceptedText,
 )  # fmt: skip
 """Every kind of distribution, as `workbench list distributions` shows them."""
 
 __all__ = [
-    "ALL", "Box", "BoxSupport", "ByContext", "Conditional", "Density", "Discrete", "Distribution",
-    "Driven", "Energy", "Enumerable", "Event", "Factor", "Factored", "Gaussian", "Gibbs",
-    "IndependentTokens", "Mixture", "Moments", "Piece", "PromptedText", "Recognised",
+    "ALL", "AcceptedText", "Box", "BoxSupport", "ByContext", "Conditional", "Density", "Discrete",
+    "Distribution", "Driven", "Energy", "Enumerable", "Event", "Factor", "Factored", "Gaussian",
+    "Gibbs", "IndependentTokens", "Mixture", "Moments", "Piece", "PromptedText", "Recognised",
     "Reparameterised", "Sampleable", "Sequences", "ShortText", "SpinGlass", "Tokens", "tempered",
     "template", "varied", "widened",
 ]  # fmt: skip

@@ -26,14 +26,14 @@ from workbench.estimators.subset import Subset
 
 ALL: tuple[type[Estimator], ...] = (
     Moments, Slices, Conditioned, MonteCarlo, Importance, Subset, DesignPoint, GLD, Lower, Upper,
-    ChangeOfMeasure, Enumeration, Cubature, Orthant, Ratio, Partition, MeanField,
-    Leaves,
+    ChangeOfMeasure, Enumeration, Cubature, Orthant, Ratio, Partition, MeanField, Leaves, ITGIS,
+    MHIS, QLD, CrossEntropy,
 )  # fmt: skip
 """Every estimator: the tests, the command line, the comparison and the screens go by this tuple."""
 
 __all__ = [
     "ALL", "GLD", "ITGIS", "MHIS", "QLD", "ChangeOfMeasure", "Conditioned", "CrossEntropy",
     "Cubature", "DesignPoint", "Enumeration", "Estimate", "Estimator", "Importance", "Leaves",
-    "Lower", "MeanField", "Moments", "MonteCarlo", "Needs", "Orthant", "Partition", "Slices",
-    "Ratio", "Subset", "Upper", "proof",
+    "Lower", "MeanField", "Moments", "MonteCarlo", "Needs", "Orthant", "Partition", "Ratio",
+    "Slices", "Subset", "Upper", "proof",
 ]  # fmt: skip

@@ -16,6 +16,8 @@ from workbench.problem import Problem
 from workbench.rng import Rng
 from workbench.types import Grad, Kind
 
+_SMALLEST, _ROUNDS_IN_MIND = 100, 32
+
 
 @dataclass(frozen=True, kw_only=True)
 class Proposing(Weighed):
@@ -40,7 +42,7 @@ class CrossEntropy(Estimator):
     the event; what is left of the budget is weighed, and only that: unbiased.
 
     Args:
-        batch: sequences a round.
+        batch: sequences a round; fewer where the budget would not hold many rounds.
         elite: share of a round that moves q.
         kept: share of p in q.
         rounds: the most, and at most half of what the budget holds.
@@ -74,7 +76,7 @@ class CrossEntropy(Estimator):
         log_p = d.log_probs().detach().double()
         if state.steps == 0:
             state = replace(state, log_q=log_p)
-        n = int(min(self.batch, state.left))
+        n = int(min(self._size(state), state.left))
         generator = state.rng.child("batch", state.steps).generator()
         q = torch.exp(state.log_q)
         x = torch.multinomial(q, n, replacement=True, generator=generator).T
@@ -102,6 +104,12 @@ class CrossEntropy(Estimator):
             found[i].index_add_(0, x[chosen, i], share)
         mixed = self.kept * torch.exp(log_p) + (1.0 - self.kept) * found
         return replace(state, log_q=torch.log(mixed))
+
+    def _size(self, state: Proposing) -> int:
+        """Sequences of a round; fewer where the budget would not hold many rounds."""
+        if state.limit is None:
+            return self.batch
+        return min(self.batch, max(_SMALLEST, state.limit // _ROUNDS_IN_MIND))
 
     def read(self, state: Proposing) -> Estimate:
         estimate = estimate_of(state, self.kind)

@@ -15,6 +15,7 @@ from workbench.types import Kind
 
 _REACH = 1.959963984540054  # of a normal 95% interval
 _FEW = 30.0
+_ROUNDING = 1e-13
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +56,7 @@ def estimate_of(state: Weighed, kind: Kind) -> Estimate:
         none = torch.tensor(-math.inf, dtype=torch.float64)
         return Estimate(none, math.inf, kind, cost, (-math.inf, 0.0), info)
     log_p = state.log_w - math.log(n)
+    log_p = 0.0 if abs(log_p) < _ROUNDING else log_p  # every draw failed, and weighed 1
     effective = math.exp(2.0 * state.log_w - state.log_w2)
     log_err = math.sqrt(max(0.0, 1.0 / effective - 1.0 / n))
     info["effective_failures"] = effective

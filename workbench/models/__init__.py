@@ -1,6 +1,7 @@
 """Models: any `nn.Module`; here are the ones that the workbench makes itself."""
 
 from workbench.models.automaton import Automaton, watching
+from workbench.models.continuation import Continuation
 from workbench.models.headed import Headed
 from workbench.models.mlp import dense, mlp
 from workbench.models.network import Heaviside, Network, Shift, Sign, Sum, chain
@@ -20,7 +21,7 @@ MODELS: dict[str, str] = {
 """Names and descriptions, as `workbench list models` shows them."""
 
 __all__ = [
-    "MODELS", "Automaton", "Beside", "Headed", "Heaviside", "Network", "Shift", "ShortContext",
-    "Sign", "Sum", "Transformer", "chain", "dense", "logits_sharing_prefixes", "mlp", "rollout",
-    "watching",
+    "MODELS", "Automaton", "Beside", "Continuation", "Headed", "Heaviside", "Network", "Shift",
+    "ShortContext", "Sign", "Sum", "Transformer", "chain", "dense", "logits_sharing_prefixes",
+    "mlp", "rollout", "watching",
 ]  # fmt: skip

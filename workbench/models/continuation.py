@@ -1,0 +1,84 @@
+"""A small transformer that goes on from a prompt."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from workbench.errors import BadInput
+from workbench.models.transformer import Past, Transformer
+
+
+class Continuation:
+    """Texts of a fixed length after a prompt, by a `Transformer`: what `PromptedText` speaks with.
+
+    Args:
+        network: any; its own weights are the default.
+        prompt: token ids, at least one.
+
+    Raises:
+        BadInput: on an empty prompt, or tokens that are none.
+
+    >>> from workbench.distributions import PromptedText
+    >>> from workbench.models.transformer import Shape
+    >>> M = Transformer(Shape(5, 8, 1, 2, 6, 16), torch.Generator().manual_seed(0))
+    >>> text = PromptedText(Continuation(M, (3, 1)), length=4)
+    >>> text.log_prob(text.sample(7, torch.Generator().manual_seed(0))).shape
+    torch.Size([7])
+    """
+
+    def __init__(self, network: Transformer, prompt: tuple[int, ...]):
+        if not prompt or not all(0 <= v < network.shape.alphabet for v in prompt):
+            raise BadInput(
+                f"a prompt needs at least one token of 0, ..., {network.shape.alphabet - 1}, "
+                f"got {prompt}"
+            )
+        self.network, self.prompt = network, prompt
+        self.alphabet = network.shape.alphabet
+        self._extending = _Extending(network)
+
+    @property
+    def tensors(self) -> dict[str, Tensor]:
+        """The network's own weights, by name."""
+        return dict(self.network.named_parameters())
+
+    def _go_on(
+        self, tensors: Mapping[str, Tensor], x: Tensor, past: Past | None
+    ) -> tuple[Tensor, Past]:
+        named = {f"network.{name}": value for name, value in tensors.items()}
+        return functional_call(self._extending, named, (x, past))
+
+    @torch.no_grad()
+    def speak(
+        self, tensors: Mapping[str, Tensor], n: int, length: int, temperature: float,
+        generator: torch.Generator,
+    ) -> Tensor:  # fmt: skip
+        """`(n, length)` token ids of n independent texts; keys and values are computed once."""
+        logits, past = self._go_on(tensors, torch.tensor(self.prompt).expand(n, -1), None)
+        drawn: list[Tensor] = []
+        for t in range(length):
+            p = torch.softmax(logits[:, -1] / temperature, -1)
+            drawn.append(torch.multinomial(p, 1, generator=generator))
+            if t < length - 1:
+                logits, past = self._go_on(tensors, drawn[-1], past)
+        return torch.cat(drawn, 1)
+
+    def log_prob(self, tensors: Mapping[str, Tensor], x: Tensor, temperature: float) -> Tensor:
+        """log probability `(n,)` of texts `(n, length)`; carries the graph of `tensors`."""
+        whole = torch.cat([torch.tensor(self.prompt).expand(len(x), -1), x], 1)
+        logits, _ = self._go_on(tensors, whole[:, :-1], None)
+        said = torch.log_softmax(logits[:, len(self.prompt) - 1 :] / temperature, -1)
+        return said.gather(2, x[:, :, None])[:, :, 0].sum(1)
+
+
+class _Extending(nn.Module):
+    """`Transformer.extend` as a forward pass."""
+
+    def __init__(self, network: Transformer):
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: Tensor, past: Past | None) -> tuple[Tensor, Past]:
+        h, past = self.network.extend(x, past)
+        return self.network.unembed(self.network.norm(h)), past
