@@ -33,6 +33,9 @@ SPARE = (
     ("#9C3A11", "hourglass"), ("#8286E6", "square-open"), ("#798940", "triangle-down"),
     ("#957391", "hexagram"), ("#F67BD1", "triangle-up-open"), ("#9E04FF", "diamond-open"),
     ("#E0A4B7", "star-square"), ("#75C356", "diamond-tall"), ("#F122CE", "star-diamond"),
+    ("#A5994A", "x-open"), ("#A45705", "star-open"), ("#6A583D", "hexagon-open"),
+    ("#D11BB7", "pentagon-open"), ("#8224B2", "diamond-wide"), ("#829AFF", "circle-cross"),
+    ("#D76C75", "square-cross"),
 )  # fmt: skip
 """For all other rows. Each is as far as can be from those before it, for eyes with and without red,
 green or blue cones, and visible on light and dark ground."""
