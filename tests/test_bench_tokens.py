@@ -1,0 +1,46 @@
+"""The bench of rare tokens: its loss, its zeros, and a small part of it run."""
+
+import math
+
+import pytest
+import torch
+from scipy.optimize import minimize
+
+from workbench.bench import Choice
+from workbench.bench.tokens import FLOOR, TOKENS, Answer, summary
+from workbench.math import itakura_saito
+
+
+def test_the_fit_is_the_best_affine_one():
+    g = torch.Generator().manual_seed(0)
+    truth = -10.0 * torch.rand(12, generator=g) - 5.0
+    guess = 0.6 * truth + 2.0 * torch.randn(12, generator=g)
+
+    def mean_loss(theta):
+        q = theta[0] * guess + theta[1]
+        return float(itakura_saito.loss(truth, q).mean())
+
+    a, b = itakura_saito.fit(truth, guess)
+    best = minimize(mean_loss, [1.0, 0.0], method="Nelder-Mead", options={"maxiter": 20_000})
+    assert mean_loss([a, b]) == pytest.approx(best.fun, abs=1e-6)
+    perfect = itakura_saito.left_out(truth, 2.0 * truth + 3.0)
+    assert perfect == pytest.approx(0.0, abs=1e-8)
+
+
+def test_zeros_are_counted_and_weigh_what_is_printed():
+    truths = [-3.0, -5.0, -7.0, -9.0, -11.0]
+    answers = [Answer(t, t + 0.5, 1.0, False) for t in truths[:3]]
+    answers += [Answer(t, -math.inf, 1.0, t == -11.0) for t in truths[3:]]
+    row = summary(answers)
+    assert (row["zeros"], row["failed"], row["targets"]) == (2, 1, 5)
+    assert row["rmse"] == pytest.approx(0.5) and row["bias"] == pytest.approx(0.5)
+    floored = math.sqrt((3 * 0.25 + (-9 - FLOOR) ** 2 + (-11 - FLOOR) ** 2) / 5)
+    assert row["floored"] == pytest.approx(floored)
+
+
+def test_a_part_of_it_runs():
+    choice = Choice(("T_char1_line_1e-3",), ("monte_carlo", "gld"), 2000, 1)
+    rows = list(TOKENS.choose(choice, True, lambda done, what: None))
+    assert {r["method"] for r in rows} == {"monte_carlo", "gld"}
+    assert {r["band"] for r in rows} == {"1e-3", "1e-8 to 1e-2", "1e-13 to 1e-2"}
+    assert any("counts as 10^-16" in line for line in TOKENS.conclude(rows))
