@@ -79,7 +79,8 @@ def attack_lm(
     if nats is not None and price is not None:
         raise BadInput("give --price or --nats, not both")
     region = Penalty(0.02 if price is None else price) if nats is None else KL(nats)
-    made = known[source]() if source == "elites" else known[source](temperature=warmth)
+    cls: Any = known[source]  # all but the elites have a temperature
+    made = cls() if source == "elites" else cls(temperature=warmth)
     adversary = LMAdversary(made, region, rate=rate, steps=steps, draws=draws)
     subject = pursuit(catalogue.load(problem), adversary, seed)
     if folder is None:
