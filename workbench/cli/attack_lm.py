@@ -39,7 +39,7 @@ def attack_lm(
     ] = None,
     price: Annotated[
         float | None,
-        typer.Option("--price", metavar="L", parser=settings.real, help="Of a nat; 0.02 if none."),
+        typer.Option("--price", metavar="L", parser=settings.real, help="Of a nat; 0.05 if none."),
     ] = None,
     nats: Annotated[
         float | None,
@@ -50,10 +50,10 @@ def attack_lm(
     ] = 30,
     draws: Annotated[
         int, typer.Option("--draws", metavar="B", parser=settings.whole, help="Texts a step.")
-    ] = 32,
+    ] = 36,
     rate: Annotated[
         float, typer.Option("--rate", metavar="R", parser=settings.real, help="Of Adam.")
-    ] = 3e-4,
+    ] = 2e-4,
     seed: Seed = 0,
     folder: RunFolder = None,
     every: Every = 1,
@@ -78,7 +78,7 @@ def attack_lm(
     warmth = 0.5 if tilt is None else tilt
     if nats is not None and price is not None:
         raise BadInput("give --price or --nats, not both")
-    region = Penalty(0.02 if price is None else price) if nats is None else KL(nats)
+    region = Penalty(0.05 if price is None else price) if nats is None else KL(nats)
     cls: Any = known[source]  # all but the elites have a temperature
     made = cls() if source == "elites" else cls(temperature=warmth)
     adversary = LMAdversary(made, region, rate=rate, steps=steps, draws=draws)
