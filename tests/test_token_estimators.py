@@ -32,6 +32,7 @@ def test_importance_weights_are_unbiased(estimator):
     assert abs(float(answers.mean()) - 10**log10_p) < SIGMAS * error
 
 
+@pytest.mark.slow
 def test_mhis_tends_to_the_truth():
     """The mean of P-hat over 8 long runs within 10 of its standard errors and 1%:
     Student's t of 7 is beyond 10 with a chance of 2e-5."""

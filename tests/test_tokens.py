@@ -206,6 +206,7 @@ def test_family_t_spans_the_decades():
     assert all(p.truth.se_log10 == 0 and p.truth.provenance for p in problems)
 
 
+@pytest.mark.slow
 def test_a_truth_of_family_t_by_the_slow_way():
     """All sequences of the smallest law whole, without sharing prefixes."""
     laws = {n.rsplit("_", 1)[0].removeprefix("T_") for n in token_names()}
