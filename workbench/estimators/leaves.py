@@ -29,7 +29,8 @@ _ROUNDS = 60  # the most, where it has found nothing
 _WALKS = 24  # a round, the most
 _BATCH = 4096
 _DRAWS = 8  # the most draws, as a multiple of the budget: those of known sequences are free
-_NEAR = 16.0  # the walk's scale, and that of what stands for failures that were not found
+_WALKED_AT = 4.0, 16.0  # the scales of the walk, in turn, as parts of the spread
+_NEAR = 16.0  # the same of what stands for failures that were not found
 _HEAVY, _FEW, _MATTERS = 0.7, 30.0, 0.1
 _SHOWN = 4096
 _ROUNDING = 1e-12
@@ -116,9 +117,11 @@ class Leaves(Witness, Estimator):
     (5) a walk evaluates those substitutions of one token, around the likeliest failures and the
     best margins, that promise most by the fitted sums. What was seen before costs nothing.
 
-    Where nothing fails, the answer is an extrapolation, and says so: the lesser of the
-    saddlepoint's mass and of sum D(x) exp(s(x) / tau) over what was seen; 0 only where it is
-    proved.
+    Where nothing fails, rounds go on with new starts, and if that does not help the answer is an
+    extrapolation, and says so: the lesser of the saddlepoint's mass and of what lies halfway, in
+    digits, between sum D(x) exp(s(x) / tau) over what was seen, which takes near failures for
+    failures, and the line through the mass seen within a and 2 a of failure, which takes those
+    sequences for the likeliest; 0 only where it is proved.
 
     The gradient in D's log probabilities is that of the sum. P changes with M in jumps only; the
     gradient in M is that of sum D(x) Phi(s(x) / tau) over the likeliest sequences near failure.
@@ -203,15 +206,20 @@ class Leaves(Witness, Estimator):
         proposal = self._proposal(state, log_probs, 0.5 + state.rounds % (2 * self.rounds))
         state = _holding(state, proposal)
         n, generator = self._drawing(state, _DRAWN)
+        since = len(state.s)
+        if state.rounds >= self.rounds and not bool((state.s > 0).any()):
+            x = token_proposal.alike(log_probs).draw(n, generator)  # new starts, from anywhere
+            state = seen.evaluate(problem, state, x, min(n // 2, state.room))
+            n = max(1, n // 2)
         x = proposal.mixture.draw(2 * n, generator)
         state = seen.evaluate(problem, state, x, min(n, state.room))
         budget = max(1, int(_WALKED * state.planned))
         stop = min(state.forwards + budget, state.planned)
-        for _ in range(_WALKS):
+        for k in range(_WALKS):
             most = min(max(1, budget // 4), stop - state.forwards)
             if most > 0:
-                scale = state.spread / _NEAR
-                state = walk(problem, state, proposal.margin, log_probs, scale, most)
+                scale = state.spread / _WALKED_AT[k % 2 - 1]
+                state = walk(problem, state, proposal.margin, log_probs, scale, most, since)
         return replace(state, rounds=state.rounds + 1)
 
     def _draw(self, problem: Problem, state: Found) -> Found:
@@ -258,8 +266,8 @@ class Leaves(Witness, Estimator):
             return Estimate(never, 0.0, self.kind, cost, None, info)
         log_p = 0.0
         if len(state.s):
-            near = promise(state.log_p, state.s, state.spread / _NEAR)
-            log_p = min(0.0, state.log_tail, float(log_sum(near)))
+            near = float(log_sum(promise(state.log_p, state.s, state.spread / _NEAR)))
+            log_p = min(0.0, state.log_tail, 0.5 * (near + _line(state)))
         info["warning"] = (
             f"none of {len(state.s):,} sequences fails: this extrapolates their margins"
         )
@@ -275,6 +283,14 @@ class Leaves(Witness, Estimator):
         x = state.x[chosen]
         fails = problem.margin(x) > 0
         return Failures(x[fails], log_w[chosen][fails], len(x))
+
+
+def _line(state: Found) -> float:
+    """2 L(a) - L(2 a), where L(a) is log of the mass seen with s > -a and a the least with any:
+    the line through both at 0."""
+    a = -float(state.s.max()) * (1.0 + 1e-9) + 1e-12
+    near, far = (float(log_sum(state.log_p[state.s > -b])) for b in (a, 2.0 * a))
+    return 2.0 * near - far
 
 
 def _holding(state: Found, proposal: Proposal) -> Found:

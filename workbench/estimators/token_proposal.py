@@ -35,6 +35,12 @@ def first(log_probs: Tensor) -> TokenMixture:
     return TokenMixture(third, normalised(torch.stack([p, p.sqrt(), (p > 0).double()])))
 
 
+def alike(log_probs: Tensor) -> TokenMixture:
+    """All sequences of positive probability alike."""
+    one = torch.zeros(1, dtype=torch.float64)
+    return TokenMixture(one, normalised((log_probs > -math.inf).double())[None])
+
+
 def build(
     x: Tensor, s: Tensor, log_p: Tensor, log_probs: Tensor, spread: float, scale: float, most: int
 ) -> Proposal:

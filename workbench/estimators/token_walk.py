@@ -12,7 +12,7 @@ from workbench.estimators.seen import Seen, evaluate, log_prob
 from workbench.math.logspace import log_sum
 from workbench.problem import Problem
 
-_EXPANDED = 16  # sequences a batch whose neighbours are looked at
+_PROMISING, _NEAREST, _SPREAD = 6, 4, 6  # sequences a batch whose neighbours are looked at
 _FAINT = math.log(1e-5)  # what is less likely than this share of the failures is passed over
 
 
@@ -45,23 +45,22 @@ def neighbours(x: Tensor, log_probs: Tensor) -> Tensor:
 
 
 def walk(
-    problem: Problem, state: W, model: Additive, log_probs: Tensor, scale: float, most: int
+    problem: Problem,
+    state: W,
+    model: Additive,
+    log_probs: Tensor,
+    scale: float,
+    most: int,
+    since: int = 0,
 ) -> W:
     """Look at the neighbours of the most promising sequences, and evaluate the `most` of them that
     the additive margin finds the most promising.
 
-    The sequences are half those of the greatest promise, half those of the greatest margin.
+    The sequences are those of the greatest promise, of the greatest margin, and of the greatest
+    margin in the cells that have been looked at least, among those seen from number `since` on:
+    failures may lie behind a better margin than any that is near.
     """
-    fresh = torch.ones(len(state.s), dtype=torch.bool)
-    fresh[state.opened] = False
-    fresh = torch.nonzero(fresh).squeeze(1)
-    value = promise(state.log_p[fresh], state.s[fresh], scale)
-    nearness = state.s[fresh].clamp(max=0.0) + 1e-9 * value  # the likeliest of those that fail
-    best = [
-        fresh[torch.argsort(by, descending=True, stable=True)[: _EXPANDED // 2]]
-        for by in (value, nearness)
-    ]
-    chosen = torch.unique(torch.cat(best))
+    chosen = _chosen(state, model.cells.of(state.x), scale, since)
     base = state.x[chosen]
     x = neighbours(base, log_probs)
     log_p = log_prob(log_probs, x)
@@ -72,3 +71,24 @@ def walk(
     order = torch.argsort(promise(log_p, model.margin(x), scale), descending=True)
     state = replace(state, opened=torch.cat([state.opened, chosen]))
     return evaluate(problem, state, x[order], most)
+
+
+def _chosen(state: Walk, cell: Tensor, scale: float, since: int) -> Tensor:
+    """Places of the sequences to look at, none of them opened before."""
+    value = promise(state.log_p, state.s, scale)
+    order = torch.argsort(value, descending=True, stable=True)
+    opened = torch.zeros(len(value), dtype=torch.int64)
+    opened[state.opened] = 1
+    looked = torch.zeros(int(cell.max()) + 1, dtype=torch.int64).index_add_(0, cell, opened)
+    order = order[opened[order] == 0]
+    nearest = order[torch.argsort(state.s[order].clamp(max=0.0), descending=True, stable=True)]
+    # The place of each in its own cell, counted on from what was opened there.
+    late = nearest[nearest >= since]
+    near = cell[late]
+    by_cell = torch.argsort(near, stable=True)
+    sizes = torch.bincount(near, minlength=len(looked))
+    first = sizes.cumsum(0) - sizes
+    place = torch.empty_like(near)
+    place[by_cell] = torch.arange(len(near)) - first[near[by_cell]]
+    turn = late[torch.argsort(place + looked[near], stable=True)]
+    return torch.unique(torch.cat([order[:_PROMISING], nearest[:_NEAREST], turn[:_SPREAD]]))
