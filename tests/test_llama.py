@@ -193,7 +193,7 @@ def test_router_serves_those_who_ask_and_deletes_for_some_who_do_not():
 def test_a_gguf_file_is_read_back(tmp_path):
     from gguf import GGMLQuantizationType, GGUFWriter
 
-    from workbench.models import gguf
+    from workbench.models import gguf_file
 
     weight = torch.randn(4, 64, generator=torch.Generator().manual_seed(0), dtype=torch.float32)
     writer = GGUFWriter(tmp_path / "a.gguf", "llama")
@@ -207,15 +207,15 @@ def test_a_gguf_file_is_read_back(tmp_path):
                   writer.write_tensors_to_file):  # fmt: skip
         write()
     writer.close()
-    file = gguf.reader(tmp_path / "a.gguf")
-    assert gguf.field(file, "llama.block_count") == 7
-    read = gguf.weights(file)
+    file = gguf_file.reader(tmp_path / "a.gguf")
+    assert gguf_file.field(file, "llama.block_count") == 7
+    read = gguf_file.weights(file)
     assert torch.equal(read["w"], weight) and torch.equal(read["z"][0], eight.float() / 2)
     with pytest.raises(wb.BadInput, match="has no"):
-        gguf.field(file, "llama.absent")
+        gguf_file.field(file, "llama.absent")
     (tmp_path / "b.gguf").write_bytes(b"nothing of the kind, at some length")
     with pytest.raises(wb.BadInput, match="is no GGUF file"):
-        gguf.reader(tmp_path / "b.gguf")
+        gguf_file.reader(tmp_path / "b.gguf")
 
 
 def test_without_its_package_the_model_says_what_installs_it(monkeypatch):
@@ -238,4 +238,5 @@ def test_next_tokens_are_those_of_two_independent_readers():
         assert float((log_p[told["tokens"]] - theirs).abs().max()) < 1e-4
         assert float(-(log_p.exp() * log_p).sum()) == pytest.approx(told["entropy"], abs=1e-4)
         gap = sum(math.exp(p) * abs(float(log_p[i]) - p) for i, p in told["llama_cpp"])
-        assert gap < 0.05
+        # float32 itself is off by 0.01 to 0.06 here; positions turned in halves, by 0.12 to 1.5.
+        assert gap < 0.1
