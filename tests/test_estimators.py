@@ -242,8 +242,9 @@ def test_what_it_cannot_serve_is_refused_with_alternatives(cls):
         cls()(problem)
     assert "operation sin at 'sin'" in str(caught.value)
     serve = {c.name for c in ALL if serves_any_model_in_3d(c)}
-    spins = isinstance(problem.distribution, wb.SpinGlass)  # counted, or served by nothing else
-    assert set(caught.value.try_instead) == ({"enumeration"} if spins else serve)
+    # Spins are counted, other energies integrated, and served by nothing else.
+    others = {"energy": {"enumeration"}, "gibbs": {"partition"}}
+    assert set(caught.value.try_instead) == others.get(problem.distribution.name, serve)
 
 
 @each_estimator

@@ -23,7 +23,10 @@ def recogniser():
 LAWS = {
     "restricted": (wb.Conditional(gaussian(), *recogniser()), {"ratio"}),
     "weighted": (wb.Conditional(gaussian(), *recogniser(), 0.5), {"ratio"}),
-    "energy": (wb.Gibbs(gaussian(), dense(torch.ones(1, DIM).double())), {"partition"}),
+    "energy": (
+        wb.Gibbs(gaussian(), dense(torch.ones(1, DIM).double())),
+        {"partition", "free_energy"},
+    ),
     "spins": (
         wb.SpinGlass(torch.zeros(DIM, DIM).double(), torch.ones(DIM).double()),
         {"mean_field", "enumeration"},

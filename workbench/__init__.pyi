@@ -25,6 +25,7 @@ from .estimators import (
     Enumeration,
     Estimate,
     Estimator,
+    FreeEnergy,
     Importance,
     Leaves,
     Lower,
@@ -52,10 +53,10 @@ __version__: str
 __all__ = [
     "GLD", "ITGIS", "KL", "MHIS", "QLD", "Adversary", "And", "Argmax", "Attack", "BadInput", "Ball",
     "Box", "Budget", "ChangeOfMeasure", "Conditional", "Conditioned", "CrossEntropy", "Cubature",
-    "Cube", "DesignPoint", "Discrete", "Enumeration", "Estimate", "Estimator", "Gaussian", "Gibbs",
-    "Grad", "Halfspace", "Importance", "Kind", "Leaves", "Lower", "MeanField", "Mixture",
-    "Moments", "MonteCarlo", "NotConverged", "Or", "Orthant", "Partition", "Penalty", "Polytope",
-    "Probe", "Problem", "Ratio", "Rng", "Slices", "Spec", "SpinGlass", "StaleRun", "Subset",
-    "Tokens", "Transformer", "Trusted", "Truth", "Unsupported", "Upper", "WorkbenchError",
+    "Cube", "DesignPoint", "Discrete", "Enumeration", "Estimate", "Estimator", "FreeEnergy",
+    "Gaussian", "Gibbs", "Grad", "Halfspace", "Importance", "Kind", "Leaves", "Lower", "MeanField",
+    "Mixture", "Moments", "MonteCarlo", "NotConverged", "Or", "Orthant", "Partition", "Penalty",
+    "Polytope", "Probe", "Problem", "Ratio", "Rng", "Slices", "Spec", "SpinGlass", "StaleRun",
+    "Subset", "Tokens", "Transformer", "Trusted", "Truth", "Unsupported", "Upper", "WorkbenchError",
     "best_truth", "families", "load", "log_p_and_grad", "template",
 ]  # fmt: skip

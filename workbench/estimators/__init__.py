@@ -8,6 +8,7 @@ from workbench.estimators.cross_entropy import CrossEntropy
 from workbench.estimators.cubature import Cubature
 from workbench.estimators.design_point import DesignPoint
 from workbench.estimators.enumeration import Enumeration
+from workbench.estimators.free_energy import FreeEnergy
 from workbench.estimators.gld import GLD
 from workbench.estimators.importance import Importance
 from workbench.estimators.itgis import ITGIS
@@ -26,14 +27,14 @@ from workbench.estimators.subset import Subset
 
 ALL: tuple[type[Estimator], ...] = (
     Moments, Slices, Conditioned, MonteCarlo, Importance, Subset, DesignPoint, GLD, Lower, Upper,
-    ChangeOfMeasure, Enumeration, Cubature, Orthant, Ratio, Partition, MeanField, Leaves, ITGIS,
-    MHIS, QLD, CrossEntropy,
+    ChangeOfMeasure, Enumeration, Cubature, Orthant, Ratio, Partition, FreeEnergy, MeanField,
+    Leaves, ITGIS, MHIS, QLD, CrossEntropy,
 )  # fmt: skip
 """Every estimator: the tests, the command line, the comparison and the screens go by this tuple."""
 
 __all__ = [
     "ALL", "GLD", "ITGIS", "MHIS", "QLD", "ChangeOfMeasure", "Conditioned", "CrossEntropy",
-    "Cubature", "DesignPoint", "Enumeration", "Estimate", "Estimator", "Importance", "Leaves",
-    "Lower", "MeanField", "Moments", "MonteCarlo", "Needs", "Orthant", "Partition", "Ratio",
-    "Slices", "Subset", "Upper", "proof",
+    "Cubature", "DesignPoint", "Enumeration", "Estimate", "Estimator", "FreeEnergy", "Importance",
+    "Leaves", "Lower", "MeanField", "Moments", "MonteCarlo", "Needs", "Orthant", "Partition",
+    "Ratio", "Slices", "Subset", "Upper", "proof",
 ]  # fmt: skip

@@ -13,8 +13,8 @@ from workbench.errors import BadInput, NotConverged, Unsupported
 from workbench.estimators.base import Estimate, Estimator, Needs
 from workbench.iteration import State
 from workbench.math.cost import Cost
-from workbench.math.gaussian import log_cdf
 from workbench.math.logspace import LN10, log_sum
+from workbench.math.saddle import log_tail
 from workbench.problem import Problem
 from workbench.rng import Rng
 from workbench.specs import Polyhedral
@@ -22,7 +22,6 @@ from workbench.types import Grad, Kind, Pace
 
 _SWEEPS, _STILL, _RESTLESS = 300, 1e-8, 1e-3
 _NEWTON, _STEP = 40, 3.0
-_NEAR = 1e-4
 _MOST_SUMMED = 16
 _FAR = 0.5
 _FORM = {"naive": 0.0, "tap": 1.0}
@@ -172,12 +171,8 @@ class _Glass:
             return zero.new_tensor(-math.inf)
         t, beyond = self._pull(rate, curve)
         _, curve, log_z = self._cumulants(t)
-        w = torch.sign(t) * torch.sqrt((2.0 * (at_zero - log_z)).clamp(min=0.0))
-        near = (t.abs() * torch.sqrt(curve) < _NEAR) | (w == 0.0)
-        safe = torch.where(near, 1.0, w)
-        u = torch.where(near, 1.0, t * torch.sqrt(curve))
-        index = torch.where(near, rate / torch.sqrt(curve), -(safe + torch.log(u / safe) / safe))
-        tail = torch.where(beyond, torch.where(rate > 0.0, 0.0, -math.inf), log_cdf(index))
+        tail = log_tail(t, log_z - at_zero, curve, rate)
+        tail = torch.where(beyond, torch.where(rate > 0.0, 0.0, -math.inf), tail)
         weight = at_zero + self.fixed
         if bool(torch.isnan(tail).any()):  # only where the reaction term drives the spins apart
             self.unsettled = True

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-_ROUNDS, _STILL = 200, 1e-7
-_DAMPING, _TRUST = 0.5, 2.0
+_ROUNDS, _STILL = 100, 1e-5
+_DAMPING, _TRUST = 0.7, 2.0
 _LEAST, _MOST = 1e-3, 1e3  # eigenvalues of S
 
 

@@ -26,7 +26,7 @@ def count(n: float) -> str:
     return f"{n:.3g}"
 
 
-_CLOSED = ("conditioned", "moments", "ratio", "partition", "mean_field")
+_CLOSED = ("conditioned", "moments", "ratio", "partition", "free_energy", "mean_field")
 """Estimates without an error bar that may stand for P, the most trusted first."""
 
 
