@@ -82,6 +82,9 @@ IMPOSSIBLE = {
         saturating(),
         wb.Halfspace(ONE, -3.001),
     ),
+    "energy": wb.Problem(
+        wb.Gibbs(gaussian(3), dense(torch.ones(1, 3))), saturating(), wb.Halfspace(ONE, -3.001)
+    ),
     "spins": wb.Problem(
         wb.SpinGlass(torch.zeros(3, 3), torch.zeros(3)),
         dense(torch.ones(1, 3)),

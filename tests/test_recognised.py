@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 import workbench as wb
+from workbench import catalogue
 from workbench.distributions import (
     Density,
     Recognised,
@@ -226,7 +227,7 @@ def test_a_network_given_another_network():
     assert abs(wb.Ratio()(problem).log10_p - truth) < 0.1 + 5 * err
 
 
-@pytest.mark.parametrize("name", [n for n in wb.catalogue.names() if n.startswith("F_")])
+@pytest.mark.parametrize("name", [n for n in catalogue.names() if n.startswith("F_")])
 def test_catalogue_problems_are_within_a_third_of_a_digit(name):
     """And none of them is one on which independence would have done."""
     problem = wb.load(name)
