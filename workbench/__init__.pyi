@@ -36,7 +36,9 @@ from .estimators import (
     Partition,
     Ratio,
     Slices,
+    Strata,
     Subset,
+    Tangent,
     Upper,
 )  # fmt: skip
 from .experiments import best_truth
@@ -57,6 +59,6 @@ __all__ = [
     "Gaussian", "Gibbs", "Grad", "Halfspace", "Importance", "Kind", "Leaves", "Lower", "MeanField",
     "Mixture", "Moments", "MonteCarlo", "NotConverged", "Or", "Orthant", "Partition", "Penalty",
     "Polytope", "Probe", "Problem", "Ratio", "Rng", "Slices", "Spec", "SpinGlass", "StaleRun",
-    "Subset", "Tokens", "Transformer", "Trusted", "Truth", "Unsupported", "Upper", "WorkbenchError",
-    "best_truth", "families", "load", "log_p_and_grad", "template",
+    "Strata", "Subset", "Tangent", "Tokens", "Transformer", "Trusted", "Truth", "Unsupported",
+    "Upper", "WorkbenchError", "best_truth", "families", "load", "log_p_and_grad", "template",
 ]  # fmt: skip

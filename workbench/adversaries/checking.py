@@ -5,14 +5,15 @@ from dataclasses import replace
 
 import torch
 
-from workbench.distributions import Reparameterised, Sampleable
+from workbench.distributions import Mixture, Reparameterised, Sampleable
 from workbench.errors import Unsupported
-from workbench.estimators import Estimate, Importance, MonteCarlo, Subset
+from workbench.estimators import Estimate, Importance, MonteCarlo, Strata, Subset
 from workbench.math.cost import Cost
 from workbench.math.gaussian import TWO_SIDED_95
 from workbench.math.logspace import LN10
 from workbench.problem import Problem
 from workbench.rng import Rng
+from workbench.specs import Polyhedral
 
 BUDGET = 50_000
 """Forward passes of a check, unless told otherwise."""
@@ -20,6 +21,7 @@ BUDGET = 50_000
 APART = 0.3
 """Digits that an estimate and its check may differ by, beside the check's own 95%."""
 
+_MANY, _EACH = 32, 600
 _HITS = 200.0  # expected failures from which plain draws are the best judge
 _ENOUGH = 0.1  # digits
 _DIFFER = 4.0  # combined standard errors
@@ -29,9 +31,10 @@ _DIFFER = 4.0  # combined standard errors
 def check(problem: Problem, log_p: float, rng: Rng, budget: int = BUDGET) -> Estimate:
     """log P of a problem by the sampler that suits it, on fresh draws.
 
-    Plain Monte Carlo where `log_p` promises 200 failures; else importance sampling. Where that one
-    warns of itself, subset simulation has to confirm it: the sharper of the two is returned, with a
-    warning where they differ by more than 4 combined standard errors.
+    A mixture of many pieces is sampled piece by piece (`strata`), with a few hundred draws each at
+    least. Otherwise plain Monte Carlo where `log_p` promises 200 failures; else importance
+    sampling. Where that one warns of itself, subset simulation has to confirm it: the sharper of
+    the two is returned, with a warning where they differ by more than 4 combined standard errors.
 
     Args:
         problem: under the D that was found.
@@ -46,6 +49,9 @@ def check(problem: Problem, log_p: float, rng: Rng, budget: int = BUDGET) -> Est
     if not isinstance(d, Sampleable):
         raise Unsupported(f"a check under a {d.name}", "a distribution with samples is needed")
     plain = MonteCarlo()
+    pieces = len(d.components) if isinstance(d, Mixture) else 1
+    if pieces > _MANY and isinstance(problem.spec, Polyhedral):
+        return Strata()(problem, max(budget, _EACH * pieces), rng.child("strata"))
     if not isinstance(d, Reparameterised) or math.log(budget) + log_p > math.log(_HITS):
         return plain(problem, budget, rng.child("plain"))
     weighed = Importance()(problem, budget, rng.child("importance"))

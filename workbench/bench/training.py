@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from workbench.adversaries import KL, Adversary, Attack, baseline, checking
 from workbench.adversaries.baselines import CrossEntropy
-from workbench.bench import training_toys
+from workbench.bench import digits, digits_checks, training_toys
 from workbench.bench.base import Bench, Column, Report, Row
 from workbench.errors import Unsupported
 from workbench.estimators import Conditioned, Moments
@@ -34,9 +34,11 @@ def methods() -> dict[str, Defender | None]:
 
 
 def measure(quick: bool, report: Report) -> Iterator[Row]:
-    """The regression toy, a row a method and seed; then the other toys."""
+    """The regression toy, a row a method and seed; the other toys; digits on average."""
     yield from _regression(quick, report)
     yield from training_toys.measure(quick, report)
+    yield from digits_checks.measure(quick, report)
+    yield from digits.measure(quick, report)
 
 
 def _regression(quick: bool, report: Report) -> Iterator[Row]:
@@ -98,11 +100,13 @@ def conclude(rows: list[Row]) -> Iterable[str]:
             f"than a digit from the judge and not marked on {apart}"
         )
     yield from training_toys.conclude(rows)
+    yield from digits_checks.conclude(rows)
+    yield from digits.conclude(rows)
 
 
 TRAINING = Bench(
     "training",
-    "toys trained against log P, judged by samplers under D0, under two adversaries, at triggers",
+    "toys and digits trained against log P, judged by samplers: D0, two adversaries, triggers",
     (
         Column("problem", "problem"),
         Column("seed", "seed", "count"),
@@ -114,9 +118,13 @@ TRAINING = Bench(
         Column("log10_p", "judged", "power", error="err"),
         Column("own", "own D", "power"),
         Column("cross_entropy", "cross-entropy's D", "power"),
+        Column("all", "of all images", "power"),
         Column("trigger", "at the trigger <", "power"),
         Column("steps", "steps", "count"),
         Column("seconds", "CPU", "seconds"),
+        Column("times", "x plain", "small"),
+        Column("gap", "off by", "small"),
+        Column("worst", "at most", "small"),
         Column("exploited", "exploited"),
     ),
     measure,

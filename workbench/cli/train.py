@@ -13,6 +13,7 @@ from workbench.cli.frame import INTERRUPTED, AsJson, Debug, warn
 from workbench.cli.plain import print_json
 from workbench.cli.progress import Bar
 from workbench.cli.tables import grid, say
+from workbench.errors import BadInput
 
 if TYPE_CHECKING:
     from workbench.experiments import Row
@@ -22,8 +23,8 @@ def train(
     problem: Annotated[
         str,
         typer.Argument(
-            metavar="CARD", help="plane, regression, controller, mintree, ramp, needle, digits, or "
-            "a card whose model reads digits.",
+            metavar="CARD", help="plane, regression, controller, mintree, ramp, needle, digits, "
+            "digits_average, or a card whose model reads digits.",
         ),
     ],
     defender: Annotated[
@@ -75,17 +76,26 @@ def train(
     A referee that the optimiser never sees samples P beside the estimate. Ctrl-C prints how far it
     came and exits with 130; with --run, `workbench resume` goes on from there.
     """
-    from workbench.experiments import Run, duties
+    from workbench.experiments import Run, averages, duties
     from workbench.experiments.kinds import lesson
 
     given = {
         "follow": defender, "weigh": weigh, "target": target, "allow": allow, "nats": nats,
         "steps": steps,
     }  # fmt: skip
-    duty = duties.fresh(problem)
-    usual = duties.settings_of(duty.problem.name)
-    chosen = duties.defender(**usual | {k: v for k, v in given.items() if v is not None})
-    subject = lesson(duty, chosen, seed)
+    if problem in averages.AVERAGES:
+        odd = [k for k in ("follow", "weigh", "allow", "nats") if given[k] is not None]
+        if (odd and given["follow"] != averages.FOLLOWED) or len(odd) > 1:
+            raise BadInput(
+                f"{problem} follows {averages.FOLLOWED} in minibatches: of the settings only "
+                "--target, --steps and --seed are its own"
+            )
+        subject = averages.course(problem, seed, target, steps)
+    else:
+        duty = duties.fresh(problem)
+        usual = duties.settings_of(duty.problem.name)
+        chosen = duties.defender(**usual | {k: v for k, v in given.items() if v is not None})
+        subject = lesson(duty, chosen, seed)
     with Run(subject, "train") as run:
         if folder is not None:
             run.keep(folder, every)
@@ -114,6 +124,7 @@ def drive(subject: Any, walk: Iterator[float], as_json: bool) -> None:
 def _record(subject: Any, interrupted: bool) -> dict[str, Any]:
     found = subject.iteration.read(subject.state)
     rows, judged = found.table(), found.judged()
+    told = [r for r in rows if not math.isnan(r["log10_p"])]  # a rule may be silent at first
     looks: dict[str, list[Row]] = {
         name: [v for v in judged if v["law"] == law] for law, name in ((0, "d0"), (1, "adversary"))
     }
@@ -126,8 +137,8 @@ def _record(subject: Any, interrupted: bool) -> dict[str, Any]:
         "steps": subject.state.ticks,
         "seconds": subject.seconds,
         "forwards": found.forwards,
-        "first": rows[0] if rows else None,
-        "last": rows[-1] if rows else None,
+        "first": told[0] if told else None,
+        "last": told[-1] if told else None,
         "refereed": {name: mine[-1] if mine else None for name, mine in looks.items()},
         "exploited": found.exploited,
         "interrupted": interrupted,

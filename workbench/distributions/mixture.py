@@ -70,8 +70,9 @@ class Mixture(Reparameterised, Density, Moments, Factored, Distribution):
     def push(self, z: Tensor) -> Tensor:
         pick, x = picked(self.log_weights, z[:, 0]), z[:, 1:]
         out = torch.zeros_like(x)
-        for k, component in enumerate(self.components):
-            out = torch.where((pick == k)[:, None], component.push(x), out)
+        for k in pick.unique().tolist():
+            rows = torch.nonzero(pick == k).squeeze(1)
+            out = out.index_put((rows,), self.components[k].push(x[rows]))
         return out
 
     def log_prob(self, x: Tensor) -> Tensor:

@@ -23,7 +23,9 @@ from workbench.estimators.proofs import proof
 from workbench.estimators.qld import QLD
 from workbench.estimators.ratio import Ratio
 from workbench.estimators.slices import Slices
+from workbench.estimators.strata import Strata
 from workbench.estimators.subset import Subset
+from workbench.estimators.tangents import Tangent
 
 ALL: tuple[type[Estimator], ...] = (
     Moments, Slices, Conditioned, MonteCarlo, Importance, Subset, DesignPoint, GLD, Lower, Upper,
@@ -36,5 +38,5 @@ __all__ = [
     "ALL", "GLD", "ITGIS", "MHIS", "QLD", "ChangeOfMeasure", "Conditioned", "CrossEntropy",
     "Cubature", "DesignPoint", "Enumeration", "Estimate", "Estimator", "FreeEnergy", "Importance",
     "Leaves", "Lower", "MeanField", "Moments", "MonteCarlo", "Needs", "Orthant", "Partition",
-    "Ratio", "Slices", "Subset", "Upper", "proof",
+    "Ratio", "Slices", "Strata", "Subset", "Tangent", "Upper", "proof",
 ]  # fmt: skip

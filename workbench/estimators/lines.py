@@ -203,8 +203,8 @@ class Follow:
 def follow(margin: Callable[[Tensor], Tensor], z: Tensor, unit: Tensor) -> Follow | None:
     """How the crossings z `(n, d)` move, or None where the margin carries no gradient.
 
-    Lines that meet the boundary at less than about 9 degrees stand still: their moves are few and
-    without bound.
+    The unit vector `(d,)` is that of all lines, or each has its own, `(n, d)`. Lines that meet the
+    boundary at less than about 9 degrees stand still: their moves are few and without bound.
     """
     with torch.enable_grad():
         z = z.detach().requires_grad_()
@@ -212,7 +212,7 @@ def follow(margin: Callable[[Tensor], Tensor], z: Tensor, unit: Tensor) -> Follo
         if not s.requires_grad:
             return None
         (slope,) = torch.autograd.grad(s.sum(), z, retain_graph=True)
-        rise = slope @ unit
+        rise = slope @ unit if unit.ndim == 1 else (slope * unit).sum(1)
         clear = rise > _GRAZING * slope.norm(dim=1).clamp(min=1e-300)
         rise = torch.where(clear, rise, 1.0)
         move = torch.where(clear, -s / rise, 0.0)

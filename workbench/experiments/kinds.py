@@ -13,7 +13,7 @@ from workbench.adversaries import REGIONS, Adversary, families
 from workbench.adversaries.lm import LMAdversary
 from workbench.adversaries.sources import SOURCES
 from workbench.errors import StaleRun, WorkbenchError
-from workbench.estimators import ALL
+from workbench.estimators import ALL, Tangent
 from workbench.experiments.attempt import Attempt, Row
 from workbench.experiments.config import decode, encode
 from workbench.experiments.course import Course, Subject
@@ -22,6 +22,12 @@ from workbench.math.gaussian import TWO_SIDED_95
 from workbench.math.logspace import LN10
 from workbench.problem import Problem, codec
 from workbench.training import Defender, Duty, Referee, Task, Training
+from workbench.training.baselines import BASELINES
+from workbench.training.pointwise import Pointwise
+from workbench.training.trainer import Trainer
+
+TRAINERS: tuple[type, ...] = (Trainer, Tangent, Pointwise, *BASELINES)
+"""What minibatch trainings are made of."""
 
 
 class RunKind(ABC):
@@ -195,7 +201,7 @@ class Trainings(RunKind):
 
     def rebuild(self, config: dict[str, Any], file: Callable[[str], bytes]) -> Course:
         """The training. Raises `StaleRun` where this workbench has no such defender."""
-        known = (*ALL, *families.ALL, *REGIONS, Adversary, Defender, Referee)
+        known = (*ALL, *families.ALL, *REGIONS, Adversary, Defender, Referee, *TRAINERS)
         defender = decode(config["defender"], known)
         problem, data = codec.from_files(file), safetensors_load(file("task.safetensors"))
         held_out = data["x"], data["y"]
@@ -230,7 +236,7 @@ class Trainings(RunKind):
         return f"defender by {config['defender']['estimator']['type']} on {config['problem']}"
 
 
-def lesson(duty: Duty, defender: Defender, seed: int) -> Course:
+def lesson(duty: Duty, defender: Defender | Trainer, seed: int) -> Course:
     """A training, as runs, jobs and bars step through it."""
     return Course(duty, defender, seed, share=lambda state: state.ticks / defender.steps)
 

@@ -1,0 +1,150 @@
+"""Minibatch training by a rule, from the first weights on, with a referee beside it."""
+
+import math
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, ClassVar
+
+import torch
+
+from workbench.adversaries import optimisers
+from workbench.adversaries.families.base import join
+from workbench.errors import BadInput
+from workbench.estimators import Estimator, Tangent
+from workbench.estimators.base import check_positive
+from workbench.iteration import UNLIMITED, State
+from workbench.rng import Rng
+from workbench.training.duty import Duty
+from workbench.training.pointwise import Pointwise
+from workbench.training.record import ROW, VERDICT, Trained
+from workbench.training.referee import Referee
+from workbench.training.rule import Batch, Rule
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drilled(State):
+    """What the next step needs: parameters `(p,)`, Adam's moments `(2, p)`, the tables so far."""
+
+    theta: torch.Tensor
+    moments: torch.Tensor
+    rows: torch.Tensor
+    verdicts: torch.Tensor
+    ticks: int = 0
+    rung: int = 0
+    exploited: bool = False
+
+
+@dataclass(frozen=True)
+class Trainer:
+    """AdamW on the loss of a rule, minibatches in epochs, a cosine schedule of the rate.
+
+    All rules are trained so, the baselines as well as `Pointwise`. Every `referee.every` steps and
+    at the end the estimate under D0 and the referee's samplers are set side by side;
+    where they part the training is marked `exploited`, and the rule goes on stricter, if it can.
+
+    Args:
+        rule: what makes the loss.
+        steps: minibatches; every example is seen once in an epoch of them.
+        batch: examples a step.
+        rate: at first; it falls to 0.
+        decay: of weights, a step times the rate (Loshchilov & Hutter 2019).
+        estimator: of P under D0 that the referee judges.
+        referee: None for none.
+    """
+
+    rule: Rule = field(default_factory=Pointwise)
+    steps: int = 1380
+    batch: int = 64
+    rate: float = 2e-3
+    decay: float = 0.05
+    estimator: Estimator = field(default_factory=Tangent)
+    referee: Referee | None = field(default_factory=lambda: Referee(every=460, budget=200_000))
+    name: ClassVar[str] = "trainer"
+
+    def __post_init__(self) -> None:
+        check_positive(self.name, steps=self.steps, batch=self.batch)
+        if not (self.rate > 0 and self.decay >= 0 and math.isfinite(self.rate + self.decay)):
+            raise BadInput(
+                f"trainer: rate must be above 0 and decay at least 0, got {self.rate!r} and "
+                f"{self.decay!r}"
+            )
+
+    @property
+    def target(self) -> float | None:
+        """log10 P of a point that the rule aims at, if it does."""
+        return self.rule.target if isinstance(self.rule, Pointwise) else None
+
+    def init(self, problem: Duty, rng: Rng) -> Drilled:
+        """The state before the first step: the model as it stands."""
+        theta = problem.theta
+        return Drilled(
+            rng=rng, theta=theta, moments=optimisers.none_yet("adam", theta),
+            rows=torch.zeros(0, len(ROW), dtype=torch.float64),
+            verdicts=torch.zeros(0, len(VERDICT), dtype=torch.float64),
+        )  # fmt: skip
+
+    def step(self, problem: Duty, state: Drilled) -> Drilled:
+        """One minibatch; the referee's turn where it is due."""
+        problem.put(state.theta)
+        task, share = problem.task, state.ticks / self.steps
+        epoch, place = divmod(state.ticks, math.ceil(task.size / self.batch))
+        order = torch.randperm(task.size, generator=state.rng.child("order", epoch).generator())
+        rows = order[place * self.batch : (place + 1) * self.batch]
+        rng = state.rng.child("rule", state.ticks)
+        batch = Batch(problem, task.inputs[rows], task.targets[rows], rng, share)
+        loss, seen = self.rule_of(state).loss(batch)
+        slope = join(torch.autograd.grad(loss, problem.parameters))
+        rate = 0.5 * self.rate * (1.0 + math.cos(math.pi * share))
+        theta, moments = optimisers.ascend(
+            "adam",
+            state.theta * (1.0 - rate * self.decay),
+            -slope,
+            state.moments,
+            state.ticks,
+            rate,
+        )
+        fresh = place == 0 or state.ticks + 1 == self.steps
+        score = task.score(problem.problem.model) if fresh else float(state.rows[-1, 2])
+        row = [state.ticks, float(loss.detach()), score, seen, math.nan, 0.0]
+        state = replace(
+            state, theta=theta, moments=moments, ticks=state.ticks + 1,
+            rows=torch.cat([state.rows, torch.tensor([row], dtype=torch.float64)]),
+        )  # fmt: skip
+        if self.referee is not None and (
+            state.ticks % self.referee.every == 0 or self.finished(state)
+        ):
+            return self._judge(problem, state, self.referee)
+        return state
+
+    def rule_of(self, state: Drilled) -> Rule:
+        """The rule as strict as the referee has made it."""
+        rule = self.rule
+        for _ in range(state.rung):
+            rule = rule.stricter() or rule
+        return rule
+
+    def _judge(self, problem: Duty, state: Drilled, referee: Referee) -> Drilled:
+        problem.put(state.theta)
+        with torch.no_grad():
+            own = self.estimator(problem.problem, UNLIMITED, state.rng.child("own")).log10_p
+        rng = state.rng.child("referee", state.ticks)
+        found, err, parted = referee.judge(problem.problem, own, rng)
+        row = [state.ticks, 0, own, found, err, float(parted), state.rung]
+        return replace(
+            state, verdicts=torch.cat([state.verdicts, torch.tensor([row], dtype=torch.float64)]),
+            exploited=state.exploited or parted, rung=state.rung + int(parted),
+        )  # fmt: skip
+
+    def finished(self, state: Drilled) -> bool:
+        """Whether all steps are done."""
+        return state.ticks >= self.steps
+
+    def read(self, state: Drilled) -> Trained:
+        """How the training stands."""
+        met = torch.zeros(0, 1, dtype=state.theta.dtype)
+        return Trained(
+            state.theta, state.rows, state.verdicts, met, state.exploited, state.forwards
+        )
+
+    def settings(self) -> dict[str, Any]:
+        """The fields and their values."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}
