@@ -61,7 +61,7 @@ METHODS: tuple[Method, ...] = (
         tuple(PGD(t, aim="catastrophe") for t in (2.0, 3.0, 4.0, 5.0)),
     ),
     Method(
-        "sampled log P", Sampled(0.03), 700, tuple(Sampled(p) for p in (0.003, 0.01, 0.03, 0.1))
+        "sampled log P", Sampled(0.01), 700, tuple(Sampled(p) for p in (0.003, 0.01, 0.03, 0.1))
     ),
     Method(
         "log P", Pointwise(0.03, 0.3), 690,
