@@ -19,6 +19,7 @@ from workbench.math.cost import Cost, forward_equivalents
 from workbench.math.logspace import LN10, to_log10
 from workbench.problem import Problem
 from workbench.rng import Rng, as_rng
+from workbench.specs import Polyhedral
 from workbench.types import Grad, Kind, Pace
 
 
@@ -102,6 +103,7 @@ class Needs:
         readable: whether M must be readable as a graph of known operations.
         most_dim: the most dimensions that D may have, or None.
         affine: whether M must be affine: made of operations that are.
+        polytope: whether C must be one polytope, an intersection of half-spaces.
     """
 
     distribution: tuple[type, ...] = ()
@@ -109,6 +111,7 @@ class Needs:
     readable: bool = False
     most_dim: int | None = None
     affine: bool = False
+    polytope: bool = False
 
     def check(self, problem: Problem) -> None:
         """Raises `Unsupported` for the first thing that is missing."""
@@ -126,6 +129,12 @@ class Needs:
             raise Unsupported(
                 f"a distribution in {dim} dimensions", f"at most {self.most_dim} are needed"
             )
+        if self.polytope:
+            like = torch.zeros(1, dtype=problem.dtype)
+            assert isinstance(problem.spec, Polyhedral)
+            clauses = problem.spec.halfspaces(problem.outputs, like).clauses
+            if len(clauses) != 1:
+                raise Unsupported(f"a union of {len(clauses)} polytopes", "one is needed")
         if self.readable or self.affine:
             graph = problem.graph
             for node, rule in zip(graph.nodes[1:], graph.rules(dim), strict=True):

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 
 from workbench.distributions import Sampleable
-from workbench.errors import Unsupported
 from workbench.estimators.base import Estimate, Estimator, Needs, check_positive
 from workbench.iteration import State
 from workbench.math.cost import Cost
@@ -56,7 +55,7 @@ class QLD(Estimator):
     name: ClassVar[str] = "qld"
     kind: ClassVar[Kind] = Kind.HEURISTIC
     grad: ClassVar[Grad] = Grad.NONE
-    needs: ClassVar[Needs] = Needs((Sampleable,), (Polyhedral,))
+    needs: ClassVar[Needs] = Needs((Sampleable,), (Polyhedral,), polytope=True)
 
     def __post_init__(self) -> None:
         check_positive(self.name, batch=self.batch)
@@ -66,10 +65,6 @@ class QLD(Estimator):
         assert isinstance(spec, Polyhedral)
         like = torch.zeros(1, dtype=problem.dtype)
         event = spec.halfspaces(problem.outputs, like)
-        if len(event.clauses) != 1:
-            raise Unsupported(
-                f"a spec of {len(event.clauses)} clauses", "an event that is one polytope is needed"
-            )
         rows = list(event.clauses[0])
         g, h = event.a[rows].double(), event.b[rows].double()
         last = _last_linear(problem)
