@@ -84,7 +84,7 @@ def test_the_controller_becomes_a_thousand_times_safer_at_little_cost():
     state, _ = run(defender, duty, defender.init(duty, Rng(0)), UNLIMITED)
     duty.put(state.theta)
     found, err, parted = Referee().judge(duty.problem, float(state.rows[-1, 3]), Rng(2))
-    assert found + 4 * err < first[0] - 3.0 - 4 * first[1]
+    assert found - first[0] + 4 * math.hypot(err, first[1]) < -3.0
     assert not parted
     assert duty.task.lost(before, duty.task.score(duty.problem.model)) < 0.05
 

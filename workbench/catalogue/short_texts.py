@@ -61,7 +61,7 @@ def short_text_problem(name: str) -> Problem:
 
     >>> problem = short_text_problem("L_zap_1e-7")
     >>> round(problem.truth.log10_p, 2)
-    -6.97
+    -6.99
     """
     told = _index()["problems"].get(name)
     if told is None:
