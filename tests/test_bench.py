@@ -14,7 +14,8 @@ from workbench import graph as graphs
 from workbench.bench import bounds as sound
 from workbench.bench import coherence as coherent
 from workbench.bench import latency, peers, repeats, throughput
-from workbench.bench import propagation as nets
+from workbench.bench import propagation as sizes
+from workbench.bench import random_nets as nets
 from workbench.bench import truth as against
 from workbench.errors import BadInput, NotConverged, Unsupported
 from workbench.rng import Rng
@@ -167,11 +168,12 @@ def test_sampling_has_the_variance_of_a_linear_map():
     """4 standard errors on each of 16 means and variances: false alarms below 1 in 500."""
     net = nets.random_net(16, 0, Rng(1))
     draws = 1 << 15
-    mean, var, seconds = nets.sampled(net, 16, draws, Rng(2))
+    found = nets.sampled(net, 16, draws, Rng(2))
+    mean, var = found.mean, found.var
     want = net.parts[0].weight.double().square().sum(1)
     assert bool((mean.abs() < 4.0 * (want / draws).sqrt()).all())
     assert bool(((var - want).abs() < 4.0 * want * math.sqrt(2.0 / draws)).all())
-    assert seconds > 0
+    assert found.seconds > 0
 
 
 def test_error_of_an_exact_mean_is_zero_on_average():
@@ -179,9 +181,9 @@ def test_error_of_an_exact_mean_is_zero_on_average():
     draws, errors = 1 << 12, []
     for seed in range(40):
         net = nets.random_net(16, 1, Rng(seed))
-        mean, var, _ = nets.sampled(net, 16, draws, Rng(seed).child("x"))
+        truth = nets.sampled(net, 16, draws, Rng(seed).child("x"))
         exact = nets.means(propagation.Covariance(), graphs.read(net), 16)
-        errors.append(nets.normalised_error(exact, mean, var, draws))
+        errors.append(nets.normalised_error(exact, truth))
     found = torch.tensor(errors)
     assert abs(found.mean()) < 4.0 * found.std() / math.sqrt(len(errors))
     assert found.std() < 1.0 / draws  # so that an uncorrected error would be seen
@@ -192,9 +194,9 @@ def test_error_of_a_sampled_mean_is_one_over_its_draws():
     few, many, errors = 1 << 12, 1 << 15, []
     for seed in range(40):
         net = nets.random_net(16, 2, Rng(seed))
-        mean, var, _ = nets.sampled(net, 16, many, Rng(seed).child("reference"))
-        other, _, _ = nets.sampled(net, 16, few, Rng(seed).child("other"))
-        errors.append(nets.normalised_error(other, mean, var, many))
+        truth = nets.sampled(net, 16, many, Rng(seed).child("reference"))
+        other = nets.sampled(net, 16, few, Rng(seed).child("other"))
+        errors.append(nets.normalised_error(other.mean, truth))
     found = torch.tensor(errors)
     spread = found.std() / math.sqrt(len(errors))
     assert abs(found.mean() - 1.0 / few) < 4.0 * spread
@@ -202,10 +204,10 @@ def test_error_of_a_sampled_mean_is_one_over_its_draws():
 
 
 def test_propagation_rows(monkeypatch):
-    sizes = {(16, 3): 1 << 16, nets.SIZES[0]: 1 << 13}
-    monkeypatch.setattr(nets, "QUICK", nets.Scale(2, sizes))
+    few = {(16, 3): sizes.Amount(2, 1 << 16), sizes.SIZES[0]: sizes.Amount(2, 1 << 13)}
+    monkeypatch.setattr(sizes, "QUICK", few)
     threads = torch.get_num_threads()
-    rows = list(nets.run(True, silent))
+    rows = list(sizes.run(True, silent))
     assert torch.get_num_threads() == threads
     names = [cls.name for cls in propagation.ALL]
     assert [r["propagator"] for r in rows] == [*names, *(n for n in names if n != "cumulant4")]
@@ -217,7 +219,7 @@ def test_propagation_rows(monkeypatch):
     assert by_name["mean"]["published"] is None
     assert all(r["cpu_ms"] > 0 and r["draw_us"] > 0 for r in rows)
     assert by_name["cumulant"]["vnmse"] < 0.3 * by_name["covariance"]["vnmse"]
-    assert list(nets.conclude(rows))
+    assert list(sizes.conclude(rows))
 
 
 def test_tail_error_takes_the_sampled_noise_away():
@@ -225,20 +227,30 @@ def test_tail_error_takes_the_sampled_noise_away():
     of what is left is far below the noise of 6%. An estimate half as large is off by 0.5."""
     p, n = torch.full((20_000,), 3e-4), 1_000_000
     draws = torch.poisson(p * n, generator=torch.Generator().manual_seed(0)) / n
-    assert nets.tail_error(p, p, draws, n) < 0.015
-    assert nets.tail_error(0.5 * p, p, draws, n) == pytest.approx(0.5, abs=0.005)
-    assert nets.tail_error(p, torch.zeros_like(p), draws, n) is None
+    within = (1e-4, 1e-3)
+    assert nets.tail_error(p, p, draws, n, within) < 0.015
+    assert nets.tail_error(0.5 * p, p, draws, n, within) == pytest.approx(0.5, abs=0.005)
+    assert nets.tail_error(p, torch.zeros_like(p), draws, n, within) is None
 
 
 def test_published_figures_name_every_size():
-    for figures in nets.PUBLISHED.values():
-        assert tuple(figures) == nets.SIZES
+    for figures in sizes.PUBLISHED.values():
+        assert tuple(figures) == sizes.SIZES
+
+
+def test_where_sampling_is_better_is_said():
+    lost = {"size": "256 x 32", "propagator": "mean", "ratio": 0.3}
+    told = " ".join(sizes.conclude([lost, {**lost, "size": "64 x 2", "ratio": 2.0}]))
+    assert "better than mean at 256 x 32." in told
 
 
 def test_cpu_seconds_is_a_median_without_the_first_calls():
     calls = []
     assert nets.cpu_seconds(lambda: calls.append(0), repeats=3) >= 0
     assert len(calls) == 5
+    calls.clear()
+    assert nets.cpu_seconds(lambda: calls.append(sum(range(100_000))), repeats=3, long=0.0) >= 0
+    assert len(calls) == 3
 
 
 def test_latency_takes_the_95th_percentile():
@@ -302,11 +314,12 @@ def test_coherence_bench_has_a_row_for_each_deterministic_presumption(monkeypatc
 
 
 def test_heat_bench_finds_the_error_along_the_defect(monkeypatch):
-    monkeypatch.setattr(coherent, "FEW", coherent.Nets(((24, 2),), 3, 1 << 15))
+    monkeypatch.setattr(coherent, "FEW", coherent.Nets(((16, 2),), 3, 1 << 16))
     rows = list(coherent.HEAT.run(True, lambda *_: None))
-    assert [r["propagator"] for r in rows] == ["mean", "covariance"]
+    assert [r["propagator"] for r in rows] == [cls.name for cls in propagation.ALL]
     for row in rows:
-        assert row["correlation"] < -0.8 and 0 < row["c"] < 1 and row["left"] < 0.5
+        assert row["correlation"] < -0.5 and 0 < row["c"] < 1 and row["left"] < 0.75
+    assert rows[0]["left"] < 0.5 and rows[1]["left"] < 0.5
 
 
 def test_truth_runs_in_parts():

@@ -11,7 +11,7 @@ from torch import Tensor
 from workbench import catalogue, estimators, propagation
 from workbench import graph as graphs
 from workbench.bench.base import Bench, Column, Report, Row
-from workbench.bench.propagation import random_net, sampled
+from workbench.bench.random_nets import random_net, sampled
 from workbench.coherence import heat_flow, mean_defect, run_all
 from workbench.coherence.base import require_deterministic
 from workbench.distributions import Piece
@@ -165,23 +165,25 @@ class Nets:
     draws: int
 
 
-NETS = Nets(((64, 2), (64, 4), (128, 2)), 20, 1 << 19)
-FEW = Nets(((32, 2),), 3, 1 << 16)
+NETS = Nets(((16, 3), (32, 2), (64, 2), (64, 4), (128, 2)), 20, 1 << 19)
+FEW = Nets(((16, 2),), 3, 1 << 16)
 
 
 def run_heat(quick: bool, report: Report) -> Iterator[Row]:
     """One row a size and propagator: the defect delta of output means against their error."""
     scale = FEW if quick else NETS
-    chosen = {"mean": propagation.Mean(), "covariance": propagation.Covariance()}
     for i, (width, hidden) in enumerate(scale.sizes):
+        chosen = {p.name: p for p in (cls() for cls in propagation.ALL)}
+        if width > propagation.Cumulant4.most:
+            del chosen["cumulant4"]
         pairs: dict[str, list[tuple[Tensor, Tensor]]] = {name: [] for name in chosen}
         spreads = []
         for k in range(scale.nets):
             report((i + k / scale.nets) / len(scale.sizes), f"{width} x {hidden}, network {k}")
             rng = Rng(k).child("heat", width, hidden)
             net = random_net(width, hidden, rng.child("net"))
-            truth, variance, _ = sampled(net, width, scale.draws, rng.child("x"))
-            spreads.append(variance)
+            truth = sampled(net, width, scale.draws, rng.child("x"))
+            spreads.append(truth.var)
             graph = graphs.read(net.double())
             for name, propagator in chosen.items():
 
@@ -192,7 +194,7 @@ def run_heat(quick: bool, report: Report) -> Iterator[Row]:
                     return p.laws(graph, piece)[-1][0]
 
                 e, delta = mean_defect(means, width)
-                pairs[name].append((e - truth, delta))
+                pairs[name].append((e - truth.mean, delta))
         for name, found in pairs.items():
             error, delta = (torch.stack(x) for x in zip(*found, strict=True))
             yield {

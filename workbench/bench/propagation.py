@@ -1,21 +1,24 @@
-"""Propagated means of random ReLU networks against sampling of equal CPU time."""
+"""Propagated means and tails of random ReLU networks against sampling of equal CPU time."""
 
 import statistics
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from workbench import graph as graphs
-from workbench import propagation, tails
+from workbench import propagation
 from workbench.bench.base import Bench, Column, Report, Row
-from workbench.distributions import Piece
-from workbench.graph import Graph
-from workbench.math.gaussian import cdf
-from workbench.models import chain, dense
+from workbench.bench.random_nets import (
+    cpu_seconds,
+    means,
+    normalised_error,
+    random_net,
+    sampled,
+    tail_error,
+    tail_probabilities,
+)
 from workbench.propagation import Cumulant4
 from workbench.rng import Rng
 
@@ -23,6 +26,11 @@ SIZES = ((64, 2), (64, 4), (128, 2), (128, 4), (256, 2), (256, 4))
 """Width, and number of hidden layers, of which figures were published."""
 NARROW = (32, 3)
 """For propagators that go no wider."""
+TAILS = (256, 3)
+"""With draws enough for P of 1e-5."""
+ENDS = (256, 8)
+"""Whose last layer is a ReLU."""
+DEEP = (256, 32)
 
 PUBLISHED = {
     "covariance": dict(zip(SIZES, (9.7e-5, 7.1e-4, 1.8e-5, 1.7e-4, 4.5e-6, 4.9e-5), strict=True)),
@@ -30,190 +38,113 @@ PUBLISHED = {
 }
 """vnMSE of K = 2 and of factored K = 3 in the reference implementation of arXiv 2605.05179."""
 
-THIRD = ("augmented", "cumulant", "cumulant4")
-"""Propagators of third cumulants: their P(y_i > 3) is read by the saddlepoint tail."""
-
-_LEVEL, _RARE = 3.0, (1e-4, 1e-3)
-
-_BATCH = 4096
-_REPEATS = 7
+_RARE, _RARER = (1e-4, 1e-3), (1e-5, 1e-4)
+_ENOUGH = 1 << 19  # draws for the rarer ones
 
 
 @dataclass(frozen=True)
-class Scale:
-    """How much is measured: networks a row, and draws of the sampled reference."""
+class Amount:
+    """How many networks a row, and how many draws for the sampled truth of each."""
 
     nets: int
-    draws: dict[tuple[int, int], int]
+    draws: int
 
 
-FULL = Scale(40, {s: (1 << 18 if s in (NARROW, (256, 2)) else 1 << 17) for s in (NARROW, *SIZES)})
-QUICK = Scale(3, dict.fromkeys((NARROW, *SIZES[:2]), 1 << 15))
-
-
-def random_net(width: int, hidden: int, rng: Rng) -> nn.Module:
-    """A bias-free ReLU network R^n -> R^n: weights N(0, 1/n) in the first layer, then N(0, 2/n)."""
-    generator = rng.generator()
-    parts: list[nn.Module] = []
-    for i in range(hidden + 1):
-        weight = torch.randn(width, width, generator=generator, dtype=torch.float32)
-        parts.append(dense(weight * ((2.0 if i else 1.0) / width) ** 0.5))
-        if i < hidden:
-            parts.append(nn.ReLU())
-    return chain(parts).requires_grad_(False)
-
-
-def sampled(net: nn.Module, width: int, draws: int, rng: Rng) -> tuple[Tensor, Tensor, float]:
-    """Mean and variance of every output over x ~ N(0, I), and the CPU seconds a draw takes."""
-    generator = rng.generator()
-    total = torch.zeros(width, dtype=torch.float64)
-    squares = torch.zeros_like(total)
-    spent = []
-    for _ in range(draws // _BATCH):
-        start = time.process_time()
-        y = net(torch.randn(_BATCH, width, generator=generator, dtype=torch.float32))
-        mean = y.mean(0)
-        spent.append(time.process_time() - start)
-        y, mean = y.double(), mean.double()
-        total += mean
-        squares += y.square().mean(0)
-    batches = len(spent)
-    mean = total / batches
-    var = (squares / batches - mean.square()) * (draws / (draws - 1))
-    return mean, var, statistics.median(spent) / _BATCH
-
-
-def means(propagator: propagation.Propagator, graph: Graph, width: int) -> Tensor:
-    """E M(x), `(n,)`; the last layer is linear, so its covariance is never formed."""
-    zero = torch.zeros(width, dtype=torch.float32)
-    piece = Piece(zero[0], zero, torch.ones_like(zero))
-    *before, last = graph.nodes
-    op = last.op
-    assert isinstance(op, graphs.Linear)
-    return op.weight @ propagator.laws(Graph(tuple(before)), piece)[-1][0]
-
-
-def exceeding(net: nn.Module, width: int, draws: int, rng: Rng) -> Tensor:
-    """The share of draws in which each output is above 3, `(n,)`."""
-    generator = rng.generator()
-    total = torch.zeros(width, dtype=torch.float64)
-    for _ in range(draws // _BATCH):
-        y = net(torch.randn(_BATCH, width, generator=generator, dtype=torch.float32))
-        total += (y > _LEVEL).double().mean(0)
-    return total / (draws // _BATCH)
-
-
-def tail_probabilities(propagator: propagation.Propagator, graph: Graph, width: int) -> Tensor:
-    """P(y_i > 3) from the weights, `(n,)`."""
-    zero = torch.zeros(width, dtype=torch.float32)
-    piece = Piece(zero[0], zero, torch.ones_like(zero))
-    law, _ = propagator.law(graph, piece, torch.diag(zero + 1.0), zero - _LEVEL)
-    tail = tails.Saddlepoint() if propagator.name in THIRD else tails.Gaussian()
-    return cdf(tail.index(law).double())
-
-
-def tail_error(estimate: Tensor, judge: Tensor, sampled: Tensor, draws: int) -> float | None:
-    """Relative RMSE of tail probabilities, over those that `judge` puts at 1e-4 to 1e-3.
-
-    The sampled ones' own variance P / draws is taken away. None where there are none.
-    """
-    rare = (judge >= _RARE[0]) & (judge < _RARE[1])
-    if not bool(rare.any()):
-        return None
-    p, q, scale = estimate[rare], sampled[rare], judge[rare]
-    square = ((p - q) / scale).square().mean() - (q / draws / scale.square()).mean()
-    return float(torch.clamp(square, min=0.0).sqrt())
-
-
-def normalised_error(estimate: Tensor, mean: Tensor, var: Tensor, draws: int) -> float:
-    """mean_i (estimate_i - mean_i)^2 / mean_i var_i - 1/draws.
-
-    The last term takes away what the sampled mean's own variance var_i / draws adds.
-    """
-    return float((estimate.double() - mean).square().mean() / var.mean()) - 1.0 / draws
-
-
-def cpu_seconds(work: Callable[[], Any], repeats: int = _REPEATS) -> float:
-    """Median CPU seconds of a call, after two that warm up."""
-    spent = []
-    for i in range(repeats + 2):
-        start = time.process_time()
-        work()
-        if i >= 2:
-            spent.append(time.process_time() - start)
-    return statistics.median(spent)
+FULL = {
+    NARROW: Amount(20, 1 << 17),
+    **dict.fromkeys(SIZES[:4], Amount(40, 1 << 16)),
+    (256, 2): Amount(10, 1 << 17),
+    (256, 4): Amount(10, 1 << 19),
+    TAILS: Amount(6, 1 << 20),
+    ENDS: Amount(6, 1 << 18),
+    DEEP: Amount(3, 1 << 14),
+}
+QUICK = dict.fromkeys((NARROW, *SIZES[:2]), Amount(3, 1 << 15))
 
 
 def run(quick: bool, report: Report) -> Iterator[Row]:
     """One row a size and propagator, on one thread, in float32."""
-    scale = QUICK if quick else FULL
+    amounts = QUICK if quick else FULL
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         with torch.inference_mode():
-            for i, (size, draws) in enumerate(scale.draws.items()):
-                yield from _rows(size, draws, scale, report, i)
+            for i, (size, amount) in enumerate(amounts.items()):
+
+                def told(share: float, what: str, i: int = i) -> None:
+                    report((i + share) / len(amounts), what)
+
+                yield from _rows(size, amount, told)
     finally:
         torch.set_num_threads(threads)
 
 
-def _rows(size: tuple[int, int], draws: int, scale: Scale, report: Report, i: int) -> Iterator[Row]:
+def _rows(size: tuple[int, int], amount: Amount, report: Report) -> Iterator[Row]:
     width, hidden = size
     methods = [cls() for cls in propagation.ALL if cls is not Cumulant4 or width <= Cumulant4.most]
-    errors: dict[str, list[float]] = {m.name: [] for m in methods}
-    spent: dict[str, list[float]] = {m.name: [] for m in methods}
+    found: dict[str, list[Row]] = {m.name: [] for m in methods}
     chances: dict[str, list[Tensor]] = {m.name: [] for m in methods}
-    per_draw, hits = [], []
-    for k in range(scale.nets):
-        report((i + k / scale.nets) / len(scale.draws), f"{width} x {hidden}, network {k + 1}")
+    per_draw, spreads, hits = [], [], []
+    for k in range(amount.nets):
+        report(k / amount.nets, f"{width} x {hidden}, network {k + 1}")
         rng = Rng(k).child("random relu", width, hidden)
-        net = random_net(width, hidden, rng.child("weights"))
-        mean, var, seconds = sampled(net, width, draws, rng.child("inputs"))
-        per_draw.append(seconds)
-        hits.append(exceeding(net, width, draws, rng.child("tails")))
+        net = random_net(width, hidden, rng.child("weights"), ends=size == ENDS)
+        truth = sampled(net, width, amount.draws, rng.child("inputs"))
+        per_draw.append(truth.seconds)
+        spreads.append(float(truth.var.mean()))
+        hits.append(truth.beyond)
         graph = graphs.read(net)
-        for method in methods:
-            chances[method.name].append(tail_probabilities(method, graph, width))
-            errors[method.name].append(
-                normalised_error(means(method, graph, width), mean, var, draws)
-            )
-            spent[method.name].append(cpu_seconds(lambda m=method, g=graph: means(m, g, width)))
-    for method in methods:
-        name = method.name
-        vnmse, cpu = statistics.fmean(errors[name]), statistics.median(spent[name])
-        # Sampling's vnMSE is one over the draws that the same CPU time pushes through.
-        equal_time = statistics.median(per_draw) / cpu
-        yield {
-            "size": f"{width} x {hidden}",
+        for m in methods:
+            error = normalised_error(means(m, graph, width), truth)
+            cpu = cpu_seconds(lambda m=m, g=graph: means(m, g, width))
+            found[m.name].append({"error": error, "cpu": cpu})
+            if size not in (ENDS, DEEP):
+                chances[m.name].append(tail_probabilities(m, graph, width))
+    for name, mine in found.items():
+        errors = [r["error"] for r in mine]
+        vnmse, cpu = statistics.fmean(errors), statistics.median(r["cpu"] for r in mine)
+        row: Row = {
+            "size": f"{width} x {hidden}" + (", ReLU" if size == ENDS else ""),
             "propagator": name,
-            "nets": scale.nets,
+            "nets": amount.nets,
             "vnmse": vnmse,
-            "vnmse_se": statistics.stdev(errors[name]) / scale.nets**0.5,
+            "vnmse_se": statistics.stdev(errors) / amount.nets**0.5,
             "published": PUBLISHED.get(name, {}).get(size),
+            "mse": statistics.fmean(e * v for e, v in zip(errors, spreads, strict=True)),
             "cpu_ms": 1e3 * cpu,
             "draw_us": 1e6 * statistics.median(per_draw),
-            "ratio": equal_time / vnmse if vnmse > 0 else None,
-            "tail": tail_error(
-                torch.cat(chances[name]), torch.cat(chances["cumulant"]), torch.cat(hits), draws
-            ),
+            # Sampling's vnMSE is one over the draws that the same CPU time pushes through.
+            "ratio": statistics.median(per_draw) / cpu / vnmse if vnmse > 0 else None,
         }
+        if chances[name]:
+            p, judge, q = (torch.cat(x) for x in (chances[name], chances["cumulant"], hits))
+            row["tail"] = tail_error(p, judge, q, amount.draws, _RARE)
+            if amount.draws >= _ENOUGH:
+                row["far_tail"] = tail_error(p, judge, q, amount.draws, _RARER)
+        yield row
 
 
 def conclude(rows: list[Row]) -> Iterator[str]:
-    """What the columns are."""
-    nets = rows[0]["nets"] if rows else 0
+    """What the columns are, and where sampling is better."""
     yield (
-        f"Width x hidden layers, {nets} bias-free random networks a row, x ~ N(0, I), one thread, "
-        "float32."
+        "Width x hidden layers of bias-free random networks, x ~ N(0, I), one thread, float32; "
+        "over the means of the linear outputs, or of the last ReLU where it says so."
     )
     yield (
-        "vnMSE: squared error of the output means over the outputs' variance. Ratio: vnMSE of "
-        "sampling for the same CPU time over the method's."
+        "vnMSE: squared error of those means over the outputs' variance, the sampled truth's own "
+        "taken away: below twice its ± it is not told from 0. Ratio: vnMSE of sampling for the "
+        "same CPU time over the method's."
     )
+    lost: dict[str, list[str]] = {}
+    for r in rows:
+        if r["ratio"] is not None and r["ratio"] < 1.0:
+            lost.setdefault(r["propagator"], []).append(r["size"])
+    for name, sizes in lost.items():
+        yield f"Sampling for the same time is better than {name} at {'; '.join(sizes)}."
     yield (
-        "Tail error: relative RMSE of P(output > 3) over the outputs where it is 1e-4 to 1e-3 "
-        "(by `cumulant`); the saddlepoint tail reads propagators of third cumulants, the Gaussian "
-        "the others."
+        "Tail error: relative RMSE of P(output > 3) over the outputs where it is 1e-4 to 1e-3, "
+        "and 1e-5 to 1e-4, by `cumulant`; the saddlepoint tail reads propagators of third "
+        "cumulants, the Gaussian the others."
     )
 
 
@@ -223,12 +154,15 @@ PROPAGATION = Bench(
     columns=(
         Column("size", "network"),
         Column("propagator", "propagator"),
+        Column("nets", "nets", "count"),
         Column("vnmse", "vnMSE", "small"),
         Column("vnmse_se", "±", "small"),
         Column("published", "published", "small"),
+        Column("mse", "MSE", "small"),
         Column("cpu_ms", "CPU ms", "ms"),
         Column("ratio", "ratio", "small"),
         Column("tail", "tail error", "small"),
+        Column("far_tail", "far tail", "small"),
     ),
     run=run,
     conclude=conclude,
