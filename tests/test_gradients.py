@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 import workbench as wb
+from workbench import propagation, tails
 from workbench.catalogue import names
 from workbench.models import Network, Sum, chain, dense, mlp
 
@@ -60,7 +61,7 @@ SPECS = {
 }
 
 
-def log_p_of(model, spec, propagator, factor):
+def log_p_of(model, spec, propagator, factor, tail="gaussian"):
     """log P as a function of all parameters of D and M, for gradcheck."""
     shapes = [p.shape for p in model.parameters()]
     start = [p.detach().clone().requires_grad_() for p in model.parameters()]
@@ -76,7 +77,7 @@ def log_p_of(model, spec, propagator, factor):
                 del owner._parameters[key]
                 setattr(owner, key, new)
             problem = wb.Problem(wb.Gaussian(mean, scale), model, spec)
-            return wb.Moments(propagator)(problem).log_p
+            return wb.Moments(propagator, tail)(problem).log_p
         finally:
             for (owner, key), old in zip(owners, originals, strict=True):
                 if key in owner.__dict__:
@@ -97,6 +98,23 @@ def log_p_of(model, spec, propagator, factor):
 def test_gradcheck_on_small_nets(propagator, activation, kind):
     value, inputs = log_p_of(net(activation, kind), SPECS["halfspace"], propagator, factor=False)
     assert torch.autograd.gradcheck(value, inputs)
+
+
+PAIRS = [(p.name, t.name) for p in propagation.ALL for t in tails.ALL]
+
+
+@pytest.mark.parametrize("propagator, tail", PAIRS)
+def test_gradcheck_of_every_propagator_and_tail(propagator, tail):
+    """In D and in every weight along random directions, through two layers of activations."""
+    g = torch.Generator().manual_seed(5)
+    model = mlp([3, 3, 3, 2], g, "gelu", bias_std=0.3)
+    value, inputs = log_p_of(model, SPECS["halfspace"], propagator, factor=False, tail=tail)
+    if tail != "gaussian" and propagator in ("mean", "covariance"):
+        with pytest.raises(wb.Unsupported, match="third"):
+            value(*inputs)
+        return
+    assert math.log(1e-6) < float(value(*inputs).detach()) < math.log(0.1)
+    assert torch.autograd.gradcheck(value, inputs, fast_mode=True)
 
 
 @pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from workbench.distributions import ByContext, Mixture, Reparameterised
 from workbench.errors import BadInput, Unsupported
-from workbench.estimators import drawn, fitted, lines, summits
+from workbench.estimators import boundary, drawn, fitted, lines, summits
 from workbench.estimators.base import Estimate, Estimator, Needs, check_positive
 from workbench.estimators.drawn import Lines
 from workbench.estimators.moments import Moments
@@ -26,7 +26,10 @@ _PILOT, _FEWEST, _BATCHES = 96, 12, 6
 _FAINT = math.log(1e-3)  # of P: a summit below is left out, its failures counted by other lines
 _SAVED = 0.5  # share of the lines that knowing the spread usually spares
 _USUAL = 5.0  # evaluations of the margin that a line usually costs
-_FOR_GRADIENT = 2.4  # forward passes for more lines, over those that the value took
+_CROSSING = 3.7  # the same where it is known where to begin
+_FAR = 3.0  # times the lines so far, from which on it pays to learn where to lay the others
+_FOR_GRADIENT = 2.7  # forward passes for the gradient, over those that the value took
+_ROUNDS = 3  # of learning, for the value and once more for the gradient
 _DIFFER = 4.0  # variance of a line's share, over P^2, from which fitting pays
 _ENTER = 0.5  # share of lines that enter C, along a direction that leads there
 _BEYOND, _BEFORE = 9.0, 12.0
@@ -42,9 +45,9 @@ class Conditioned(Estimator):
     `summits`). Along a line in such a direction the margin enters C once, at t*(w), and the law of
     total probability gives P = E_w[Phi(-t*(w))] for w in the complement: t is integrated exactly,
     and w by the nodes of a Sobol net, spread as propagation says that failures are where that is
-    cheaper than more lines. Several summits share C out among them, so that no failure counts
-    twice. What propagation presumes steers where the lines lie and never what they say: as their
-    number grows the answer tends to P.
+    cheaper than more lines, and then as the earlier lines say (see `aim`). Several summits share C
+    out among them, so that no failure counts twice. What propagation presumes steers where the
+    lines lie and never what they say: as their number grows the answer tends to P.
 
     Deterministic. The gradient goes through the crossings, dt* = -ds / (ds/dt), of these lines and
     of more, at up to three times the cost of the value; lines that meet the boundary of C at less
@@ -70,7 +73,7 @@ class Conditioned(Estimator):
     """
 
     summits: int = 6
-    lines: int = 1536
+    lines: int = 1152
     tolerance: float = 0.1
     net: int = 0
     search: str = "propagation"
@@ -101,8 +104,9 @@ class Conditioned(Estimator):
         points = none.reshape(0, d.noise_dim)
         return Lines(
             rng=rng, theta=points, clause=index, piece=index, log_weight=none,
-            spread=none.reshape(0, 0, 0), index=none, slope=none, owner=index, at=points, t=none,
-            log_p=none, drift=none.sum(), plain=none.sum(), propagated=self.search != "margin",
+            centre=points[None][:0], root=points[None, None][:0], taken=points[:, :0], index=none,
+            slope=none, owner=index, at=points, t=none, log_f=none, log_p=none, rise=points,
+            drift=none.sum(), plain=none.sum(), propagated=self.search != "margin",
         )  # fmt: skip
 
     def step(self, problem: Problem, state: Lines) -> Lines:
@@ -139,14 +143,18 @@ class Conditioned(Estimator):
         search = fitted.find if state.fitted else search
         found = search(problem, self.summits, state.left)
         one = found.height.new_ones(len(found.theta))
-        root = one.new_zeros(len(one), 0, 0) if found.spread is None else found.spread
+        d = found.theta.shape[1]
+        root = one.new_zeros(len(one), 0, d, d) if found.spread is None else found.spread[:, None]
+        root = torch.cat([state.root, root]) if state.searched else root
         return replace(
             state,
             theta=torch.cat([state.theta, found.theta]),
             clause=torch.cat([state.clause, found.clause]),
             piece=torch.cat([state.piece, torch.full((len(one),), state.searched)]),
             log_weight=torch.cat([state.log_weight, log_weight * one]),
-            spread=torch.cat([state.spread, root]) if state.searched else root,
+            root=root,
+            centre=torch.zeros_like(root[..., 0]),
+            taken=torch.zeros_like(root[..., 0, 0]),
             index=torch.cat([state.index, found.theta.norm(dim=1)]),
             slope=torch.cat([state.slope, one]),
             propagated=state.propagated and found.propagated,
@@ -162,9 +170,7 @@ class Conditioned(Estimator):
         cuts = [self._cut(pieces, state, i, 0, n) for i in range(k)] if n else []
         if not cuts:
             return replace(drawn.only(state, state.piece[:0]), piloted=True)
-        mean = torch.stack(
-            [log_sum(log_cdf_value(-cut.hit.t) + cut.log_w) - math.log(n) for cut in cuts]
-        )
+        mean = torch.stack([self._pilot_mean(state, i, cut) for i, cut in enumerate(cuts)])
         state = replace(state, forwards=state.forwards + sum(cut.hit.evaluations for cut in cuts))
         none = drawn.only(state, state.piece[:0])
         fit = self.search == "fitted" and state.usual is None
@@ -199,7 +205,15 @@ class Conditioned(Estimator):
             land = summits.Landscape(problem)
             roots.append(summits.spread(land, state.theta[i], int(state.clause[i])))
             plain = replace(plain, forwards=plain.forwards + land.forwards)
-        return replace(plain, spread=torch.stack(roots))
+        root = torch.stack(roots)[:, None]
+        taken = torch.zeros_like(root[..., 0, 0])
+        return replace(plain, root=root, centre=torch.zeros_like(root[..., 0]), taken=taken)
+
+    def _pilot_mean(self, state: Lines, k: int, cut: "_Cut") -> Tensor:
+        """log of the mean of Phi(-t*) over the first lines of summit k."""
+        laid = replace(drawn.aim_of(state, k), taken=torch.ones_like(state.taken[k]))
+        log_w = laid.log_weight(cut.across)
+        return log_sum(log_cdf_value(-cut.hit.t) + log_w) - math.log(len(log_w))
 
     def _spread_pays(self, state: Lines) -> bool:
         """Whether it is cheaper than the lines that it would spare."""
@@ -209,7 +223,11 @@ class Conditioned(Estimator):
         return plain and _SAVED * _USUAL * needed > k * summits.SPREAD_COST * d
 
     def _further(self, pieces: list[tuple[Tensor, Problem]], state: Lines) -> Lines:
-        """A batch of lines."""
+        """A batch of lines, laid as the earlier ones say where many more are wanted."""
+        wanted = float(drawn.relative_variance(state).sum()) / self.tolerance**2
+        early = state.root.shape[1] <= _ROUNDS
+        if early and len(state.t) and wanted > _FAR * len(state.t):
+            state = boundary.learned(pieces, state, lines.MOST * _FEWEST)
         n = min(self.lines - len(state.t), state.left // lines.MOST)
         return self._draw(pieces, state, min(max(_FEWEST, math.ceil(self.lines / _BATCHES)), n))
 
@@ -228,11 +246,19 @@ class Conditioned(Estimator):
 
     def _follow(self, pieces: list[tuple[Tensor, Problem]], state: Lines) -> Lines:
         """The gradient, from more lines than the value: its components differ more among them."""
-        spare = state.left - 3 * len(state.t)
-        n = min(_FOR_GRADIENT * state.forwards / (_USUAL + 3), spare // (lines.MOST + 3))
-        more = self._draw(pieces, state, n) if n >= _FEWEST and math.isfinite(n) else state
+        rounds = _ROUNDS if state.root.shape[1] else 1
+        known = 3 * (len(state.t) + (rounds > 1) * (len(state.t) - len(state.rise)))
+        each = 3 + 3 * (rounds > 1)
+        allowed = min(
+            (_FOR_GRADIENT * state.forwards - known) / (_CROSSING + each),
+            (state.left - known) / (lines.MOST + each),
+        )
+        more = state
+        for _ in range(rounds if allowed >= _FEWEST and math.isfinite(allowed) else 0):
+            more = boundary.learned(pieces, more, lines.MOST * _FEWEST)
+            more = self._draw(pieces, more, allowed / rounds)
         forwards = more.forwards + 3 * len(more.t)
-        return replace(state, drift=_drift(pieces, more), followed=True, forwards=forwards)
+        return replace(state, drift=boundary.drift(pieces, more), followed=True, forwards=forwards)
 
     def _cut(
         self, pieces: list[tuple[Tensor, Problem]], state: Lines, k: int, first: int, n: int
@@ -240,16 +266,14 @@ class Conditioned(Estimator):
         """Where lines first .. first + n - 1 of summit k enter C."""
         problem, start = pieces[int(state.piece[k])][1], float(state.index[k])
         unit = state.theta[k] / state.theta[k].norm()
-        spread = state.spread[k] if state.spread.shape[-1] else None
-        across, log_w = lines.across(unit, spread, normal_nodes(
-            n, len(unit), self.net + 1000 * k, first, unit.dtype
-        ), first)  # fmt: skip
+        nodes = normal_nodes(n, len(unit), self.net + 1000 * k, first, unit.dtype)
+        across = drawn.aim_of(state, k).lay(unit, nodes, first)
         with torch.no_grad():
             hit = lines.crossings(
                 problem.margin_of_noise, across, unit, across.new_full((n,), start),
                 float(state.slope[k]), (-_BEFORE, start + _BEYOND),
             )  # fmt: skip
-        return _Cut(across, log_w, hit)
+        return _Cut(across, hit)
 
     def _enough(self, state: Lines) -> bool:
         if not len(state.theta) or len(state.t) >= self.lines:
@@ -315,10 +339,9 @@ class Conditioned(Estimator):
 
 @dataclass(frozen=True, eq=False)
 class _Cut:
-    """Lines and where they enter C: w `(n, d)`, the log of their weights, crossings."""
+    """Lines and where they enter C: w `(n, d)`, crossings."""
 
     across: Tensor
-    log_w: Tensor
     hit: lines.Crossings
 
 
@@ -337,38 +360,15 @@ def _count(state: Lines, k: int, cut: _Cut) -> Lines:
     """These lines of summit k beside the others."""
     units, index, mine, _ = drawn.mates(state, k)
     t = cut.hit.t
-    log_p = lines.log_beyond(t, cut.across, units, index, mine) + cut.log_w
+    log_f = lines.log_beyond(t, cut.across, units, index, mine)
     at = cut.across + torch.where(torch.isfinite(t), t, 0.0)[:, None] * units[mine]
-    return replace(
+    taken = state.taken.clone()
+    taken[k, -1:] += len(t)
+    return drawn.weighed(replace(
         state,
+        taken=taken,
         owner=torch.cat([state.owner, torch.full((len(t),), k)]),
         at=torch.cat([state.at, at]),
         t=torch.cat([state.t, t]),
-        log_p=torch.cat([state.log_p, log_p]),
-    )
-
-
-def _drift(pieces: list[tuple[Tensor, Problem]], state: Lines) -> Tensor:
-    """0 with the gradient of log P: every crossing follows the boundary of C."""
-    log_w = state.log_weight.detach()
-    each, total = drawn.log_parts(state, log_w)
-    drift = state.drift
-    for k in range(len(each)):
-        units, index, mine, piece = drawn.mates(state, k)
-        own = (state.owner == k) & torch.isfinite(state.t)
-        if not bool(own.any()):
-            continue
-        used = int((state.owner == k).sum())
-        log_p, t, z = state.log_p[own], state.t[own], state.at[own]
-        follow = lines.follow(pieces[piece][1].margin_of_noise, z, units[mine])
-        if follow is None:
-            continue
-        # d log P = -sum over lines of phi(t*) r_k(z*) dt* weight / P.
-        plain = lines.log_beyond(t, z - t[:, None] * units[mine], units, index, mine)
-        rate = lines.log_density_at(t, z, units, index, mine) + (log_p - plain)
-        part = torch.exp(rate + log_w[k] - total) / used
-        if len(each) == 1:
-            part = part * lines.calibration(torch.exp(log_p - log_p.max()), t, z, follow.slope,
-                                            units[mine])  # fmt: skip
-        drift = drift - (part * (follow.move - follow.move.detach())).sum()
-    return drift
+        log_f=torch.cat([state.log_f, log_f]),
+    ))  # fmt: skip

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from workbench.estimators.aim import Aim
 from workbench.iteration import State
 from workbench.math import pareto
 from workbench.math.logspace import log_sum
@@ -24,8 +25,11 @@ class Lines(State):
     """`(k,)`: which piece of D each belongs to."""
     log_weight: Tensor
     """`(k,)`: log of the weight of that piece; carries the graph."""
-    spread: Tensor
-    """`(k, d, d)` once it was worth its cost, else `(k, 0, 0)`."""
+    centre: Tensor
+    """`(k, r, d)`, and `(k, r, d, d)`, `(k, r)`: the Gaussians across each direction, see `aim`;
+    none until one is worth its cost."""
+    root: Tensor
+    taken: Tensor
     index: Tensor
     """`(k,)`: Phi(-index) is the mean over the pilot's lines."""
     slope: Tensor
@@ -51,15 +55,19 @@ class Lines(State):
     """`(n, d)`: where it enters C."""
     t: Tensor
     """`(n,)`: the same along the line."""
+    log_f: Tensor
+    """`(n,)`: log of its share of P."""
     log_p: Tensor
-    """`(n,)`: log of its share of P, times its weight."""
+    """`(n,)`: the same, times its weight."""
+    rise: Tensor
+    """`(a, d)`: the gradient of log_f across the line, of the first `a` lines."""
     drift: Tensor
     """0-d: 0, with the gradient of log P."""
 
 
 def only(state: Lines, kept: Tensor) -> Lines:
     """The state of these summits alone."""
-    names = ("theta", "clause", "piece", "log_weight", "spread", "index", "slope")
+    names = ("theta", "clause", "piece", "log_weight", "centre", "root", "taken", "index", "slope")
     return replace(state, **{name: getattr(state, name)[kept] for name in names})
 
 
@@ -68,6 +76,26 @@ def mates(state: Lines, k: int) -> tuple[Tensor, Tensor, int, int]:
     mates = torch.nonzero(state.piece == state.piece[k]).squeeze(1)
     units = state.theta[mates] / state.theta[mates].norm(dim=1, keepdim=True)
     return units, state.index[mates], int((mates < k).sum()), int(state.piece[k])
+
+
+def aim_of(state: Lines, k: int) -> Aim:
+    """How the lines of summit k are laid."""
+    return Aim(state.centre[k], state.root[k], state.taken[k])
+
+
+def across(state: Lines, k: int) -> Tensor:
+    """w of the lines of summit k, `(m, d)`."""
+    own = state.owner == k
+    t, unit = state.t[own], state.theta[k] / state.theta[k].norm()
+    return state.at[own] - torch.where(torch.isfinite(t), t, 0.0)[:, None] * unit
+
+
+def weighed(state: Lines) -> Lines:
+    """The state with the weights that its lines have by all Gaussians that laid them."""
+    log_p = state.log_f.clone()
+    for k in range(len(state.theta)):
+        log_p[state.owner == k] += aim_of(state, k).log_weight(across(state, k))
+    return replace(state, log_p=log_p)
 
 
 def log_means(state: Lines) -> Tensor:

@@ -219,6 +219,12 @@ def follow(margin: Callable[[Tensor], Tensor], z: Tensor, unit: Tensor) -> Follo
     return Follow(move, torch.where(clear[:, None], slope / rise[:, None], 0.0))
 
 
+def rise(t: Tensor, slope: Tensor, unit: Tensor) -> Tensor:
+    """Gradient of log Phi(-t*(w)) in w, `(n, d)`; `slope` of `follow`."""
+    hazard = torch.exp(log_pdf(t) - log_cdf_value(-t))
+    return hazard[:, None] * (slope - (slope @ unit)[:, None] * unit)
+
+
 def calibration(weight: Tensor, t: Tensor, z: Tensor, slope: Tensor, unit: Tensor) -> Tensor:
     """Factors for the lines of a single summit under which Stein's identity holds, `(n,)`.
 
@@ -231,9 +237,8 @@ def calibration(weight: Tensor, t: Tensor, z: Tensor, slope: Tensor, unit: Tenso
         slope: of `follow`.
     """
     across = z - t[:, None] * unit
-    hazard = torch.exp(log_pdf(t) - log_cdf_value(-t))
     along = slope @ unit
-    score = hazard[:, None] * (slope - along[:, None] * unit) - across
+    score = rise(t, slope, unit) - across
     share = weight / weight.sum()
     mean = share @ score
     centred = torch.where((along > 0)[:, None], score - mean, 0.0)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from workbench.distributions import Gaussian, Mixture, Reparameterised
 from workbench.distributions import Moments as HasMoments
-from workbench.errors import BadInput, Unsupported
+from workbench.errors import BadInput, NotConverged, Unsupported
 from workbench.estimators import radial, slicing, summits
 from workbench.estimators.base import Estimate, Estimator, Needs
 from workbench.estimators.conditioned import pieces_of
@@ -18,15 +18,21 @@ from workbench.estimators.moments import Moments
 from workbench.estimators.slicing import SCAN, Slicing
 from workbench.iteration import State
 from workbench.math.cost import Cost, forward_equivalents
+from workbench.math.gaussian import log_cdf
 from workbench.math.logspace import LN10, log_sum
+from workbench.math.orthant import log_union
 from workbench.problem import Problem
+from workbench.propagation import Augmented, Covariance
 from workbench.rng import Rng
 from workbench.specs import Polyhedral
+from workbench.tails import Gaussian as GaussianTail
+from workbench.tails import Saddlepoint
 from workbench.types import Grad, Kind, Pace
 
 _SUMMITS = 6
 _FEW, _ACROSS = 8, 3.5  # nodes a direction of the comparison, and how far a new one reaches
 _FACTOR = 3.0  # usual error over what one direction more changes
+_THIRD = 8  # propagations that one of third cumulants costs at most
 _LOOKS, _BEYOND = 13, 4.0  # points from 0 to this far beyond a summit
 ALONG = ("directions", "radius")
 MOST = 3
@@ -39,11 +45,16 @@ class Sliced(State):
 
     log_p: Tensor
     """0-d: with no direction at all; carries the graph."""
+    shared: Tensor
+    """0-d: log of what rivals share, counted once over counted twice; carries the graph."""
     parts: Tensor
     """`(m,)`: log P of every summit's slices; carries the graph."""
     others: Tensor
     """`(m,)`: the same parts with a direction more, or less where there is none left; inf where the
     budget held none."""
+    skewed: Tensor
+    """`(m,)`: the same parts as third cumulants of the likeliest slice would move them; inf where
+    the budget held none."""
     theta: Tensor
     """`(k, d)`: the summits, piece after piece of D."""
     clause: Tensor
@@ -65,14 +76,22 @@ class Slices(Estimator):
     D is a mixture of narrow Gaussians along one to three directions u (see `slicing`), so that
     only the law across them is presumed. The first direction is that of a summit: where the mean of
     D has to go for C to become likely. A further one is where failures spread the least as D does.
-    Every rival class has its own summit and slices, and their sums are added. With 0 directions
+    Every rival class has its own summit and slices, and their sums are added, less what rivals
+    share by propagation alone. With 0 directions
     this is covariance propagation alone; with more and more of them it tends to integration, at a
     price that grows as nodes^directions. Along "radius" the slices are spheres: for networks that
     are homogeneous (bias-free ReLU nets) under a D around 0, whose radius then scales the margin.
 
-    What one direction more would change tells how far to trust it (`info["indicator_digits"]`,
-    three times that). Deterministic. The gradient holds directions and nodes still, on which the
+    How far to trust it is told by what one direction more would change, three times that, and by
+    what third cumulants would, at the likeliest slice, and by half of what rivals share
+    (`info["indicator_digits"]`, their sum).
+    Deterministic. The gradient holds directions and nodes still, on which the
     exact integral does not depend.
+
+    Slices overlap. Truncated pieces, their moments matched, were measured in their place: cut at
+    the threshold of the most important neuron they were off by 0.6 digits (median of 15 random
+    networks), cut into 17 along u by 0.3, and by 0.3 on the digits, where as many slices are off by
+    0.2 and by 0.003.
 
     Args:
         directions: 0 to 3.
@@ -113,8 +132,9 @@ class Slices(Estimator):
         none = zero.reshape(1)[:0]
         points = none.reshape(0, d.dim)
         return Sliced(
-            rng=rng, log_p=zero, parts=none, others=none, theta=points, clause=index, piece=index
-        )
+            rng=rng, log_p=zero, shared=zero, parts=none, others=none, skewed=none, theta=points,
+            clause=index, piece=index,
+        )  # fmt: skip
 
     def step(self, problem: Problem, state: Sliced) -> Sliced:
         if not state.begun:
@@ -130,15 +150,18 @@ class Slices(Estimator):
         d = problem.distribution
         if not isinstance(d, Gaussian | Mixture):
             raise Unsupported(f"the distribution {d.name!r}", "a gaussian or a mixture is needed")
+        shared = state.shared
         if self.along == "radius":
             log_p, flops = radial.log_p(problem)
         else:
             moments = Moments()
             whole = moments.step(problem, moments.init(problem, state.rng))
             log_p, flops = whole.log_p, whole.flops
+            shared, spent = _shared(problem)
+            flops += spent
         cost = forward_equivalents(flops, problem.flops_per_forward)
         return replace(
-            state, log_p=log_p, flops=flops, begun=True,
+            state, log_p=log_p, shared=shared, flops=flops, begun=True,
             done=self.along == "radius" or self.directions == 0,
             forwards=state.forwards + (cost if cost <= state.left else 0),
         )  # fmt: skip
@@ -171,13 +194,13 @@ class Slices(Estimator):
         count = self._affordable(share, price, land.distribution.dim)
         if not count:  # a part that is left out would be silently missed
             none = state.parts[:0]
-            return replace(state, parts=none, others=none, used=(), done=True)
+            return replace(state, parts=none, others=none, skewed=none, used=(), done=True)
         mates = torch.nonzero(state.piece == state.piece[k]).squeeze(1)
         own = int((mates == k).nonzero())
         theta, clause = state.theta[k], int(state.clause[k])
         with torch.no_grad():
             shared = slicing.shared_out(land, state.theta[mates], state.clause[mates])
-        part = other = state.log_p.new_tensor(-math.inf)
+        part = other = skewed = state.log_p.new_tensor(-math.inf)
         if bool(shared[own].any()):  # else what it leads to stands higher at another summit
             unit = theta / theta.norm()
             cut = Slicing(problem, unit[None], self.width, state.theta[mates], own, shared)
@@ -185,13 +208,16 @@ class Slices(Estimator):
             values, flops = cut.values(nodes)
             land.spend(flops)
             part = log_weight + log_sum(values) + log_cell
-            other = part.new_tensor(math.inf)
+            other = skewed = part.new_tensor(math.inf)
+            if price * _THIRD < share - land.forwards:
+                skewed = part.detach() + self._skew(land, cut, nodes, values.detach())
             if price * (slicing.SEARCH + _FEW ** min(MOST, count + 1)) < share - land.forwards:
                 other = log_weight.detach() + self._other(land, cut, nodes, values.detach(), clause)
         return replace(
             state,
             parts=torch.cat([state.parts, part[None]]),
             others=torch.cat([state.others, other[None]]),
+            skewed=torch.cat([state.skewed, skewed[None]]),
             used=(*state.used, count),
             forwards=state.forwards + land.forwards,
         )
@@ -244,6 +270,19 @@ class Slices(Estimator):
         land.spend(flops)
         return log_sum(found) + slicing.log_cell(ranges, _FEW)
 
+    @torch.no_grad()
+    def _skew(self, land: summits.Landscape, cut: Slicing, nodes: Tensor, values: Tensor) -> Tensor:
+        """What third cumulants add to log P(C | slice) at the likeliest of the nodes; inf where
+        they leave no law."""
+        k = int(values.argmax())
+        third = replace(cut, propagator=Augmented(), tail=Saddlepoint())
+        try:
+            found, flops = third.values(nodes[k : k + 1])
+        except NotConverged:
+            return values.new_tensor(math.inf)
+        land.spend(flops)
+        return torch.nan_to_num(found[0] - values[k], nan=math.inf)
+
     def finished(self, state: Sliced) -> bool:
         return state.done
 
@@ -256,10 +295,14 @@ class Slices(Estimator):
             return Estimate(state.log_p, None, self.kind, cost, info=info)
         total = log_sum(state.parts)
         share = torch.exp(state.parts - total).detach().nan_to_num()
-        gap = abs(float(log_sum(state.others) - total.detach())) / LN10
+        told, skew = (
+            abs(float(log_sum(x) - total.detach())) / LN10 for x in (state.others, state.skewed)
+        )
+        indicator = _FACTOR * told + skew + 0.5 * abs(float(state.shared.detach())) / LN10
+        total = total + state.shared
         info = {
             "directions": max(state.used),
-            "indicator_digits": _FACTOR * gap if math.isfinite(gap) else None,
+            "indicator_digits": indicator if math.isfinite(indicator) else None,
             "summits": [
                 {"norm": float(theta.norm()), "part": float(p), "directions": q}
                 for theta, p, q in zip(state.theta, share, state.used, strict=False)
@@ -274,6 +317,25 @@ class Slices(Estimator):
         elif min(q for q in state.used if q) < min(self.directions, state.theta.shape[1]):
             info["warning"] = "the budget held fewer directions than were asked for"
         return Estimate(torch.clamp(total, max=0.0), None, self.kind, cost, info=info)
+
+
+def _shared(problem: Problem) -> tuple[Tensor, float]:
+    """log P of any rival less log of the sum of all, by propagation alone; and its operations.
+
+    0 where a clause is more than one half-space, or D more than one Gaussian.
+    """
+    d, c = problem.distribution, problem.spec
+    none = torch.zeros((), dtype=d.dtype)
+    if not isinstance(d, Gaussian) or not isinstance(c, Polyhedral):
+        return none, 0.0
+    event = c.halfspaces(problem.outputs, d.mean)
+    if len(event.clauses) < 2 or any(len(rows) != 1 for rows in event.clauses):
+        return none, 0.0
+    law, flops = Covariance().law(problem.graph, d.pieces()[0], event.a, event.b)
+    beta = GaussianTail().index(law)
+    total = log_sum(log_cdf(beta[[rows[0] for rows in event.clauses]]))
+    once = log_union(beta, law.corr, event.clauses)
+    return torch.where(torch.isfinite(total), once - total, none), flops
 
 
 def _entered(problem: Problem, theta: Tensor, left: float) -> tuple[bool, int]:

@@ -12,7 +12,7 @@ along U, which trapezoidal sums then integrate with few nodes.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -24,9 +24,10 @@ from workbench.math.gaussian import LOG_SQRT_2PI, log_cdf
 from workbench.math.logspace import log_sum
 from workbench.math.orthant import log_orthant
 from workbench.problem import Problem
-from workbench.propagation import Covariance
+from workbench.propagation import Covariance, Propagator
 from workbench.specs import Polyhedral
 from workbench.tails import Gaussian as GaussianTail
+from workbench.tails import Tail
 
 SCAN = 24
 """Slices that look where along a direction the mass of C lies."""
@@ -36,6 +37,7 @@ _DOWN, _UP = 6.0, 5.0  # how far below and above a summit
 SEARCH = 50
 """Propagations, or about that, of a search for a further direction where it is costly."""
 _CLIMBS, _TRUST, _DAMPING, _SLOWER, _STILL = 16, 1.0, 0.5, 0.6, 0.05
+_NOWHERE = 1e-6
 _DEEPEST = 34.0  # nats below the highest node: 1e-15 of it
 _CHUNK = 64
 
@@ -51,6 +53,8 @@ class Slicing:
         summits: all that are known, for sharing out a clause that several of them lead to.
         mine: which of them this is.
         shared: `(k, clauses)`: which summits count which clauses.
+        propagator: of every slice.
+        tail: that reads its law.
     """
 
     problem: Problem
@@ -59,6 +63,8 @@ class Slicing:
     summits: Tensor
     mine: int
     shared: Tensor
+    propagator: Propagator = field(default_factory=Covariance)
+    tail: Tail = field(default_factory=GaussianTail)
 
     def log_u(self, t: Tensor) -> tuple[Tensor, float]:
         """log P(C | slice), rivals added, at t `(m, q)`; and the operations it took."""
@@ -67,10 +73,10 @@ class Slicing:
         z = t @ self.basis
         event = c.halfspaces(self.problem.outputs, d.mean)
         piece = Piece(z.new_zeros(len(z)), d.push(z), d.covariance(self.narrowed))
-        law, flops = Covariance().law(self.problem.graph, piece, event.a, event.b)
+        law, flops = self.propagator.law(self.problem.graph, piece, event.a, event.b)
         kept = torch.nonzero(self.shared[self.mine]).squeeze(1)
         clauses = [event.clauses[i] for i in kept.tolist()]
-        found = log_clauses(GaussianTail().index(law), law.corr, clauses)
+        found = log_clauses(self.tail.index(law), law.corr, clauses)
         heights = z @ self.summits.T - 0.5 * self.summits.square().sum(1)
         others = torch.where(self.shared.T[kept], heights[:, None, :], -math.inf)
         return log_sum(found + others.log_softmax(-1)[..., self.mine], -1), flops
@@ -225,9 +231,9 @@ def next_direction(land: Landscape, basis: Tensor, width: float, at: Tensor, cla
     else:
         way = _most_curved(frozen, across, at, clause)
     land.forwards += there.forwards
-    if float(way.norm()) == 0.0:
+    way = across @ (way / way.norm().clamp(min=1e-300))
+    if float(way.norm()) < _NOWHERE:  # no way is better than another
         way = across[int(across.diagonal().argmax())]
-    way = across @ (way / way.norm())
     return way / way.norm()
 
 
