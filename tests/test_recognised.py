@@ -167,7 +167,8 @@ def test_no_sample_is_drawn_of_d_nor_of_its_base():
 
 @pytest.mark.parametrize("by, budget", [("conditioned", 20_000), ("moments", 1)])
 def test_gradient_is_the_slope_of_the_answer(by, budget):
-    """Against differences of the closed form: in the mean of the base along both directions."""
+    """Against differences of the closed form, in the mean of the base along both directions: to 2%
+    of its length."""
     rho, far, beyond, h = 0.5, 4.0, 5.0, 1e-4
     mean = torch.zeros(DIM).double().requires_grad_()
     base = wb.Gaussian(mean, torch.ones(DIM).double())
@@ -178,11 +179,12 @@ def test_gradient_is_the_slope_of_the_answer(by, budget):
         # Moving the mean by m is lowering the bars by r . m and s . m.
         return exact(rho, far - float(r @ t), beyond - float(s @ t)) * math.log(10)
 
+    true = torch.zeros(2).double()
     for k in (0, 1):
         step = torch.zeros(DIM).double()
         step[k] = h
-        true = (shifted(step) - shifted(-step)) / (2 * h)
-        assert float(slope[k]) == pytest.approx(true, rel=0.05)
+        true[k] = (shifted(step) - shifted(-step)) / (2 * h)
+    assert (slope[:2] - true).norm() < 0.02 * true.norm()
 
 
 @pytest.mark.parametrize("seed", [1, 3, 12, 13])
