@@ -64,6 +64,11 @@ class Aim:
         return own - torch.logsumexp(torch.stack(each), 0)
 
 
+def around(root: Tensor) -> Aim:
+    """The single Gaussian about 0 of a root `(d, d)`, which lays all lines."""
+    return Aim(torch.zeros_like(root[:1]), root[None], torch.ones_like(root[0, :1]))
+
+
 def _plain(k: int) -> float:
     return _PLAIN if k else _PLAIN_FIRST
 

@@ -8,7 +8,6 @@ With several directions C is shared out among them by a partition of unity r_k(z
 k-th counting only its own share, integral over t > t* of phi(t) r_k(w + t u_k) dt.
 """
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -23,7 +22,6 @@ _FIRST, _LONGEST, _GROW = 0.25, 2.0, 1.7
 _BRACKETS, _POLISH = 16, 8
 _FINE = 2e-2
 _NODES = 8
-_PLAIN = 0.3  # share of the lines that keep the spread of D
 _GRAZING, _DAMP = 0.15, 0.3
 MOST = 1 + _BRACKETS + _POLISH
 """Evaluations of the margin that a line can cost."""
@@ -127,24 +125,6 @@ def _secant(a: Tensor, fa: Tensor, b: Tensor, fb: Tensor) -> Tensor:
     gap = fb - fa
     step = torch.where(gap != 0, fb * (b - a) / torch.where(gap != 0, gap, 1.0), 0.5 * (b - a))
     return b - step
-
-
-def across(unit: Tensor, spread: Tensor | None, e: Tensor, first: int) -> tuple[Tensor, Tensor]:
-    """w `(n, d)` from nodes e of N(0, I), and the log of their weights.
-
-    With a spread, a share of them keeps that of D, so that no weight is large.
-    """
-    e = e - (e @ unit)[:, None] * unit
-    if spread is None:
-        return e, e.new_zeros(len(e))
-    number = torch.arange(first, first + len(e), dtype=e.dtype)
-    plain = torch.floor((number + 1) * _PLAIN) > torch.floor(number * _PLAIN)
-    w = torch.where(plain[:, None], e, e @ spread.T)
-    own = -0.5 * w.square().sum(1)
-    shaped = torch.linalg.solve(spread, w.T).square().sum(0)
-    shaped = -0.5 * shaped - torch.linalg.slogdet(spread).logabsdet
-    mixed = torch.logaddexp(own + math.log(_PLAIN), shaped + math.log1p(-_PLAIN))
-    return w, own - mixed
 
 
 def log_beyond(t: Tensor, across: Tensor, units: Tensor, index: Tensor, k: int) -> Tensor:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from workbench.distributions import Gaussian, Gibbs
 from workbench.errors import BadInput, NotConverged
-from workbench.estimators import along, fitted, lines, summits, variational
+from workbench.estimators import aim, along, fitted, lines, summits, variational
 from workbench.estimators.base import Estimate, Estimator, Needs, check_positive
 from workbench.estimators.expected import Expected
 from workbench.iteration import State
@@ -258,7 +258,9 @@ def _integrals(
     units = state.theta / state.theta.norm(dim=1, keepdim=True).clamp(min=1e-12)
     for k, unit in enumerate(units):
         e = normal_nodes(n, dim, k + 1, first, state.mean.dtype)
-        w, log_w = lines.across(unit, state.spread[k], e, first)
+        laid = aim.around(state.spread[k])
+        w = laid.lay(unit, e, first)
+        log_w = laid.log_weight(w)
         grid = _grid(float(state.index[k])).to(e.dtype)
 
         def shared(e: Tensor, k: int = k) -> tuple[Tensor, Tensor]:
