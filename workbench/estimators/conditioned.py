@@ -26,9 +26,9 @@ _PILOT, _FEWEST, _BATCHES = 96, 12, 6
 _FAINT = math.log(1e-3)  # of P: a summit below is left out, its failures counted by other lines
 _SAVED = 0.5  # share of the lines that knowing the spread usually spares
 _USUAL = 5.0  # evaluations of the margin that a line usually costs
-_CROSSING = 3.7  # the same where it is known where to begin
 _FAR = 3.0  # times the lines so far, from which on it pays to learn where to lay the others
-_FOR_GRADIENT = 2.7  # forward passes for the gradient, over those that the value took
+_FOR_GRADIENT = 2.4  # forward passes for more lines, over those that the value took
+_LEARNING = 2.7, 3.7  # the same where lines are learned, and what one costs then
 _ROUNDS = 3  # of learning, for the value and once more for the gradient
 _DIFFER = 4.0  # variance of a line's share, over P^2, from which fitting pays
 _ENTER = 0.5  # share of lines that enter C, along a direction that leads there
@@ -60,7 +60,8 @@ class Conditioned(Estimator):
 
     Args:
         summits: the most that are kept.
-        lines: the most that are drawn, over all summits.
+        lines: the most that are drawn, over all summits; one by which the next are laid counts for
+            1.6, as it costs.
         tolerance: relative error of P, as the lines' own spread has it, at which it stops.
         net: which scrambling of the Sobol net; another one gives another answer as good.
         search: "propagation", which sees what no gradient shows and falls back on the margin where
@@ -73,7 +74,7 @@ class Conditioned(Estimator):
     """
 
     summits: int = 6
-    lines: int = 1152
+    lines: int = 1536
     tolerance: float = 0.1
     net: int = 0
     search: str = "propagation"
@@ -225,10 +226,10 @@ class Conditioned(Estimator):
     def _further(self, pieces: list[tuple[Tensor, Problem]], state: Lines) -> Lines:
         """A batch of lines, laid as the earlier ones say where many more are wanted."""
         wanted = float(drawn.relative_variance(state).sum()) / self.tolerance**2
-        early = state.root.shape[1] <= _ROUNDS
+        early = state.root.shape[1] <= _ROUNDS and _counted(state) < 0.6 * self.lines
         if early and len(state.t) and wanted > _FAR * len(state.t):
             state = boundary.learned(pieces, state, lines.MOST * _FEWEST)
-        n = min(self.lines - len(state.t), state.left // lines.MOST)
+        n = min(math.ceil(self.lines - _counted(state)), state.left // lines.MOST)
         return self._draw(pieces, state, min(max(_FEWEST, math.ceil(self.lines / _BATCHES)), n))
 
     def _draw(self, pieces: list[tuple[Tensor, Problem]], state: Lines, n: float) -> Lines:
@@ -246,19 +247,25 @@ class Conditioned(Estimator):
 
     def _follow(self, pieces: list[tuple[Tensor, Problem]], state: Lines) -> Lines:
         """The gradient, from more lines than the value: its components differ more among them."""
-        rounds = _ROUNDS if state.root.shape[1] else 1
-        known = 3 * (len(state.t) + (rounds > 1) * (len(state.t) - len(state.rise)))
-        each = 3 + 3 * (rounds > 1)
-        allowed = min(
-            (_FOR_GRADIENT * state.forwards - known) / (_CROSSING + each),
-            (state.left - known) / (lines.MOST + each),
-        )
+        rounds, n = self._for_gradient(state)
         more = state
-        for _ in range(rounds if allowed >= _FEWEST and math.isfinite(allowed) else 0):
+        for _ in range(rounds if n >= _FEWEST and math.isfinite(n) else 0):
             more = boundary.learned(pieces, more, lines.MOST * _FEWEST)
-            more = self._draw(pieces, more, allowed / rounds)
+            more = self._draw(pieces, more, n / rounds)
         forwards = more.forwards + 3 * len(more.t)
         return replace(state, drift=boundary.drift(pieces, more), followed=True, forwards=forwards)
+
+    def _for_gradient(self, state: Lines) -> tuple[int, float]:
+        """In how many rounds lines are drawn for the gradient, and how many in all."""
+        spare = state.left - 3 * len(state.t)
+        if not state.root.shape[1]:
+            n = min(_FOR_GRADIENT * state.forwards / (_USUAL + 3), spare // (lines.MOST + 3))
+            return 1, n
+        known = 3 * (2 * len(state.t) - len(state.rise))
+        most, crossing = _LEARNING
+        spare -= 3 * (len(state.t) - len(state.rise))
+        n = min((most * state.forwards - known) / (crossing + 6), spare // (lines.MOST + 6))
+        return _ROUNDS, n
 
     def _cut(
         self, pieces: list[tuple[Tensor, Problem]], state: Lines, k: int, first: int, n: int
@@ -276,7 +283,7 @@ class Conditioned(Estimator):
         return _Cut(across, hit)
 
     def _enough(self, state: Lines) -> bool:
-        if not len(state.theta) or len(state.t) >= self.lines:
+        if not len(state.theta) or _counted(state) >= self.lines:
             return True
         if state.left < lines.MOST * _FEWEST:
             return True
@@ -354,6 +361,11 @@ def pieces_of(problem: Problem) -> list[tuple[Tensor, Problem]]:
             (w, problem.vary(distribution=c)) for w, c in zip(d.log_weights, parts, strict=True)
         ]
     return [(torch.zeros((), dtype=d.dtype), problem)]
+
+
+def _counted(state: Lines) -> float:
+    """Lines drawn for the value, those that taught at what they cost."""
+    return len(state.t) + 3.0 / _USUAL * len(state.rise)
 
 
 def _count(state: Lines, k: int, cut: _Cut) -> Lines:
