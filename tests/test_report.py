@@ -9,15 +9,20 @@ from commands import ask, refuse, workbench
 
 import workbench as wb
 from workbench.experiments import Folder
+from workbench.experiments.kinds import KINDS
+from workbench.views.report import _KINDS
 
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    """{kind: folder} of three short runs."""
+    """{kind: folder} of short runs, one a kind, and one over many points."""
     place = tmp_path_factory.mktemp("runs")
     subset = ("-e", "subset", "--budget", 20_000)
     workbench("estimate", "digits", *subset, "--run", place / "estimate")
     workbench("attack", "A_d10_1e-6", "--nats", 2, "--steps", 4, "--run", place / "attack")
+    texts = ("--nats", 9, "--rate", 0.01, "--steps", 3, "--draws", 200)
+    workbench("attack-lm", "L_zap_1e-7", *texts, "--run", place / "attack_lm")
+    workbench("train", "digits_average", "--steps", 12, "--run", place / "average")
     workbench("train", "plane", "--steps", 4, "--target", -6, "--run", place / "train")
     return place
 
@@ -26,7 +31,7 @@ def markup(page):
     return re.sub(r"<script.*?</script>", "", page, flags=re.DOTALL)
 
 
-@pytest.mark.parametrize("kind", ["estimate", "attack", "train"])
+@pytest.mark.parametrize("kind", ["estimate", "attack", "attack_lm", "train", "average"])
 def test_a_report_is_one_page_with_problem_settings_and_provenance(runs, kind, tmp_path):
     told = ask("report", runs / kind, "--out", tmp_path / "report.html")
     page = (tmp_path / "report.html").read_text()
@@ -46,6 +51,10 @@ def test_the_sentence_is_the_last_checkpoint_s(runs, tmp_path):
     shown = markup((tmp_path / "report.html").read_text()).replace("−", "-")
     assert f"10<sup>{last['log10_p']:.2f}</sup>" in shown
     assert f"{last['forwards']:,} forward passes" in shown
+
+
+def test_every_kind_of_run_has_its_words():
+    assert set(_KINDS) == {kind.name for kind in KINDS}
 
 
 def test_a_page_lies_beside_its_run_unless_told_otherwise(runs):

@@ -108,13 +108,7 @@ class Attacks(RunKind):
 
     def describe(self, subject: Any) -> tuple[dict[str, Any], dict[str, bytes]]:
         """The adversary's settings, the budget, the seed; the card and its tensors."""
-        config = {
-            "problem": subject.problem.name,
-            "settings": encode(subject.iteration),
-            "budget": encode(subject.budget),
-            "seed": subject.seed,
-        }
-        return config, codec.to_files(subject.problem)
+        return _searched(subject), codec.to_files(subject.problem)
 
     def rebuild(self, config: dict[str, Any], file: Callable[[str], bytes]) -> Course:
         """The search. Raises `StaleRun` where this workbench has no such adversary."""
@@ -142,35 +136,28 @@ class Attacks(RunKind):
         return f"{config['settings']['family']['type']} adversary on {config['problem']}"
 
 
-class TextAttacks(RunKind):
+def _searched(subject: Any) -> dict[str, Any]:
+    """The settings of a search for D."""
+    return {
+        "problem": subject.problem.name, "settings": encode(subject.iteration),
+        "budget": encode(subject.budget), "seed": subject.seed,
+    }  # fmt: skip
+
+
+class TextAttacks(Attacks):
     """A language model that is fine-tuned against a problem of the catalogue."""
 
     name = "attack_lm"
 
     def describe(self, subject: Any) -> tuple[dict[str, Any], dict[str, bytes]]:
         """The adversary's settings, the budget, the seed; of the problem its name alone."""
-        config = {
-            "problem": subject.problem.name,
-            "settings": encode(subject.iteration),
-            "budget": encode(subject.budget),
-            "seed": subject.seed,
-        }
-        return config, {}
+        return _searched(subject), {}
 
     def rebuild(self, config: dict[str, Any], file: Callable[[str], bytes]) -> Course:
         """The search. Raises `StaleRun` where this workbench has no such adversary."""
         known = (*SOURCES, *families.ALL, *REGIONS, LMAdversary, Budget)
         adversary, budget = decode([config["settings"], config["budget"]], known)
         return pursuit(catalogue.load(config["problem"]), adversary, config["seed"], budget)
-
-    def metrics(self, subject: Any) -> Row:
-        """Where the search stands by its own draws."""
-        state = subject.state
-        row: Row = {"steps": state.steps, "forwards": state.forwards, "seconds": subject.seconds}
-        if len(state.path):
-            _, spent, log_p, price = state.path[-1].tolist()
-            row |= {"spent": spent, "log10_p": log_p / LN10, "price": price}
-        return row
 
     def title(self, config: dict[str, Any]) -> str:
         """The source of gradients and the problem."""

@@ -12,7 +12,6 @@ from workbench.experiments import Folder, Row
 from workbench.experiments.kinds import kind_of
 from workbench.html import facts, power
 from workbench.numbers import places, seconds
-from workbench.problem import codec
 from workbench.views import adversary_plots, html_page, train_plots, train_words
 from workbench.views.style import Figure, axis, colour, ink, layout, power_ticks, window
 
@@ -42,7 +41,7 @@ def page(place: str | Path) -> str:
         f"<h1>{escape(kind.title(folder.config))}</h1>",
         f"<p>{say(folder, rows, subject)}</p>",
         *[html_page.plot(figure, i == 0) for i, figure in enumerate(figures)],
-        "<h2>Problem</h2>", codec.from_files(folder.file)._repr_html_(),
+        "<h2>Problem</h2>", getattr(subject.problem, "problem", subject.problem)._repr_html_(),
         "<h2>Settings</h2>", _settings(folder.config),
         "<h2>Provenance</h2>", _provenance(folder),
     ]  # fmt: skip
@@ -101,17 +100,16 @@ def _attack_words(folder: Folder, rows: Sequence[Row], subject: Any) -> str:
     last, family = rows[-1], subject.iteration.family.name
     start, end = power(last["log10_p_reference"]), power(last["log10_p_best"])
     return (
-        f"Near D<sub>0</sub> the <b>{escape(family)}</b> adversary took P from "
-        f"{start} to <b>{end}</b>, in {last['steps']:,} steps and {last['forwards']:,} forward "
-        "passes. So says the estimator that was climbed, and an adversary finds the mistakes of "
-        "its estimator too: quote what <code>workbench resume</code> on this folder prints as "
-        "checked."
+        f"Near D<sub>0</sub> the <b>{escape(family)}</b> adversary took P from {start} to "
+        f"<b>{end}</b>, in {last['steps']:,} steps and {last['forwards']:,} forward passes. So "
+        f"says {_LISTENED[folder.kind]}: quote what <code>workbench resume</code> on this folder "
+        "prints as checked."
     )
 
 
 def _attack_figures(folder: Folder, rows: Sequence[Row], subject: Any) -> list[Figure]:
-    by = subject.iteration.estimator.name
-    return [adversary_plots.course(rows, (), by, subject.problem, height=_HEIGHT)]
+    climbed = getattr(subject.iteration, "estimator", subject.iteration)
+    return [adversary_plots.course(rows, (), climbed.name, subject.problem, height=_HEIGHT)]
 
 
 def _train_words(folder: Folder, rows: Sequence[Row], subject: Any) -> str:
@@ -128,9 +126,14 @@ def _train_figures(folder: Folder, rows: Sequence[Row], subject: Any) -> list[Fi
     ]
 
 
+_LISTENED = {
+    "attack": "the estimator that was climbed, and an adversary finds its mistakes too",
+    "attack_lm": "the few texts of a step, and the best of many steps is lucky too",
+}
 _KINDS: dict[str, tuple[Callable[..., str], Callable[..., list[Figure]]]] = {
     "estimate": (_estimate_words, _estimate_figures),
     "attack": (_attack_words, _attack_figures),
+    "attack_lm": (_attack_words, _attack_figures),
     "train": (_train_words, _train_figures),
 }
 
