@@ -75,6 +75,13 @@ class Budget:
         if s is not None and not (isinstance(s, int | float) and s > 0):
             raise BadInput(f"a budget needs a positive number of seconds, got {s!r}")
 
+    @staticmethod
+    def of(given: "Budget | int | None", usual: "Budget") -> "Budget":
+        """A budget as it is given: itself, forward passes, or the usual one for None."""
+        if isinstance(given, Budget):
+            return given
+        return usual if given is None else Budget(given)
+
     def fraction(self, forwards: int, seconds: float) -> float:
         """Share of the budget that is spent, at least 1 when it is used up."""
         parts = []

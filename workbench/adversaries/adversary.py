@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from workbench.adversaries import checking, optimisers, ride
+from workbench.adversaries import optimisers, ride
 from workbench.adversaries.climb import FIRST, Climb, Slopes
 from workbench.adversaries.divergence import Nats, relative_entropy
 from workbench.adversaries.families import Family, Parameters, Shifted, at, flat
@@ -17,15 +17,16 @@ from workbench.adversaries.region import KL, Region
 from workbench.adversaries.result import Attack, attacked
 from workbench.adversaries.score import log_p_and_score
 from workbench.adversaries.search import Found, Search
+from workbench.adversaries.seeking import Seeking
 from workbench.distributions import Distribution, Reparameterised
 from workbench.errors import BadInput, NotConverged, Unsupported
 from workbench.estimators import Conditioned, Estimator, summits
 from workbench.estimators.base import check_positive
 from workbench.estimators.witness import Witness
-from workbench.iteration import FOREVER, UNLIMITED, Budget, Progress, run
+from workbench.iteration import FOREVER, Budget
 from workbench.objective import log_p_and_grad
 from workbench.problem import Problem
-from workbench.rng import Rng, as_rng
+from workbench.rng import Rng
 from workbench.types import Grad
 
 _RAMP = 0.4  # share of the steps over which the limit grows to its full size
@@ -36,7 +37,7 @@ _POINTS, _FINAL_DRAWS, _PULLS = 8, 8192, 6
 
 
 @dataclass(frozen=True)
-class Adversary:
+class Adversary(Seeking):
     """max log P_D[C] over a family of D, subject to a trust region around D0.
 
     Every step estimates log P_D[C] and its gradient g deterministically (no failure need ever have
@@ -331,30 +332,6 @@ class Adversary:
             found, theta=theta, log_p=float(again.log_p), spent=float(nats.value),
             forwards=found.forwards + again.cost.forwards,
         ), nats  # fmt: skip
-
-    def __call__(
-        self,
-        problem: Problem,
-        budget: Budget | int | None = None,
-        rng: Rng | int = 0,
-        progress: Callable[[Progress], None] | None = None,
-        check: int = checking.BUDGET,
-    ) -> Attack:
-        """Search to the end, then check what was found.
-
-        Args:
-            problem: (D0, M, C).
-            budget: of the search: a `Budget`, or forward passes; as much as it takes by default.
-            rng: a random stream, or a seed.
-            progress: called after every step.
-            check: forward passes of the check; 0 leaves it out.
-        """
-        if not isinstance(budget, Budget):
-            budget = UNLIMITED if budget is None else Budget(budget)
-        rng = as_rng(rng)
-        state, seconds = run(self, problem, self.init(problem, rng), budget, progress)
-        found = self.report(problem, state, seconds)
-        return found.check(rng.child("check"), check) if check else found
 
     def settings(self) -> dict[str, Any]:
         """The fields and their values."""

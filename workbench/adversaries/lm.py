@@ -1,27 +1,26 @@
 """An adversary that begins as a language model, and learns from texts that it writes."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, cast
 
 import torch
 from torch import Tensor
 
-from workbench.adversaries import checking, optimisers, ride
+from workbench.adversaries import optimisers, ride
 from workbench.adversaries.divergence import Nats
 from workbench.adversaries.families import Family, Parameters, at, flat
 from workbench.adversaries.families.fine_tuned import FineTuned
 from workbench.adversaries.region import KL, Region
 from workbench.adversaries.result import Attack, attacked
 from workbench.adversaries.search import Found, Search
+from workbench.adversaries.seeking import Seeking
 from workbench.adversaries.sources import Drawn, Elites, Source, left_out
 from workbench.distributions import Density, Distribution, Sampleable, ShortText
 from workbench.errors import BadInput, NotConverged, Unsupported
 from workbench.estimators.base import check_positive
-from workbench.iteration import UNLIMITED, Budget, Progress, run
 from workbench.problem import Problem
-from workbench.rng import Rng, as_rng
+from workbench.rng import Rng
 
 _RATE = 0.01
 _SLACK = 1e-6
@@ -29,7 +28,7 @@ _FRESH = 48
 
 
 @dataclass(frozen=True)
-class LMAdversary:
+class LMAdversary(Seeking):
     """max log P_D[C] - lambda KL(D || D0), or within a limit on KL; D starts as the model D0.
 
     A step draws texts, judges them, and climbs sum_i a_i log D_theta(x_i) - lambda KL, with
@@ -193,22 +192,6 @@ class LMAdversary:
         if not isinstance(d0, ShortText):
             nats = _estimated(d, d0, state.rng.child("nats"))
         return attacked(problem, d, self.family.name, nats, found, seconds)
-
-    def __call__(
-        self,
-        problem: Problem,
-        budget: Budget | int | None = None,
-        rng: Rng | int = 0,
-        progress: Callable[[Progress], None] | None = None,
-        check: int = checking.BUDGET,
-    ) -> Attack:
-        """Search to the end, then check what was found; arguments as `Adversary` has them."""
-        if not isinstance(budget, Budget):
-            budget = UNLIMITED if budget is None else Budget(budget)
-        rng = as_rng(rng)
-        state, seconds = run(self, problem, self.init(problem, rng), budget, progress)
-        found = self.report(problem, state, seconds)
-        return found.check(rng.child("check"), check) if check else found
 
 
 @torch.no_grad()

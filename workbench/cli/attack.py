@@ -8,9 +8,9 @@ import typer
 from workbench import numbers
 from workbench.cli import settings
 from workbench.cli.estimate import Every, ProblemName, RunFolder, Seed, cost_text
-from workbench.cli.frame import INTERRUPTED, AsJson, Debug, warn
+from workbench.cli.frame import AsJson, Debug
 from workbench.cli.plain import print_json
-from workbench.cli.progress import Bar
+from workbench.cli.searching import ended, searched
 from workbench.cli.tables import grid, say
 from workbench.errors import BadInput, Unsupported
 
@@ -122,26 +122,16 @@ def _region(nats: float | None, ball: float | None, box: float | None) -> "Regio
 
 def drive(subject: Any, walk: Iterator[float], as_json: bool, check: int = CHECK) -> None:
     """Step a search to the end, or to Ctrl-C; check and print what it found."""
-    adversary, interrupted = subject.iteration, False
-    label = f"{subject.problem.name}: {adversary.family.name} adversary"
-    with Bar(label) as bar:
-        try:
-            for share in walk:
-                bar.update(share, f"{label}, {subject.state.forwards:,} forwards")
-        except KeyboardInterrupt:
-            interrupted = True
-    if interrupted and not len(subject.state.path):
-        warn("stopped before the first step was done: there is no D yet.")
-        raise typer.Exit(INTERRUPTED)
-    found = adversary.report(subject.problem, subject.state, subject.seconds)
+    label = f"{subject.problem.name}: {subject.iteration.family.name} adversary"
+    found, interrupted = searched(
+        subject, walk, label, lambda: f"{label}, {subject.state.forwards:,} forwards"
+    )
     found = found.check(subject.state.rng.child("check"), check)
     if as_json:
         print_json({**found.record(), "seed": subject.seed, "interrupted": interrupted})
     else:
         say(grid(_lines(found)))
-    if interrupted:
-        warn("stopped early; this is the best D so far.")
-        raise typer.Exit(INTERRUPTED)
+    ended(interrupted)
 
 
 def _nearest(found: "Attack") -> str:

@@ -8,9 +8,9 @@ import typer
 from workbench import numbers
 from workbench.cli import settings
 from workbench.cli.estimate import Every, ProblemName, RunFolder, Seed, cost_text
-from workbench.cli.frame import INTERRUPTED, AsJson, Debug, warn
+from workbench.cli.frame import AsJson, Debug
 from workbench.cli.plain import print_json
-from workbench.cli.progress import Bar
+from workbench.cli.searching import ended, searched
 from workbench.cli.tables import grid, say
 from workbench.errors import BadInput
 
@@ -92,22 +92,16 @@ def attack_lm(
 
 def drive(subject: Any, walk: Iterator[float], as_json: bool) -> None:
     """Step a search to the end, or to Ctrl-C; judge fresh texts of what it found."""
-    adversary, interrupted = subject.iteration, False
-    name = subject.problem.name
     from workbench.math.logspace import LN10
 
-    with Bar(name) as bar:
-        try:
-            for share in walk:
-                spent, log_p = subject.state.path[-1, 1:3].tolist()
-                bar.update(share, f"{name}, step {len(subject.state.path)}: "
-                           f"{numbers.power(log_p / LN10)} at {spent:.1f} nats")  # fmt: skip
-        except KeyboardInterrupt:
-            interrupted = True
-    if interrupted and not len(subject.state.path):
-        warn("stopped before the first step was done: there is no D yet.")
-        raise typer.Exit(INTERRUPTED)
-    found = adversary.report(subject.problem, subject.state, subject.seconds)
+    name = subject.problem.name
+
+    def told() -> str:
+        spent, log_p = subject.state.path[-1, 1:3].tolist()
+        step = f"{name}, step {len(subject.state.path)}"
+        return f"{step}: {numbers.power(log_p / LN10)} at {spent:.1f} nats"
+
+    found, interrupted = searched(subject, walk, name, told)
     rng = subject.state.rng.child("judged")
     found = found.check(rng, SHOWN)
     texts = _texts(found, rng)
@@ -117,9 +111,7 @@ def drive(subject: Any, walk: Iterator[float], as_json: bool) -> None:
     else:
         say(grid(_lines(found, subject.state.steps)))
         say("", *(f"{'FAILS' if t['fails'] else '     '}  {t['text']}" for t in texts[:16]))
-    if interrupted:
-        warn("stopped early; this is the best D so far.")
-        raise typer.Exit(INTERRUPTED)
+    ended(interrupted)
 
 
 def _texts(found: "Attack", rng: "Rng") -> list[dict[str, Any]]:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from workbench.errors import BadInput
+from workbench.math import simplex
 
 
 class Distribution(ABC):
@@ -203,7 +204,7 @@ class IndependentTokens(Sequences, Driven, ABC):
     def noise(self, n: int, generator: torch.Generator) -> Tensor:
         """`(n, dim)` draws of x."""
         p = torch.exp(self.log_probs().detach())
-        return torch.multinomial(p, n, replacement=True, generator=generator).T.contiguous()
+        return simplex.draw(p, n, generator).contiguous()
 
     def push(self, z: Tensor) -> Tensor:
         return z

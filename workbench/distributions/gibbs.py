@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from workbench.distributions.base import Distribution, Energy
 from workbench.distributions.gaussian import Gaussian
+from workbench.distributions.probing import probed, shape_of
 from workbench.errors import BadInput
 
 
@@ -43,19 +44,11 @@ class Gibbs(Energy, Distribution):
             raise BadInput(f"an energy weighs a gaussian base, got {got}")
         if not isinstance(self.network, nn.Module):
             raise BadInput(f"an energy must be a torch module, got {type(self.network).__name__}")
-        x = torch.zeros(2, self.dim, dtype=self.dtype)
-        try:
-            with torch.no_grad():
-                u = self.network(x)
-        except Exception as error:  # any failure of the user's own network
-            said = str(error).strip().splitlines()
-            raise BadInput(
-                f"the energy fails on a batch of {self.dim} numbers of {self.dtype} "
-                f"({said[0] if said else error!r})"
-            ) from error
+        u = probed("the energy", self.network, self.dim, self.dtype)
         if not isinstance(u, Tensor) or u.shape != (2, 1):
-            got = tuple(u.shape) if isinstance(u, Tensor) else type(u).__name__
-            raise BadInput(f"an energy must map (batch, d) to (batch, 1); two inputs gave {got}")
+            raise BadInput(
+                f"an energy must map (batch, d) to (batch, 1); two inputs gave {shape_of(u)}"
+            )
 
     @property
     def dim(self) -> int:

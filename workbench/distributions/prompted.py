@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from workbench.distributions.base import Density, Distribution, Sampleable, Sequences
-from workbench.errors import BadInput
+from workbench.math.checks import check_text
 
 
 class Speaks(Protocol):
@@ -62,10 +62,7 @@ class PromptedText(Sequences, Sampleable, Density, Distribution):
     name: ClassVar[str] = "prompted"
 
     def __post_init__(self) -> None:
-        if isinstance(self.length, bool) or not isinstance(self.length, int) or self.length < 2:
-            raise BadInput(f"the length of a text must be a whole number above 1: {self.length!r}")
-        if not 0 < self.temperature < float("inf"):
-            raise BadInput(f"a temperature must be a number above 0, got {self.temperature!r}")
+        check_text(self.length, 2, self.temperature)
 
     @property
     def alphabet(self) -> int:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from workbench.distributions.base import Distribution, Event, Recognised
 from workbench.distributions.gaussian import Gaussian
 from workbench.distributions.mixture import Mixture
+from workbench.distributions.probing import probed, shape_of
 from workbench.errors import BadInput
 
 
@@ -60,18 +61,11 @@ class Conditional(Recognised, Distribution):
                 "a soft recogniser weighs a gaussian or a mixture of gaussians, got the base "
                 f"{self.base.name!r}"
             )
-        x = torch.zeros(2, self.dim, dtype=self.dtype)
-        try:
-            r = self.recognise(x)
-        except Exception as error:  # any failure of the user's own network
-            said = str(error).strip().splitlines()
-            raise BadInput(
-                f"the recogniser fails on a batch of {self.dim} numbers of {self.dtype} "
-                f"({said[0] if said else error!r})"
-            ) from error
+        r = probed("the recogniser", self.recognise, self.dim, self.dtype)
         if not isinstance(r, Tensor) or r.shape != (2,):
-            got = tuple(r.shape) if isinstance(r, Tensor) else type(r).__name__
-            raise BadInput(f"the recogniser must give one number an input; two inputs gave {got}")
+            raise BadInput(
+                f"the recogniser must give one number an input; two inputs gave {shape_of(r)}"
+            )
 
     @property
     def dim(self) -> int:

@@ -11,6 +11,7 @@ from torch.func import functional_call
 
 from workbench.distributions.base import Density, Distribution, Sampleable, Sequences
 from workbench.errors import BadInput
+from workbench.math.checks import check_text
 from workbench.math.transitions import backward
 
 
@@ -52,10 +53,7 @@ class ShortText(Sequences, Sampleable, Density, Distribution):
                 f"a prompt needs at least {self.memory} symbols of 0, ..., {self.alphabet - 1}, "
                 f"got {self.prompt}"
             )
-        if isinstance(self.length, bool) or not isinstance(self.length, int) or self.length < 1:
-            raise BadInput(f"the length of a text must be a whole number above 0: {self.length!r}")
-        if not 0 < self.temperature < float("inf"):
-            raise BadInput(f"a temperature must be a number above 0, got {self.temperature!r}")
+        check_text(self.length, 1, self.temperature)
 
     @property
     def alphabet(self) -> int:

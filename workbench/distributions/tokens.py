@@ -16,6 +16,7 @@ from workbench.distributions.base import (
 )
 from workbench.distributions.discrete import Discrete
 from workbench.errors import BadInput
+from workbench.math import simplex
 from workbench.math.checks import check_finite
 
 
@@ -74,7 +75,7 @@ class Tokens(IndependentTokens, Density, Enumerable, Distribution):
         return torch.where(alive, log_p, -math.inf)
 
     def log_prob(self, x: Tensor) -> Tensor:
-        return self.log_probs().T.gather(0, x).sum(1)
+        return simplex.log_prob(self.log_probs(), x)
 
     @cached_property
     def _law(self) -> Discrete:

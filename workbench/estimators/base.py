@@ -206,8 +206,7 @@ class Estimator(ABC):
             NotConverged: where a step ends in NaN.
         """
         self.check(problem)
-        if not isinstance(budget, Budget):
-            budget = Budget() if budget is None else Budget(budget)
+        budget = Budget.of(budget, Budget())
         known = proof(problem)
         if known is not None:
             return self._proved(problem, known, Cost(COST))

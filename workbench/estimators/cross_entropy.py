@@ -12,6 +12,7 @@ from workbench.errors import BadInput
 from workbench.estimators.base import Estimate, Estimator, Needs, check_positive
 from workbench.estimators.levels import quantile
 from workbench.estimators.weighing import Weighed, estimate_of, weighed
+from workbench.math import simplex
 from workbench.problem import Problem
 from workbench.rng import Rng
 from workbench.types import Grad, Kind
@@ -79,9 +80,9 @@ class CrossEntropy(Estimator):
         n = int(min(self._size(state), state.left))
         generator = state.rng.child("batch", state.steps).generator()
         q = torch.exp(state.log_q)
-        x = torch.multinomial(q, n, replacement=True, generator=generator).T
+        x = simplex.draw(q, n, generator)
         s = problem.margin(x)
-        log_w = (log_p - state.log_q).nan_to_num(nan=-math.inf).T.gather(0, x).sum(1)
+        log_w = simplex.log_prob((log_p - state.log_q).nan_to_num(nan=-math.inf), x)
         if state.settled:
             return weighed(state, log_w[s > 0], n, n)
         level = min(0.0, quantile(s, self.elite))

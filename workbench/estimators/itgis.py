@@ -12,6 +12,7 @@ from workbench.errors import BadInput
 from workbench.estimators import soft_tokens
 from workbench.estimators.base import Estimate, Estimator, Needs, check_positive
 from workbench.estimators.weighing import Weighed, estimate_of, weighed
+from workbench.math import simplex
 from workbench.problem import Problem
 from workbench.rng import Rng
 from workbench.types import Grad, Kind
@@ -69,9 +70,9 @@ class ITGIS(Estimator):
         scale = self.temperature * (1.0 - _KEPT**state.steps) / (1.0 - _KEPT)
         log_q = torch.log_softmax(log_p + state.slope / scale, 1) if state.steps else log_p
         generator = state.rng.child("batch", state.steps).generator()
-        x = torch.multinomial(torch.exp(log_q), n, replacement=True, generator=generator).T
+        x = simplex.draw(torch.exp(log_q), n, generator)
         s, gradient = soft_tokens.margin_and_gradient(problem, x)
-        log_w = (log_p - log_q).nan_to_num(nan=-math.inf).T.gather(0, x).sum(1)
+        log_w = simplex.log_prob((log_p - log_q).nan_to_num(nan=-math.inf), x)
         state = weighed(state, log_w[s > 0], n, n * soft_tokens.COST)
         return replace(state, slope=_KEPT * state.slope + gradient.double().mean(0))
 

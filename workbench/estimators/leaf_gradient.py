@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from workbench.distributions import IndependentTokens
-from workbench.estimators.seen import log_prob
 from workbench.estimators.token_walk import promise
 from workbench.math.gaussian import log_cdf
 from workbench.math.logspace import log_sum
+from workbench.math.simplex import log_prob
 from workbench.problem import Problem
 
 if TYPE_CHECKING:

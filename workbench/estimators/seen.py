@@ -9,6 +9,7 @@ from torch import Tensor
 
 from workbench.distributions import IndependentTokens
 from workbench.iteration import State
+from workbench.math.simplex import log_prob
 from workbench.problem import Problem
 
 _ODD = (-0x61C8864680B583EB, -0x4B47D0C5A2B5C3A5, 0x2545F4914F6CDD1D)  # of splitmix64 and others
@@ -81,11 +82,6 @@ def log_probs(problem: Problem) -> Tensor:
     d = problem.distribution
     assert isinstance(d, IndependentTokens)
     return d.log_probs().detach().double()
-
-
-def log_prob(log_probs: Tensor, x: Tensor) -> Tensor:
-    """sum_i log_probs[i, x_i] `(n,)` of a product `(T, V)`."""
-    return log_probs.T.gather(0, x).sum(1)
 
 
 def outcomes(log_probs: Tensor, start: int, n: int) -> Tensor:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from workbench.estimators.seen import log_prob
 from workbench.math.logspace import log_sum
+from workbench.math.simplex import log_prob
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from workbench.estimators.additive import Additive
-from workbench.estimators.seen import Seen, evaluate, log_prob
+from workbench.estimators.seen import Seen, evaluate
 from workbench.math.logspace import log_sum
+from workbench.math.simplex import log_prob
 from workbench.problem import Problem
 
 _PROMISING, _NEAREST, _SPREAD = 6, 4, 6  # sequences a batch whose neighbours are looked at

@@ -10,10 +10,10 @@ from torch import Tensor
 from workbench.estimators.base import Estimate
 from workbench.iteration import State
 from workbench.math.cost import Cost
+from workbench.math.gaussian import TWO_SIDED_95
 from workbench.math.logspace import log_plus
 from workbench.types import Kind
 
-_REACH = 1.959963984540054  # of a normal 95% interval
 _FEW = 30.0
 _ROUNDING = 1e-13
 
@@ -62,6 +62,6 @@ def estimate_of(state: Weighed, kind: Kind) -> Estimate:
     info["effective_failures"] = effective
     if effective < _FEW:
         info["warning"] = f"{effective:.1f} effective failures carry this: its error is a guess"
-    interval = (log_p - _REACH * log_err, min(0.0, log_p + _REACH * log_err))
+    interval = (log_p - TWO_SIDED_95 * log_err, min(0.0, log_p + TWO_SIDED_95 * log_err))
     log_p = min(0.0, log_p)
     return Estimate(torch.tensor(log_p, dtype=torch.float64), log_err, kind, cost, interval, info)

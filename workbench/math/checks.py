@@ -1,5 +1,7 @@
 """Checks of what came in, each with one sentence on what was needed."""
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -22,3 +24,11 @@ def check_finite(what: str, value: Tensor) -> None:
     if not bool(torch.isfinite(value).all()):
         bad = int((~torch.isfinite(value)).sum())
         raise BadInput(f"{what} must be finite, got {bad} NaN or infinite entries")
+
+
+def check_text(length: int, least: int, temperature: float) -> None:
+    """Raises `BadInput` unless a text has at least so many symbols and a temperature above 0."""
+    if isinstance(length, bool) or not isinstance(length, int) or length < least:
+        raise BadInput(f"the length of a text must be a whole number above {least - 1}: {length!r}")
+    if not 0 < temperature < math.inf:
+        raise BadInput(f"a temperature must be a number above 0, got {temperature!r}")

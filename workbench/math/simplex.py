@@ -1,9 +1,19 @@
-"""Exponential tilts of independent categorical laws."""
+"""Independent categorical laws of tokens: their draws, probabilities and exponential tilts."""
 
 import torch
 from torch import Tensor
 
 _HALVINGS = 60
+
+
+def draw(p: Tensor, n: int, generator: torch.Generator) -> Tensor:
+    """`(n, T)` independent draws of rows `(T, V)` of probabilities."""
+    return torch.multinomial(p, n, replacement=True, generator=generator).T
+
+
+def log_prob(log_p: Tensor, x: Tensor) -> Tensor:
+    """sum_i log_p[i, x_i] `(n,)`, for rows `(T, V)` and x `(n, T)`; carries the graph."""
+    return log_p.T.gather(0, x).sum(1)
 
 
 def log_tilted(log_p: Tensor, slope: Tensor, strength: float | Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from workbench.distributions import IndependentTokens
 from workbench.estimators.soft_tokens import margin_and_gradient
-from workbench.math.simplex import tilted_by
+from workbench.math.simplex import draw, tilted_by
 from workbench.models import Transformer
 from workbench.problem import Problem
 from workbench.rng import Rng
@@ -46,15 +46,11 @@ def tokens(problem: Problem, seed: int) -> str:
     laws = (("draws of D", log_p), (f"draws of D tilted by {NATS:.0f} nats", log_q))
     rows = "".join(
         f"<div style='{small}'>{said}</div>"
-        + _lines(problem, _draw(law, _SAMPLES, generator), log_p)
+        + _lines(problem, draw(law.exp(), _SAMPLES, generator), log_p)
         for said, law in laws
     )
     style = "display:flex;gap:8px;overflow-x:auto;padding-bottom:6px"
     return f"<div class='wb-tokens'><div style='{style}'>{columns}</div>{rows}</div>"
-
-
-def _draw(log_law: Tensor, n: int, generator: torch.Generator) -> Tensor:
-    return torch.multinomial(log_law.exp(), n, replacement=True, generator=generator).T
 
 
 def _column(i: int, log_p: Tensor, log_q: Tensor, texts: tuple[str, ...]) -> str:

@@ -8,7 +8,7 @@ from workbench.distributions import Moments as HasMoments
 from workbench.errors import Unsupported
 from workbench.estimators import Moments
 from workbench.estimators.soft_tokens import margin_and_gradient
-from workbench.math.simplex import tilted_by
+from workbench.math import simplex
 from workbench.problem import Problem
 from workbench.rng import Rng
 
@@ -82,9 +82,9 @@ def token_slope(problem: Problem, seed: int) -> Tensor:
     generator = Rng(seed).child("slope").generator()
     law, slope = log_p, torch.zeros_like(log_p)
     for _ in range(_ROUNDS):
-        x = torch.multinomial(law.exp(), _DRAWS, replacement=True, generator=generator).T
+        x = simplex.draw(law.exp(), _DRAWS, generator)
         slope = _KEPT * slope + margin_and_gradient(problem, x)[1].double().mean(0)
-        law = tilted_by(log_p, slope, NATS)
+        law = simplex.tilted_by(log_p, slope, NATS)
     return slope
 
 
