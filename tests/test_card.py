@@ -77,7 +77,7 @@ def test_a_folder_with_one_card_is_enough(tmp_path):
     assert wb.Problem.load(tmp_path).name == wb.Problem.load(str(tmp_path)).name == "bare"
     assert wb.load(tmp_path).name == "bare"
     PROBLEMS["full"].save(tmp_path)
-    with pytest.raises(wb.BadInput, match="holds 2 JSON files: name the card itself"):
+    with pytest.raises(wb.BadInput, match="holds 2 JSON or YAML files: name the card itself"):
         wb.Problem.load(tmp_path)
 
 
@@ -256,7 +256,7 @@ def test_wrong_tensors_are_named(saved, change, said):
 def test_missing_card(tmp_path):
     with pytest.raises(wb.BadInput, match=r"the card .*no.json cannot be read: No such file"):
         wb.Problem.load(tmp_path / "no.json")
-    with pytest.raises(wb.BadInput, match="holds 0 JSON files"):
+    with pytest.raises(wb.BadInput, match="holds 0 JSON or YAML files"):
         wb.Problem.load(tmp_path)
     with pytest.raises(wb.BadInput, match=r"null|cannot be read"):
         wb.Problem.load("a\0b")

@@ -12,6 +12,7 @@ from workbench.cli.compare import compare
 from workbench.cli.estimate import estimate
 from workbench.cli.frame import Commands
 from workbench.cli.listing import listing, schema
+from workbench.cli.new import new
 from workbench.cli.notebooks import notebooks
 from workbench.cli.report import report
 from workbench.cli.runs import resume, runs
@@ -48,6 +49,7 @@ def _start(
         typer.echo(context.get_help())
 
 
+app.command()(new)
 app.command("list")(listing)
 app.command()(estimate)
 app.command()(compare)

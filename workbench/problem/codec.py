@@ -18,6 +18,7 @@ from workbench.math.checks import check_finite
 from workbench.models import Transformer
 from workbench.problem import atomic
 from workbench.problem import card as cards
+from workbench.problem.by_hand import commented, yaml_to_json
 from workbench.problem.core import Problem
 from workbench.problem.reader import Reader
 from workbench.problem.writer import Writer
@@ -25,6 +26,7 @@ from workbench.problem.writer import Writer
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 MAX_BYTES = 1 << 30
 MAX_DEPTH = 32
+SUFFIXES = (".json", ".yaml", ".yml")
 
 
 def encode(problem: Problem) -> tuple[cards.Card, bytes]:
@@ -63,6 +65,18 @@ def save(problem: Problem, folder: Path) -> Path:
     atomic.write(folder / card.weights.file, data)
     path = folder / f"{_file_name(problem.name)}.json"
     atomic.write(path, _text(card))
+    return path
+
+
+def save_commented(problem: Problem, folder: Path) -> Path:
+    """Write the problem as `card.yaml`, which says what may stand where, and `card.safetensors`."""
+    card, data = encode(problem)
+    weights = cards.WeightsCard(file="card.safetensors", sha256=card.weights.sha256)
+    said = card.model_copy(update={"weights": weights}).model_dump(exclude_none=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    atomic.write(folder / weights.file, data)
+    path = folder / "card.yaml"
+    atomic.write(path, commented(said))
     return path
 
 
@@ -106,9 +120,9 @@ def load(path: Path) -> Problem:
 def _find(path: Path) -> Path:
     if not path.is_dir():
         return path
-    found = sorted(path.glob("*.json"))
+    found = sorted(file for file in path.iterdir() if file.suffix in SUFFIXES)
     if len(found) != 1:
-        raise BadInput(f"folder {path} holds {len(found)} JSON files: name the card itself")
+        raise BadInput(f"folder {path} holds {len(found)} JSON or YAML files: name the card itself")
     return found[0]
 
 
@@ -125,7 +139,9 @@ def _bytes(path: Path, what: str) -> bytes:
 
 
 def parse(data: bytes, source: str) -> cards.Card:
-    """A validated card from its JSON bytes."""
+    """A validated card from its JSON or YAML bytes; the source's suffix says which."""
+    if source.endswith((".yaml", ".yml")):
+        data = yaml_to_json(data, source)
     try:
         raw = json.loads(data.decode("utf-8"))
     except (ValueError, RecursionError) as error:
