@@ -31,8 +31,13 @@ def trained(x: Tensor, label: Tensor) -> nn.Module:
     """
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        layers = [nn.Linear(INPUTS, 32), nn.ReLU(), nn.Linear(32, 32), nn.ReLU()]
-        model = nn.Sequential(*layers, nn.Linear(32, CLASSES)).double()
+        model = nn.Sequential(
+            nn.Linear(INPUTS, 32, dtype=torch.float64),
+            nn.ReLU(),
+            nn.Linear(32, 32, dtype=torch.float64),
+            nn.ReLU(),
+            nn.Linear(32, CLASSES, dtype=torch.float64),
+        )
     optimiser = torch.optim.Adam(model.parameters(), 1e-2)
     for _ in range(200):
         optimiser.zero_grad()
