@@ -1,4 +1,5 @@
-"""Screens: `explore`, `compare`, `coherence`, `adversary`, `train` in Panel, `_widgets` too.
+"""Screens: `explore`, `compare`, `coherence`, `adversary`, `train`, `laboratory` in Panel, and
+`explore_widgets` and so on in ipywidgets.
 
 `app` serves them.
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from workbench.views.coherence_widgets import CoherenceWidgets
     from workbench.views.compare_screen import Compare
     from workbench.views.compare_widgets import CompareWidgets
+    from workbench.views.lab_screen import LabScreen
+    from workbench.views.lab_widgets import LabWidgets
     from workbench.views.screen import Explore
     from workbench.views.train_screen import Train
     from workbench.views.train_widgets import TrainWidgets
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = [
     "adversary", "adversary_widgets",
     "coherence", "coherence_widgets", "compare", "compare_widgets", "explore", "explore_widgets",
-    "train", "train_widgets",
+    "laboratory", "laboratory_widgets", "train", "train_widgets",
 ]  # fmt: skip
 
 
@@ -110,5 +113,23 @@ def train_widgets(problem: str | None = None, dark: bool = False, **state: Any) 
     from workbench.views.train_widgets import TrainWidgets
 
     view = TrainWidgets(TrainSession(problem, **state), dark)
+    view.begin()
+    return view
+
+
+def laboratory(name: str, **state: Any) -> "LabScreen":
+    """A laboratory for a notebook cell, in Panel; see `views.laboratories`."""
+    from workbench.views.laboratory_screen import laboratory as make
+
+    return make(name, **state)
+
+
+def laboratory_widgets(name: str, dark: bool = False, **state: Any) -> "LabWidgets":
+    """A laboratory for a notebook cell, in ipywidgets."""
+    from workbench.views.lab_widgets import LabWidgets
+    from workbench.views.laboratories import find
+
+    lab = find(name)
+    view = LabWidgets(lab, lab.session(**state), dark)
     view.begin()
     return view

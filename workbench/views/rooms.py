@@ -1,6 +1,6 @@
 """The rooms of the app: one shown at a time, each made when it is first entered."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -17,6 +17,10 @@ from workbench.views.compare_screen import Compare
 from workbench.views.compare_session import IN_URL as COMPARE_IN_URL
 from workbench.views.compare_session import CompareSession
 from workbench.views.harbour import Harbour
+from workbench.views.laboratories import IN_URL as LABORATORY_IN_URL
+from workbench.views.laboratories import Tabs
+from workbench.views.laboratory import LabSession
+from workbench.views.laboratory_screen import LaboratoryScreen
 from workbench.views.position import POSITION
 from workbench.views.screen import Explore
 from workbench.views.state import IN_URL as EXPLORE_IN_URL
@@ -26,7 +30,7 @@ from workbench.views.train_session import IN_URL as TRAIN_IN_URL
 from workbench.views.train_session import TrainSession
 
 AnySession: TypeAlias = (
-    Session | CompareSession | CoherenceSession | AdversarySession | TrainSession
+    Session | CompareSession | CoherenceSession | AdversarySession | TrainSession | LabSession
 )
 TRAININGS: Harbour[TrainSession] = Harbour()
 """Trainings go on while their page is gone."""
@@ -57,6 +61,7 @@ class House(param.Parameterized):
             "Coherence": "coherence",
             "Adversary": "adversary",
             "Train": "train",
+            "Laboratory": "laboratory",
         },
         default="explore",
     )
@@ -74,7 +79,7 @@ class House(param.Parameterized):
         self._makers: dict[str, Callable[[], Room]] = {
             "explore": self._make_explore, "compare": self._make_compare,
             "coherence": self._make_coherence, "adversary": self._make_adversary,
-            "train": self._make_train,
+            "train": self._make_train, "laboratory": self._make_laboratory,
         }  # fmt: skip
 
     def begin(self) -> None:
@@ -102,14 +107,18 @@ class House(param.Parameterized):
         self._room(new).layout.visible = True
         self._room(new).enter()
 
-    def _sync(self, session: AnySession, names: dict[str, str]) -> str:
+    def _sync(self, session: AnySession, names: Mapping[str, str]) -> str:
         """Keep a session and the link equal; a sentence about what the link had in vain."""
+        refused = self._link(session, names)
+        self._sessions.append(session)
+        return refused
+
+    def _link(self, session: AnySession | Tabs, names: Mapping[str, str]) -> str:
         refused: list[str] = []
         if pn.state.location is not None:
             pn.state.location.sync(
-                session, names, on_error=lambda values: refused.append(session.take(values))
+                session, dict(names), on_error=lambda values: refused.append(session.take(values))
             )
-        self._sessions.append(session)
         return " ".join(refused)
 
     def _make_explore(self) -> Room:
@@ -175,6 +184,13 @@ class House(param.Parameterized):
 
         self._ends.append(end)
         return Room(view.layout, enter, lambda: None)
+
+    def _make_laboratory(self) -> Room:
+        tabs = Tabs()
+        refused = self._link(tabs, LABORATORY_IN_URL)
+        view = LaboratoryScreen(tabs, dark=self.dark, sync=self._sync)
+        view.say(refused)
+        return Room(view.layout, view.enter, view.leave)
 
     def _stand_aside(self) -> None:
         """A hand is on a slider: no session but its own takes the processor meanwhile."""

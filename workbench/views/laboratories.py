@@ -1,0 +1,38 @@
+"""The laboratories of the room, in the order of their tabs, and which of them is open."""
+
+from typing import Any
+
+import param
+
+from workbench.errors import BadInput
+from workbench.views.lab_gliders import GLIDERS
+from workbench.views.laboratory import Laboratory
+from workbench.views.link import take
+
+ALL: tuple[Laboratory, ...] = (
+    GLIDERS,
+)  # fmt: skip
+"""One line each."""
+LABORATORIES = {lab.name: lab for lab in ALL}
+IN_URL = {"tab": "lab"}
+"""{parameter: its name in the link}; each laboratory has names of its own."""
+
+
+def find(name: str) -> Laboratory:
+    """A laboratory by name. Raises `BadInput` for an unknown one."""
+    if name not in LABORATORIES:
+        raise BadInput(f"there is no laboratory {name!r}; there are {', '.join(LABORATORIES)}")
+    return LABORATORIES[name]
+
+
+class Tabs(param.Parameterized):
+    """Which tab is open."""
+
+    tab = param.Selector(
+        objects={lab.title: lab.name for lab in ALL}, default=ALL[0].name,
+        label="Laboratory", doc="Where the presumption of independence is put to work.",
+    )  # fmt: skip
+
+    def take(self, values: dict[str, Any]) -> str:
+        """Take over what is sound of these values; a sentence about the rest, or ""."""
+        return take(self, values, IN_URL)
