@@ -67,11 +67,12 @@ def fit(net: Network, seen: Tensor, target: Tensor, classes: bool = False) -> Ne
     return net.requires_grad_(False).eval()
 
 
-def rates(net: Network, seen: Tensor, target: Tensor) -> tuple[float, float]:
-    """False alarms and misses."""
+def rates(net: Network, seen: Tensor, target: Tensor) -> dict[str, float]:
+    """False alarms and misses, as a spec takes them."""
     fires = net(seen)[:, 0] > 0
     wrong = target > 0.5
-    return float(fires[~wrong].double().mean()), float((~fires)[wrong].double().mean())
+    fooled, missed = fires[~wrong].double().mean(), (~fires)[wrong].double().mean()
+    return {"false_alarms": float(fooled), "misses": float(missed)}
 
 
 def judged(digits: wb.Problem) -> Iterator[wb.Problem]:
@@ -90,18 +91,19 @@ def judged(digits: wb.Problem) -> Iterator[wb.Problem]:
         rates(net, seen[True][k], seen[True][2]) for k, net in enumerate((judge, probe))
     )
     n = len(seen[False][2])
-    said = "on held-out noisy sevens it raises {:.1%} false alarms and misses {:.1%} of the losses"
     about = (
         "The noisy seven of the problem `digits`. Catastrophe: a weak network (74-12-1) that sees "
-        f"the image and the logits says that the seven is lost; {said.format(*of_judge)}."
+        "the image and the logits says that the seven is lost."
     )
     heard = (
         "The noisy seven of the problem `digits`. Catastrophe: a linear probe on the second hidden "
-        f"layer says that the seven is lost; {said.format(*of_probe)}."
+        "layer says that the seven is lost."
     )
     d, m = digits.distribution, digits.model
-    yield _measured(wb.Problem(d, m, wb.Trusted(judge), "H_trusted", about))
-    yield _measured(wb.Problem(d, m, wb.Probe(probe, None, LAYER, *of_probe, n), "H_probe", heard))
+    trusted = wb.Trusted(judge, trained_on=n, **of_judge)
+    reporter = wb.Probe(probe, layer=LAYER, trained_on=n, **of_probe)
+    yield _measured(wb.Problem(d, m, trusted, "H_trusted", about))
+    yield _measured(wb.Problem(d, m, reporter, "H_probe", heard))
 
 
 def fooled(digits: wb.Problem) -> Iterator[wb.Problem]:

@@ -59,7 +59,10 @@ def problems():
         "spin glass": wb.Problem(glass, relu, half, "glass"),
         "trusted": wb.Problem(gaussian(), relu, trusted | ~spec, "trusted"),
         "probe": wb.Problem(
-            gaussian(), relu, wb.Probe(dense(rand(13, 1, 5)), None, 2, 0.01, 0.25, 1000), "probe"
+            gaussian(),
+            relu,
+            wb.Probe(dense(rand(13, 1, 5)), layer=2, false_alarms=0.01, misses=0.25, trained_on=9),
+            "probe",
         ),
         "bare": wb.Problem(gaussian(), nn.Flatten(), wb.Halfspace(torch.ones(3)), "bare"),
         "scalar shift": wb.Problem(

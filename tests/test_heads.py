@@ -125,7 +125,10 @@ def test_propagation_of_a_linear_head_is_exact():
         (lambda: one(wb.Trusted(net(0, DIM + OUT, 2))), "over 1 outputs, the model has 2"),
         (lambda: one(wb.Probe(net(0, 8, 1), layer=9)), "the model has nodes 0 to 5"),
         (lambda: wb.Probe(net(0, 8, 1), layer=-1), "a whole number from 0, got -1"),
-        (lambda: wb.Probe(net(0, 8, 1), misses=1.5), r"rate of misses must lie in \[0, 1\]"),
+        (
+            lambda: wb.Probe(net(0, 8, 1), misses=1.5),
+            r"misses .* must lie in \[0, 1\]",
+        ),
     ],
 )
 def test_bad_input_is_told_in_a_sentence(make, said):
@@ -158,6 +161,11 @@ def test_catalogue_problems_judged_by_networks(name):
     assert problem.stated[1].name == name.removeprefix("H_")
 
 
-def test_the_probe_tells_its_error_rates():
-    probe = wb.load("H_probe").stated[1]
-    assert 0 < probe.false_alarms < 0.1 and 0 < probe.misses < 0.5 and probe.trained_on > 1000
+@pytest.mark.parametrize("name", ["H_trusted", "H_probe"])
+def test_a_judge_tells_its_error_rates(name):
+    """They go with the event: exchanged by its opposite, unknown at another threshold."""
+    judge = wb.load(name).stated[1]
+    assert 0 < judge.false_alarms < 0.1 and 0 < judge.misses < 0.5 and judge.trained_on > 1000
+    opposite = ~judge
+    assert (opposite.misses, opposite.false_alarms) == (judge.false_alarms, judge.misses)
+    assert judge.shift(0.0).record == judge.record != "" and judge.shift(0.5).record == ""

@@ -11,14 +11,14 @@ from torch import Tensor
 from workbench.adversaries import optimisers, ride
 from workbench.adversaries.climb import FIRST, Climb, Slopes
 from workbench.adversaries.divergence import Nats, relative_entropy
-from workbench.adversaries.families import Family, Parameters, Shifted, at, flat
+from workbench.adversaries.families import Family, Parameters, Shifted, at, flat, no_points
 from workbench.adversaries.pose import pose
 from workbench.adversaries.region import KL, Region
 from workbench.adversaries.result import Attack, attacked
 from workbench.adversaries.score import log_p_and_score
 from workbench.adversaries.search import Found, Search
 from workbench.adversaries.seeking import Seeking
-from workbench.distributions import Distribution, Reparameterised
+from workbench.distributions import Distribution
 from workbench.errors import BadInput, NotConverged, Unsupported
 from workbench.estimators import Conditioned, Estimator, summits
 from workbench.estimators.base import check_positive
@@ -136,8 +136,7 @@ class Adversary(Seeking):
         """The state before the first step."""
         self.check(problem)
         d = problem.distribution
-        none = torch.zeros(0, d.noise_dim if isinstance(d, Reparameterised) else d.dim,
-                           dtype=d.dtype)  # fmt: skip
+        none = no_points(d)
         theta = flat(self.family.module(d, rng.child("start", 0), none))
         return Search(
             rng=rng, theta=theta, moments=optimisers.none_yet(self._uphill, theta), points=none,

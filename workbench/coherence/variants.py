@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from workbench import graph as graphs
-from workbench.distributions import Box, Distribution, Gaussian, Mixture, varied
+from workbench.distributions import Box, Conditional, Distribution, Gaussian, Gibbs, Mixture, varied
 from workbench.errors import Unsupported
 from workbench.graph import Elementwise, Graph, Linear
 from workbench.models import Network, Shift, Sum, chain, dense
@@ -82,7 +82,10 @@ def shifted(problem: Problem, seed: int = 0) -> Problem:
     c = torch.randn(d.dim, generator=Rng(seed).child("bias").generator(), dtype=torch.float64)
     c = c.to(d.dtype)
     model = chain([Shift(c), problem.model])
-    return replace(problem, distribution=varied(d, 1.0, -c), model=model, truth=None)
+    moved = varied(d, 1.0, -c)
+    if isinstance(moved, Conditional | Gibbs):  # what weighs the base goes along
+        moved = replace(moved, network=chain([Shift(c), moved.network]))
+    return replace(problem, distribution=moved, model=model, truth=None)
 
 
 def with_irrelevant(problem: Problem, count: int = 3) -> Problem:

@@ -31,7 +31,7 @@ from workbench.distributions.short_text import ShortText
 from workbench.distributions.spin_glass import SpinGlass
 from workbench.distributions.templates import template
 from workbench.distributions.tokens import Tokens
-from workbench.distributions.variation import tempered, varied
+from workbench.distributions.variation import base_of, tempered, varied
 from workbench.distributions.widened import widened
 
 ALL: tuple[type[Distribution], ...] = (
@@ -44,6 +44,6 @@ __all__ = [
     "ALL", "AcceptedText", "Box", "BoxSupport", "ByContext", "Conditional", "Density", "Discrete",
     "Distribution", "Driven", "Energy", "Enumerable", "Event", "Factor", "Factored", "Gaussian",
     "Gibbs", "IndependentTokens", "Mixture", "Moments", "Piece", "PromptedText", "Recognised",
-    "Reparameterised", "Sampleable", "Sequences", "ShortText", "SpinGlass", "Tokens", "tempered",
-    "template", "varied", "widened",
+    "Reparameterised", "Sampleable", "Sequences", "ShortText", "SpinGlass", "Tokens", "base_of",
+    "tempered", "template", "varied", "widened",
 ]  # fmt: skip

@@ -9,8 +9,10 @@ from workbench.distributions.base import Distribution
 from workbench.distributions.box import Box
 from workbench.distributions.discrete import Discrete
 from workbench.distributions.gaussian import Gaussian
+from workbench.distributions.gibbs import Gibbs
 from workbench.distributions.mixture import Mixture
 from workbench.distributions.recognised import Conditional
+from workbench.distributions.spin_glass import SpinGlass
 from workbench.distributions.tokens import Tokens
 from workbench.errors import Unsupported
 from workbench.math.simplex import tilted_by
@@ -20,7 +22,9 @@ def varied(distribution: Distribution, factor: float, offset: Tensor) -> Distrib
     """D with its scale multiplied by `factor` and moved by `offset` `(dim,)`.
 
     Each component of a mixture is stretched about its own mean, a box about its centre, the values
-    of a discrete law about their means; of a conditioned law the base, under the same recogniser.
+    of a discrete law about their means; of a law that is known by a base and what weighs it the
+    base, under the same recogniser or energy. Spins take `factor` as their temperature, and have no
+    mean to move.
 
     Raises:
         Unsupported: for a distribution without a known scale and mean.
@@ -46,13 +50,22 @@ def varied(distribution: Distribution, factor: float, offset: Tensor) -> Distrib
             centre = distribution.pieces()[0].mean
             about = distribution.values - centre[:, None]
             return replace(distribution, values=(centre + offset)[:, None] + factor * about)
-        case Conditional():
+        case Conditional() | Gibbs():
             return replace(distribution, base=varied(distribution.base, factor, offset))
+        case SpinGlass() if not bool(offset.any()):
+            return replace(distribution, beta=distribution.beta / factor)
+        case SpinGlass():
+            raise Unsupported("moving the mean of spins", "they are -1 or 1 wherever D goes")
         case _:
             raise Unsupported(
                 f"moving the distribution {distribution.name!r}",
                 "a gaussian, a mixture, a box or a discrete law can be stretched and moved",
             )
+
+
+def base_of(distribution: Distribution) -> Distribution:
+    """The base of a law that is known by one and what weighs it; any other as it is."""
+    return distribution.base if isinstance(distribution, Conditional | Gibbs) else distribution
 
 
 def tempered(law: Tokens, temperature: float, slope: Tensor, lean: float) -> Tokens:

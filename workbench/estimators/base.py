@@ -183,7 +183,7 @@ class Estimator(ABC):
         try:
             self.needs.check(problem)
         except Unsupported as error:
-            raise error.with_alternatives(_that_serve(problem)) from None
+            raise error.with_alternatives(serving(problem)) from None
 
     @final
     def __call__(
@@ -220,7 +220,7 @@ class Estimator(ABC):
     @final
     def refusal(self, problem: Problem, error: Unsupported) -> Unsupported:
         """What a step refused, naming the other estimators that may serve."""
-        others = [name for name in _that_serve(problem) if name != self.name]
+        others = [name for name in serving(problem) if name != self.name]
         return error.with_alternatives(others)
 
     @final
@@ -253,7 +253,8 @@ class Estimator(ABC):
         return {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
 
 
-def _that_serve(problem: Problem) -> list[str]:
+def serving(problem: Problem) -> list[str]:
+    """Names of the estimators that can serve a problem, as far as they say before they begin."""
     from workbench.estimators import ALL
 
     names = []

@@ -184,25 +184,28 @@ class CombinationCard(_Strict):
     parts: list["SpecCard"] = Field(min_length=1)
 
 
-class TrustedCard(_Strict):
-    """An event of a network that reads x, y or both."""
+class _HeadCard(_Strict):
+    """An event of a network, and its error rates on labelled data where they are known."""
 
-    type: Literal["trusted"] = "trusted"
     network: ModelCard
     event: "SpecCard"
-    reads: Literal["both", "inputs", "outputs"] = "both"
-
-
-class ProbeCard(_Strict):
-    """An event of a network that reads the value of one node of M."""
-
-    type: Literal["probe"] = "probe"
-    network: ModelCard
-    event: "SpecCard"
-    layer: int = Field(ge=0, description="number of the node, from 0 for the input")
     false_alarms: FiniteFloat | None = Field(default=None, ge=0.0, le=1.0)
     misses: FiniteFloat | None = Field(default=None, ge=0.0, le=1.0)
     trained_on: int = Field(default=0, ge=0)
+
+
+class TrustedCard(_HeadCard):
+    """An event of a network that reads x, y or both."""
+
+    type: Literal["trusted"] = "trusted"
+    reads: Literal["both", "inputs", "outputs"] = "both"
+
+
+class ProbeCard(_HeadCard):
+    """An event of a network that reads the value of one node of M."""
+
+    type: Literal["probe"] = "probe"
+    layer: int = Field(ge=0, description="number of the node, from 0 for the input")
 
 
 SpecCard = Annotated[

@@ -145,15 +145,18 @@ class Reader:
             case cards.PolytopeCard():
                 return Polytope(self.get(c.a), self.get(c.b))
             case cards.TrustedCard():
-                return Trusted(self.frozen(c.network), self.spec(c.event), c.reads)
+                return Trusted(reads=c.reads, **self.head(c))
             case cards.ProbeCard():
-                return Probe(
-                    self.frozen(c.network), self.spec(c.event), c.layer,
-                    c.false_alarms, c.misses, c.trained_on,
-                )  # fmt: skip
+                return Probe(layer=c.layer, **self.head(c))
             case _:
                 parts = tuple(self.spec(p) for p in c.parts)
                 return And(parts) if c.type == "and" else Or(parts)
+
+    def head(self, c: cards.TrustedCard | cards.ProbeCard) -> dict[str, Any]:
+        return {
+            "network": self.frozen(c.network), "event": self.spec(c.event),
+            "false_alarms": c.false_alarms, "misses": c.misses, "trained_on": c.trained_on,
+        }  # fmt: skip
 
     def truth(self, c: cards.TruthCard | None) -> Truth | None:
         if c is None:

@@ -22,7 +22,7 @@ from workbench.errors import Unsupported
 from workbench.models import Transformer
 from workbench.problem import card as cards
 from workbench.problem.core import Truth
-from workbench.specs import And, Argmax, Halfspace, Or, Polytope, Probe, Spec, Trusted
+from workbench.specs import And, Argmax, Halfspace, Head, Or, Polytope, Probe, Spec, Trusted
 
 
 class Writer:
@@ -141,21 +141,17 @@ class Writer:
                 kind = "and" if isinstance(c, And) else "or"
                 return cards.CombinationCard(type=kind, parts=each)
             case Trusted():
-                return cards.TrustedCard(
-                    network=self.network(c.network, f"{at}.network"),
-                    event=self.spec(c.inner, f"{at}.event"),
-                    reads=c.reads,
-                )
+                return cards.TrustedCard(**self.head(c, at), reads=c.reads)
             case Probe():
-                return cards.ProbeCard(
-                    network=self.network(c.network, f"{at}.network"),
-                    event=self.spec(c.inner, f"{at}.event"),
-                    layer=c.layer,
-                    false_alarms=c.false_alarms,
-                    misses=c.misses,
-                    trained_on=c.trained_on,
-                )
+                return cards.ProbeCard(**self.head(c, at), layer=c.layer)
         raise Unsupported(f"a spec of type {c.name!r}", "no card describes it")
+
+    def head(self, c: Head, at: str) -> dict[str, Any]:
+        return {
+            "network": self.network(c.network, f"{at}.network"),
+            "event": self.spec(c.inner, f"{at}.event"),
+            "false_alarms": c.false_alarms, "misses": c.misses, "trained_on": c.trained_on,
+        }  # fmt: skip
 
     def truth(self, t: Truth | None) -> cards.TruthCard | None:
         if t is None:

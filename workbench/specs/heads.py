@@ -3,7 +3,7 @@
 import copy
 from abc import ABC
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import Any, ClassVar, Literal
 
@@ -23,13 +23,28 @@ class Head(Spec, ABC):
     """A frozen network that reads what M computes; C is an event of its outputs.
 
     A problem binds it: M and its heads become one network (see `Joined`), so that whatever reads M
-    as a graph reads the head too.
+    as a graph reads the head too. Its word is not the truth: `false_alarms` and `misses` are its
+    error rates on labelled data that it was not trained on. The opposite event exchanges the two;
+    at another threshold neither is known.
+
+    Args:
+        false_alarms: share of held-out inputs without the trait on which it fires; None if unknown.
+        misses: share of held-out inputs with the trait on which it does not.
+        trained_on: how many labelled inputs it was trained on; 0 if unknown.
     """
 
     network: nn.Module
     event: Spec | None = None
+    false_alarms: float | None = field(default=None, kw_only=True)
+    misses: float | None = field(default=None, kw_only=True)
+    trained_on: int = field(default=0, kw_only=True)
 
     def __post_init__(self) -> None:
+        for what, rate in (("false alarms", self.false_alarms), ("misses", self.misses)):
+            if rate is not None and not 0.0 <= rate <= 1.0:
+                raise BadInput(
+                    f"the rate of {what} of a {self.name!r} spec must lie in [0, 1], got {rate!r}"
+                )
         if not isinstance(self.network, nn.Module):
             raise BadInput(
                 f"the network of a {self.name!r} spec must be a torch module, "
@@ -53,14 +68,24 @@ class Head(Spec, ABC):
         """What it reads: x, y, both, or the value of the node of M's graph with this number."""
         return "both"
 
+    @property
+    def record(self) -> str:
+        """How often it errs, in words; "" where nothing is known."""
+        if self.false_alarms is None or self.misses is None:
+            return ""
+        return f"{self.false_alarms:.1%} false alarms, {self.misses:.1%} misses"
+
     def check(self, outputs: int) -> None:
         """Nothing can be said before the network is tried, which the problem does."""
 
     def shift(self, tau: float) -> "Head":
-        return replace(self, event=self.inner.shift(tau))
+        kept = (self.false_alarms, self.misses) if tau == 0.0 else (None, None)
+        event = self.inner.shift(tau)
+        return replace(self, event=event, false_alarms=kept[0], misses=kept[1])
 
     def __invert__(self) -> "Head":
-        return replace(self, event=~self.inner)
+        fooled, missed = self.misses, self.false_alarms
+        return replace(self, event=~self.inner, false_alarms=fooled, misses=missed)
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +97,7 @@ class Trusted(Head):
             copy is kept.
         event: a spec on the m outputs; by default the only output is positive.
         reads: "both" x and y, the "inputs" x alone, or the "outputs" y alone.
+        false_alarms, misses, trained_on: see `Head`.
     """
 
     reads: Literal["both", "inputs", "outputs"] = "both"
@@ -97,32 +123,21 @@ class Trusted(Head):
 class Probe(Head):
     """A reporter trained on hidden activations of M says so: C = {event of R(h(x))}.
 
-    Its word is not the truth: `false_alarms` and `misses` are its error rates on labelled data that
-    it was not trained on.
-
     Args:
         network: R, from the value h of one node of M's graph to `(batch, m)`; a frozen copy is
             kept.
         event: a spec on the m outputs; by default the only output is positive.
         layer: the number of the node of M's graph whose value it reads.
-        false_alarms: share of held-out inputs without the trait on which it fires; None if unknown.
-        misses: share of held-out inputs with the trait on which it does not.
-        trained_on: how many labelled inputs it was trained on.
+        false_alarms, misses, trained_on: see `Head`.
     """
 
     layer: int = 1
-    false_alarms: float | None = None
-    misses: float | None = None
-    trained_on: int = 0
     name: ClassVar[str] = "probe"
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if isinstance(self.layer, bool) or not isinstance(self.layer, int) or self.layer < 0:
             raise BadInput(f"a probe's layer must be a whole number from 0, got {self.layer!r}")
-        for what, rate in (("false alarms", self.false_alarms), ("misses", self.misses)):
-            if rate is not None and not 0.0 <= rate <= 1.0:
-                raise BadInput(f"a probe's rate of {what} must lie in [0, 1], got {rate!r}")
 
     @property
     def source(self) -> Source:

@@ -13,7 +13,8 @@ from workbench.views.style import GREY, Figure, axis, colour, ink, layout, power
 CHECKED = "importance"
 """The row whose accent marks a check."""
 _RIVALS = ("x", "cross", "triangle-up", "triangle-down")
-_LEGEND = {"x": 0.9, "y": 0.03, "xanchor": "right", "yanchor": "bottom", "font": {"size": 11}}
+_LEGEND = {"orientation": "h", "x": 0.0, "y": 1.02, "xanchor": "left", "yanchor": "bottom",
+           "bgcolor": "rgba(0,0,0,0)", "font": {"size": 11}}  # fmt: skip
 
 
 def course(
@@ -46,10 +47,10 @@ def frontier(
 ) -> Figure:  # fmt: skip
     """log10 P against the nats spent: the price list of failure."""
     data, values = [], []
-    for pin in pins:
+    for k, pin in enumerate(pins):
         x, y = _price_list(pin.attack)
         values += y
-        data.append(_line(f"pinned: {pin.name}", x, y, GREY, "linear", dash="dash"))
+        data.append(_line(_pinned(k, pins), x, y, GREY, "linear", dash="dash"))
         data[-1]["mode"], data[-1]["marker"] = "lines+markers", {"size": 4, "color": GREY}
         if pin.attack.checked is not None and _drawn(pin.attack.checked.log10_p):
             data.append(_points("pinned, checked", [pin.attack.nats], [pin.attack.checked.log10_p],
@@ -140,12 +141,17 @@ def _figure(
         "data": data,
         "layout": layout(
             dark, height, showlegend=True, shapes=shapes, annotations=notes,
-            legend={**_LEGEND, "bgcolor": "rgba(33,37,41,.8)" if dark else "rgba(255,255,255,.8)"},
+            legend=_LEGEND,
             xaxis=axis(dark, title={"text": title}, **_room(data)),
             yaxis=axis(dark, range=[low, high], tickvals=places, ticktext=names,
                        title={"text": "P"}),
         ),
     }  # fmt: skip
+
+
+def _pinned(k: int, pins: Sequence[Pin]) -> str:
+    """What a legend calls pin k: short, since the table under the chart names it."""
+    return "pinned" if len(pins) == 1 else f"pinned {k + 1}"
 
 
 def _room(data: Sequence[Figure]) -> Figure:

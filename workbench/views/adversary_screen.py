@@ -1,6 +1,5 @@
 """The Adversary screen in Panel: one layout for the served app and for a notebook cell."""
 
-from html import escape
 from typing import Any
 
 import panel as pn
@@ -10,6 +9,7 @@ from workbench.views import adversary_pictures as looks
 from workbench.views import adversary_plots as plots
 from workbench.views import adversary_words as words
 from workbench.views import pictures
+from workbench.views.about import about
 from workbench.views.acts import AdversaryActs
 from workbench.views.adversary_session import UNITS, AdversarySession, adjustable
 from workbench.views.controls import Dial, label, settings_panel
@@ -19,7 +19,7 @@ from workbench.views.screen import groups
 from workbench.views.toolbar import Toolbar
 
 PULL_MS = 200
-_CHART, _PICTURE = 290, 420
+_CHART, _FRONTIER, _PICTURE = 290, 340, 420
 
 
 class AdversaryScreen(AdversaryActs, ByTicker, pn.viewable.Viewer):
@@ -62,7 +62,7 @@ class AdversaryScreen(AdversaryActs, ByTicker, pn.viewable.Viewer):
         self.challenge = button("Baselines", self._doing(s.challenge), self.guard)
         self.proposal_words = text(margin=(4, 0))
         self.about = text()
-        self.course, self.frontier = figure_pane(_CHART), figure_pane(_CHART)
+        self.course, self.frontier = figure_pane(_CHART), figure_pane(_FRONTIER)
         self.picture = figure_pane(_PICTURE)
         self.gallery = text(css_classes=["wb-gallery"])
         self.course_words = text(css_classes=["wb-sentence"], margin=(4, 0, 10, 0))
@@ -141,13 +141,13 @@ class AdversaryScreen(AdversaryActs, ByTicker, pn.viewable.Viewer):
         s = self.session
         attack = s.attack
         problem = s.problem if attack is None else attack.problem
-        self.about.value = f"<span class='small'>{escape(s.problem.about)}</span>"
+        self.about.value = about(s.problem)
         self.unit.value = f"<span class='small'>{UNITS[s.region]}</span>"
         self.toolbar.paint()
         by = s.by if attack is None else s.found["course"].iteration.estimator.name
         self.course.object = plots.course(s.rows, s.checks, by, problem, self.dark, _CHART)
         self.frontier.object = plots.frontier(
-            attack, s.checks, s.pins, by, problem, s.rows, s.rivals, self.dark, _CHART
+            attack, s.checks, s.pins, by, problem, s.rows, s.rivals, self.dark, _FRONTIER
         )
         self.course_words.value = words.course_sentence(s)
         shown = attack if s.checked is None else s.checked.attack

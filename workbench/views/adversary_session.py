@@ -13,9 +13,12 @@ from workbench.adversaries import (
     Attack,
     baseline,
     families,
+    pose,
 )
+from workbench.adversaries.families import no_points
 from workbench.errors import BadInput, NotConverged
 from workbench.estimators import ALL, Estimate, Estimator
+from workbench.estimators.base import serving
 from workbench.experiments import Course, Run, pursuit
 from workbench.iteration import Budget
 from workbench.problem import Problem
@@ -55,6 +58,14 @@ UNITS = {
 def climbable() -> dict[str, type[Estimator]]:
     """The estimators whose gradient an adversary can climb, by name."""
     return {cls.name: cls for cls in ALL if cls.grad in (Grad.PATHWISE, Grad.IMPLICIT)}
+
+
+def serves(problem: Problem) -> bool:
+    """Whether some family can start from D0, and some estimator is served by its D."""
+    d0, rng = problem.distribution, Rng(0)
+    known = (cls() for cls in families.ALL)
+    posed = (pose(problem, f.module(d0, rng, no_points(d0))()) for f in known if f.serves(d0))
+    return any(not climbable().keys().isdisjoint(serving(p)) for p in posed)
 
 
 def adjustable() -> tuple[type[Any], ...]:
@@ -99,7 +110,7 @@ class AdversarySession(param.Parameterized):
     settings = param.Dict({}, doc="Settings that are not the usual ones, by what they belong to.")
 
     def __init__(self, problem: str | Problem | None = None, **params: Any):
-        self.known = Known()
+        self.known = Known(serves)
         name = self.known.add(first_problem() if problem is None else problem)
         self.worker = Worker()
         self.stepping = Stepping(self.worker, self._make, self._look)

@@ -1,6 +1,5 @@
 """The Adversary screen in ipywidgets: the same session, without Panel."""
 
-from html import escape
 from typing import Any
 
 import ipywidgets as w
@@ -10,6 +9,7 @@ from workbench.views import adversary_pictures as looks
 from workbench.views import adversary_plots as plots
 from workbench.views import adversary_words as words
 from workbench.views import pictures
+from workbench.views.about import about
 from workbench.views.acts import AdversaryActs
 from workbench.views.adversary_session import UNITS, AdversarySession, adjustable
 from workbench.views.figure_widgets import empty_figure, show_figure
@@ -17,7 +17,7 @@ from workbench.views.following import ByTask
 from workbench.views.toolbar_widgets import ToolbarWidgets
 from workbench.views.widget_parts import STYLE, bound, button, half, settings_panel, wear
 
-_CHART, _PICTURE = 280, 400
+_CHART, _FRONTIER, _PICTURE = 280, 330, 400
 
 
 class AdversaryWidgets(AdversaryActs, ByTask, w.VBox):
@@ -84,7 +84,7 @@ class AdversaryWidgets(AdversaryActs, ByTask, w.VBox):
         self.proposal_words = w.HTML()
         self.about, self.unit, self.status, self.table, self.gallery = (w.HTML() for _ in range(5))
         self.course_words, self.frontier_words, self.picture_words = (w.HTML() for _ in range(3))
-        self.course, self.frontier = empty_figure(_CHART), empty_figure(_CHART)
+        self.course, self.frontier = empty_figure(_CHART), empty_figure(_FRONTIER)
         self.picture = empty_figure(_CHART)
 
     def paint(self) -> None:
@@ -92,7 +92,7 @@ class AdversaryWidgets(AdversaryActs, ByTask, w.VBox):
         s = self.session
         attack = s.attack
         problem = s.problem if attack is None else attack.problem
-        self.about.value = f"{STYLE}<span class='small'>{escape(s.problem.about)}</span>"
+        self.about.value = STYLE + about(s.problem)
         self.unit.value = f"{STYLE}<span class='small'>{UNITS[s.region]}</span>"
         self.toolbar.paint()
         by = s.by if attack is None else s.found["course"].iteration.estimator.name
@@ -100,7 +100,7 @@ class AdversaryWidgets(AdversaryActs, ByTask, w.VBox):
         show_figure(
             self.frontier,
             plots.frontier(
-                attack, s.checks, s.pins, by, problem, s.rows, s.rivals, self.dark, _CHART
+                attack, s.checks, s.pins, by, problem, s.rows, s.rivals, self.dark, _FRONTIER
             ),
         )
         self.course_words.value = STYLE + words.course_sentence(s)

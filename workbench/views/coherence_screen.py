@@ -1,12 +1,12 @@
 """The Coherence screen in Panel: one layout for the served app and for a notebook cell."""
 
-from html import escape
 from typing import Any
 
 import panel as pn
 
 from workbench.problem import Problem
 from workbench.views import coherence_plots, coherence_words
+from workbench.views.about import about
 from workbench.views.acts import CoherenceActs
 from workbench.views.coherence_session import CoherenceSession, entries
 from workbench.views.controls import label
@@ -111,7 +111,7 @@ class Coherence(CoherenceActs, ByTicker, pn.viewable.Viewer):
         """Sentence, table and charts as the session has them."""
         s = self.session
         problem, defects, found = s.problem, s.defects(), s.found
-        self.about.value = f"<span class='small'>{escape(problem.about)}</span>"
+        self.about.value = about(problem)
         self.sentence.value = coherence_words.sentence(s.heat, problem.truth, s.key, found)
         self.table.value = coherence_words.table(defects, found)
         self.bars.object = coherence_plots.bars(defects, s.key, self.dark, _BARS)

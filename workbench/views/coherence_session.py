@@ -10,6 +10,7 @@ from workbench import catalogue
 from workbench.coherence import CHECKS, Defect, Heat, heat_flow, measure
 from workbench.coherence.base import require_deterministic
 from workbench.errors import WorkbenchError
+from workbench.estimators.base import serving
 from workbench.problem import Problem
 from workbench.types import Kind
 from workbench.views.known import Known, first_problem
@@ -34,6 +35,11 @@ def entries() -> dict[str, Entry]:
         if entry.cls.kind is Kind.HEURISTIC:
             found[key] = entry
     return found
+
+
+def serves(problem: Problem) -> bool:
+    """Whether any of these rows can be asked about this problem."""
+    return not {entry.cls.name for entry in entries().values()}.isdisjoint(serving(problem))
 
 
 @dataclass(frozen=True)
@@ -73,7 +79,7 @@ class CoherenceSession(param.Parameterized):
     )  # fmt: skip
 
     def __init__(self, problem: str | Problem | None = None, **params: Any):
-        self.known = Known()
+        self.known = Known(serves)
         name = self.known.add(first_problem() if problem is None else problem)
         self.worker = Worker()
         self._points: dict[tuple[str, str], Point] = {}

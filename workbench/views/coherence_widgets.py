@@ -1,10 +1,9 @@
 """The Coherence screen in ipywidgets: the same session, without Panel."""
 
-from html import escape
-
 import ipywidgets as w
 
 from workbench.views import coherence_plots, coherence_words
+from workbench.views.about import about
 from workbench.views.acts import CoherenceActs
 from workbench.views.coherence_session import CoherenceSession, entries
 from workbench.views.figure_widgets import empty_figure, show_figure
@@ -52,7 +51,7 @@ class CoherenceWidgets(CoherenceActs, ByTask, w.VBox):
         """Sentence, table and charts as the session has them."""
         s = self.session
         problem, defects, found = s.problem, s.defects(), s.found
-        self.about.value = f"{STYLE}<span class='small'>{escape(problem.about)}</span>"
+        self.about.value = STYLE + about(problem)
         self.sentence.value = coherence_words.sentence(s.heat, problem.truth, s.key, found)
         self.table.value = STYLE + coherence_words.table(defects, found)
         show_figure(self.bars, coherence_plots.bars(defects, s.key, self.dark, _BARS))

@@ -107,6 +107,10 @@ class Dial:
             margin=0,
         )
 
+    def enable(self, on: bool) -> None:
+        """Whether it can be turned."""
+        self.slider.disabled = self.number.disabled = not on
+
     def reach(self, low: float, high: float) -> None:
         """Other ends for the slider."""
         value = self._to_slider(getattr(self.session, self.name), low, high)

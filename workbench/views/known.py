@@ -1,11 +1,18 @@
 """The problems that a screen knows by name: the catalogue's, and those that a visitor brought."""
 
+from collections.abc import Callable
+from functools import cache
+
 from workbench import catalogue
 from workbench.problem import Problem
 
 
 class Known:
     """Problems by name; what is brought stands before the catalogue, and instead of a namesake.
+
+    Args:
+        serves: whether a method of the room can serve a problem; of the catalogue only such are
+            listed. What a visitor brings is listed all the same: a method says what it needs.
 
     >>> known = Known()
     >>> known.add("A_d10_1e-6")
@@ -14,8 +21,9 @@ class Known:
     10
     """
 
-    def __init__(self) -> None:
-        self._listed = catalogue.names() + catalogue.token_names()
+    def __init__(self, serves: Callable[[Problem], bool] | None = None) -> None:
+        listed = catalogue.names() + catalogue.token_names()
+        self._listed = listed if serves is None else list(_served(serves, tuple(listed)))
         self._own: dict[str, tuple[Problem, str]] = {}
         self._loaded: dict[str, Problem] = {}
 
@@ -53,6 +61,12 @@ class Known:
     def source(self, name: str) -> str:
         """What `catalogue.load` takes for it; "" where nothing does."""
         return self._own.get(name, (None, name))[1]
+
+
+@cache
+def _served(serves: Callable[[Problem], bool], names: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of these names whose problem a room serves; asked once, of all."""
+    return tuple(name for name in names if serves(catalogue.load(name)))
 
 
 def first_problem() -> str:

@@ -37,7 +37,8 @@ class Position(param.Parameterized):
     sigma = param.Number(
         1.0, bounds=(0.1, 10.0), label="Spread of D",
         doc="Multiplies the scale of the input distribution D; 1 is the problem of the card. Of a "
-        "law of tokens it is the temperature.",
+        "law of tokens or of spins it is the temperature; of a law known by a base and what weighs "
+        "it, the base is stretched.",
     )  # fmt: skip
     shift = param.Number(
         0.0, bounds=(-1e4, 1e4), label="Threshold",
@@ -51,8 +52,9 @@ class Position(param.Parameterized):
     )  # fmt: skip
     lean = param.Number(
         0.0, bounds=(-8.0, 8.0), label="Mean of D",
-        doc="How far the mean of D moves along the direction, in standard deviations of D. A law "
-        "of tokens is tilted along the margin's gradient, by as many nats: half the square.",
+        doc="How far the mean of D, or of its base, moves along the direction, in standard "
+        "deviations. A law of tokens is tilted along the margin's gradient, by as many nats: half "
+        "the square.",
     )  # fmt: skip
     seed = param.Integer(
         0, bounds=(0, 2**31 - 1), label="Seed",
@@ -98,6 +100,24 @@ class Position(param.Parameterized):
     def truth(self) -> Truth | None:
         """The stored truth, only where it holds."""
         return self.reference.truth if self.at_reference else None
+
+    @property
+    def fixed(self) -> dict[str, str]:
+        """{slider: why D cannot follow it}; empty where it follows both."""
+
+        def make() -> dict[str, str]:
+            d, found = self.reference.distribution, {}
+            if isinstance(d, Tokens):
+                return found
+            zero = torch.zeros(d.dim, dtype=d.dtype)
+            for name, factor, offset in (("sigma", 1.25, zero), ("lean", 1.0, zero + 1.0)):
+                try:
+                    varied(d, factor, offset)
+                except WorkbenchError as error:
+                    found[name] = str(error)
+            return found
+
+        return self._kept("fixed", self.problem_name, make)
 
     @property
     def step(self) -> Tensor:

@@ -1,6 +1,7 @@
 """The Explore screen in Panel: one layout for the served app and for a notebook cell."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from html import escape
@@ -8,10 +9,10 @@ from typing import Any
 
 import panel as pn
 
-from workbench.distributions import Sampleable
 from workbench.errors import WorkbenchError
 from workbench.problem import Problem
 from workbench.views import inputs, plots, table, words
+from workbench.views.about import about
 from workbench.views.controls import Dial, label, settings_panel
 from workbench.views.following import ByTicker
 from workbench.views.inside_panel import Inside
@@ -121,6 +122,7 @@ class Explore(ByTicker, pn.viewable.Viewer):
             margin=(0, 6, 6, 0),
         )
         self.status = text(css_classes=["wb-status"])
+        self.fixed, self.uncountable = text(margin=(4, 0)), text()
         self.table = pn.widgets.StaticText(
             stylesheets=[table.TABLE_CSS],
             sizing_mode="stretch_width",
@@ -150,6 +152,7 @@ class Explore(ByTicker, pn.viewable.Viewer):
             self.dials["lean"].view,
             label("along", s.param.direction.doc, "the direction that the mean moves in"),
             self.direction,
+            self.fixed,
             self.dials["budget"].view,
             pn.Row(
                 label("Seed", s.param.seed.doc), self.seed, self.new_seed,
@@ -171,6 +174,7 @@ class Explore(ByTicker, pn.viewable.Viewer):
                 self.run, self.hold, self.reset, *self.ask.values(),
                 gap="0", margin=(2, 0),
             ),
+            self.uncountable,
             self.table,
             self.truth,
             self.status,
@@ -271,7 +275,10 @@ class Explore(ByTicker, pn.viewable.Viewer):
 
     def _paint_buttons(self) -> None:
         counting = self.session.counting
-        self.run.disabled, self.hold.disabled = counting, not counting
+        why = self.session.uncountable
+        self.run.disabled, self.hold.disabled = counting or bool(why), not counting
+        self.reset.disabled = bool(why)
+        self.uncountable.param.update(value=f"<span class='small'>{why}</span>", visible=bool(why))
         for row in self.session.rows():
             if row.key in self.ask:
                 said = self.session.offer(row)
@@ -282,8 +289,7 @@ class Explore(ByTicker, pn.viewable.Viewer):
         s = self.session
         rows, truth = s.rows(), s.truth
         self.table.value = table.table(rows, truth, s.marked)
-        samples = isinstance(s.reference.distribution, Sampleable)
-        self.sentence.value = words.sentence(rows, truth, s.budget, samples)
+        self.sentence.value = words.sentence(rows, truth, s.budget, not s.uncountable)
         if chart:
             self._paint_chart()
 
@@ -308,14 +314,18 @@ class Explore(ByTicker, pn.viewable.Viewer):
     def _paint_side(self) -> None:
         s = self.session
         reference = s.reference
-        self.about.value = f"<span class='small'>{escape(reference.about)}</span>"
+        self.fixed.param.update(value=words.fixed_words(s.fixed), visible=bool(s.fixed))
+        for name in ("sigma", "lean"):
+            self.dials[name].enable(name not in s.fixed)
+        self.direction.disabled = "lean" in s.fixed
         has_truth = reference.truth is not None
         said = words.truth_words(s.truth, s.at_reference, has_truth)
         self.truth.value = f"<span class='small'>{said}</span>"
-        try:
-            self.pictures.value = inputs.picture(s.problem, s.seed)
-        except WorkbenchError:
-            self.pictures.value = ""
+        shown, self.pictures.value = reference, ""
+        with contextlib.suppress(WorkbenchError):  # the rows say why
+            shown = s.problem
+            self.pictures.value = inputs.picture(shown, s.seed)
+        self.about.value = about(shown)
         self.pictures.visible = bool(self.pictures.value)
 
     def _paint_margin(self) -> None:

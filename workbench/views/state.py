@@ -8,6 +8,7 @@ from typing import Any
 
 import param
 
+from workbench.distributions import Sampleable
 from workbench.errors import BadInput, WorkbenchError
 from workbench.iteration import Budget
 from workbench.problem import Problem
@@ -104,6 +105,13 @@ class Session(Position):
         return self._kept("picture", (self.position, self.seed), make)
 
     @property
+    def uncountable(self) -> str:
+        """Why Monte Carlo cannot count here, in one sentence; "" where it can."""
+        if isinstance(self.reference.distribution, Sampleable):
+            return ""
+        return "D cannot be sampled: there is nothing for Monte Carlo to count."
+
+    @property
     def counting(self) -> bool:
         """Whether Monte Carlo has draws left that it is about to make."""
         held = self.worker.results.get("monte_carlo", {})
@@ -179,6 +187,8 @@ class Session(Position):
     def play(self) -> None:
         """Run Monte Carlo: go on where it was paused, start where it was not."""
         self.running = True
+        if self.uncountable:  # what is said beside the button; another problem may be countable
+            return
         if not self._held("monte_carlo"):
             self._start("margins", margins.sampling(self.problem, self.seed))
         self.run("monte_carlo")

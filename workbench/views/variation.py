@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from workbench.distributions import Distribution, IndependentTokens, Tokens, varied
+from workbench.distributions import Distribution, IndependentTokens, Tokens, base_of, varied
 from workbench.distributions import Moments as HasMoments
 from workbench.errors import Unsupported
 from workbench.estimators import Moments
@@ -18,10 +18,11 @@ _ROUNDS, _DRAWS, _KEPT = 6, 64, 0.8
 
 
 def std_along(distribution: Distribution, direction: Tensor) -> float:
-    """Standard deviation of D along a unit vector `(dim,)`, over all pieces of D."""
-    if not isinstance(distribution, HasMoments):
+    """Standard deviation of D, or of its base, along a unit vector `(dim,)`, over all pieces."""
+    base = base_of(distribution)
+    if not isinstance(base, HasMoments):
         return 1.0
-    pieces = distribution.pieces()
+    pieces = base.pieces()
     weight = torch.softmax(torch.stack([p.log_weight for p in pieces]).detach(), 0)
     means = torch.stack([(p.mean * direction).sum() for p in pieces])
     within = torch.stack(
@@ -35,17 +36,17 @@ def std_along(distribution: Distribution, direction: Tensor) -> float:
 
 
 def steepest(problem: Problem) -> Tensor:
-    """Unit vector of steepest ascent of log P in the mean of D, by `Moments`; `(dim,)`.
+    """Unit vector of steepest ascent of log P in the mean of D, or of its base, by `Moments`;
+    `(dim,)`.
 
     Raises:
         Unsupported: where `Moments` cannot serve, or log P does not change with the mean.
     """
-    Moments().check(problem)
-    offset = torch.zeros(
-        problem.distribution.dim, dtype=problem.distribution.dtype, requires_grad=True
-    )
+    d = base_of(problem.distribution)
+    Moments().check(problem.vary(d))
+    offset = torch.zeros(d.dim, dtype=d.dtype, requires_grad=True)
     with torch.enable_grad():
-        moved = problem.vary(varied(problem.distribution, 1.0, offset))
+        moved = problem.vary(varied(d, 1.0, offset))
         log_p = Moments()(moved).log_p
         gradient = torch.zeros_like(offset)
         if log_p.requires_grad and bool(torch.isfinite(log_p)):

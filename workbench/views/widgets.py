@@ -10,6 +10,7 @@ import ipywidgets as w
 
 from workbench.errors import WorkbenchError
 from workbench.views import inputs, plots, table, words
+from workbench.views.about import about
 from workbench.views.figure_widgets import empty_figure, show_figure
 from workbench.views.following import ByTask
 from workbench.views.inside_widgets import Inside
@@ -37,8 +38,8 @@ class ExploreWidgets(ByTask, w.VBox):
         self._paint_numbers()
         self._paint_margin()
         controls = w.VBox(
-            [self.problem, self.about, *self.sliders.values(), self.direction, self.seed,
-             w.HBox([self.new_seed, self.home]), settings_panel(session, self.guard)],
+            [self.problem, self.about, *self.sliders.values(), self.direction, self.fixed,
+             self.seed, w.HBox([self.new_seed, self.home]), settings_panel(session, self.guard)],
             layout=w.Layout(width="340px", min_width="340px", margin="0 20px 0 0"),
         )  # fmt: skip
         buttons = w.HBox(
@@ -46,8 +47,8 @@ class ExploreWidgets(ByTask, w.VBox):
             layout=w.Layout(flex_flow="row wrap"),
         )
         main = w.VBox(
-            [self.chart, self.sentence, buttons,
-             self.table, self.status, self.margin_chart, self.caption, self.inside.view],
+            [self.chart, self.sentence, buttons, self.uncountable, self.table, self.status,
+             self.margin_chart, self.caption, self.inside.view],
             layout=w.Layout(flex="1 1 auto", min_width="0"),
         )  # fmt: skip
         super().__init__([w.HBox([controls, main])])
@@ -79,6 +80,7 @@ class ExploreWidgets(ByTask, w.VBox):
         }
         self.about, self.sentence, self.table = w.HTML(), w.HTML(), w.HTML()
         self.caption, self.status = w.HTML(), w.HTML()
+        self.fixed, self.uncountable = w.HTML(), w.HTML()
         self.chart = empty_figure(_CHART_HEIGHT)
         self.margin_chart = empty_figure(_MARGIN_HEIGHT)
         self.inside = Inside(s, self.dark, self.follow, self.guard)
@@ -158,21 +160,30 @@ class ExploreWidgets(ByTask, w.VBox):
         said = words.truth_words(truth, s.at_reference, s.reference.truth is not None)
         shown = table.table(rows, truth, s.marked)
         self.table.value = f"{STYLE}{shown}<span class='small'>{said}</span>"
-        self.sentence.value = words.sentence(rows, truth, s.budget)
+        self.sentence.value = words.sentence(rows, truth, s.budget, not s.uncountable)
+        why = s.uncountable
+        for control in (self.run, self.hold, self.reset):
+            control.disabled = bool(why)
+        self.uncountable.value = f"{STYLE}<span class='small'>{why}</span>" if why else ""
         known = None if truth is None else (truth.log10_p, truth.se_log10)
         show_figure(self.chart, plots.estimates(rows, known, self.dark, _CHART_HEIGHT))
 
     def _paint_margin(self) -> None:
         s = self.session
-        about = f"{STYLE}<span class='small'>{escape(s.reference.about)}</span>"
+        said = STYLE + about(s.reference)
+        self.fixed.value = STYLE + words.fixed_words(s.fixed) if s.fixed else ""
+        for name in ("sigma", "lean"):
+            self.sliders[name].disabled = name in s.fixed
+        self.direction.disabled = "lean" in s.fixed
         try:
-            about += inputs.picture(s.problem, s.seed)
+            said = STYLE + about(s.problem)
+            said += inputs.picture(s.problem, s.seed)
             picture = s.margin_picture()
         except WorkbenchError as error:
             self.caption.value = escape(str(error))
             return
         finally:
-            self.about.value = about
+            self.about.value = said
         show_figure(self.margin_chart, plots.margin(picture, self.dark, _MARGIN_HEIGHT))
         self.caption.value = STYLE + words.margin_sentence(picture)
 

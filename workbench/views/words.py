@@ -1,7 +1,7 @@
 """Numbers as a reader wants them, and the sentences under the charts."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 
 from workbench.html import power, signed
@@ -116,6 +116,15 @@ def _sampled_words(row: Row | None) -> str:
         f"Monte Carlo has seen {hits:,} in {draws}: P lies between {power(low)} and "
         f"{power(high)} (95%)."
     )
+
+
+def fixed_words(fixed: Mapping[str, str]) -> str:
+    """Why sliders cannot be turned here (HTML); each reason once.
+
+    >>> fixed_words({"lean": "Spins do not move.", "sigma": "Spins do not move."})
+    "<span class='small'>Spins do not move.</span>"
+    """
+    return "<span class='small'>" + escape(" ".join(dict.fromkeys(fixed.values()))) + "</span>"
 
 
 def truth_words(truth: Truth | None, at_reference: bool, has_truth: bool) -> str:

@@ -1,6 +1,6 @@
 """Families of adversaries: the ways in which D may differ from D0."""
 
-from workbench.adversaries.families.base import Family, Parameters, at, flat
+from workbench.adversaries.families.base import Family, Parameters, at, flat, no_points
 from workbench.adversaries.families.box import Box
 from workbench.adversaries.families.categorical import Categorical
 from workbench.adversaries.families.fine_tuned import FineTuned
@@ -29,5 +29,5 @@ def family(name: str) -> Family:
 
 __all__ = [
     "ALL", "Box", "Categorical", "Family", "FineTuned", "Flow", "Generator", "LowRank", "Mixture",
-    "Parameters", "PerContext", "Scaled", "Shifted", "at", "family", "flat",
+    "Parameters", "PerContext", "Scaled", "Shifted", "at", "family", "flat", "no_points",
 ]  # fmt: skip

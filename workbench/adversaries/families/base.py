@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from workbench.distributions import Distribution, Gaussian
+from workbench.distributions import Distribution, Gaussian, Reparameterised
 from workbench.errors import Unsupported
 from workbench.rng import Rng
 
@@ -87,6 +87,12 @@ class AroundGaussian(Family):
 
     def needed(self) -> str:
         return "a gaussian D0"
+
+
+def no_points(reference: Distribution) -> Tensor:
+    """`(0, noise_dim)`: no failures known, for `Family.module`."""
+    wide = reference.noise_dim if isinstance(reference, Reparameterised) else reference.dim
+    return torch.zeros(0, wide, dtype=reference.dtype)
 
 
 def flat(module: nn.Module) -> Tensor:
