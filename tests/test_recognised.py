@@ -301,7 +301,7 @@ def test_a_recogniser_that_never_fires_is_told():
             ),
             "weighs a gaussian",
         ),
-        (lambda: wb.Ratio(by="monte_carlo"), "unknown estimator 'monte_carlo': use one of cond"),
+        (lambda: wb.Ratio(by="monte_carlo"), "unknown estimator 'monte_carlo': use one of auto"),
     ],
 )
 def test_bad_input_is_told_in_a_sentence(make, said):

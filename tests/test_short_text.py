@@ -10,7 +10,8 @@ import torch
 import workbench as wb
 from workbench.adversaries import relative_entropy
 from workbench.distributions import ShortText
-from workbench.estimators.transitions import Transitions, merged
+from workbench.estimators.reading import merged
+from workbench.estimators.transitions import Transitions
 from workbench.models import Automaton, ShortContext, watching
 
 V, T = 3, 6

@@ -15,7 +15,8 @@ from torch import Tensor
 from workbench.distributions import Density, Distribution, Sampleable, ShortText
 from workbench.errors import BadInput, Unsupported
 from workbench.estimators.base import check_positive
-from workbench.estimators.transitions import Transitions, automaton_of, margins
+from workbench.estimators.reading import automaton_of, margins
+from workbench.estimators.transitions import Transitions
 from workbench.problem import Problem
 from workbench.rng import Rng
 from workbench.specs import And

@@ -15,7 +15,8 @@ from workbench.adversaries.sources import Elites, Score, Tilted
 from workbench.bench.base import Bench, Column, Report, Row
 from workbench.distributions import Distribution, ShortText
 from workbench.estimators import MonteCarlo
-from workbench.estimators.transitions import Transitions, automaton_of
+from workbench.estimators.reading import automaton_of
+from workbench.estimators.transitions import Transitions
 from workbench.iteration import UNLIMITED, steps
 from workbench.math.logspace import LN10
 from workbench.problem import Problem

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from workbench.catalogue.folder import data_folder
 from workbench.catalogue.language_models import language_model, language_models
+from workbench.catalogue.residues import residue_names, residue_problem
 from workbench.catalogue.router import ROUTER, router_problem
 from workbench.catalogue.short_texts import (
     planted,
@@ -17,15 +18,20 @@ from workbench.errors import BadInput
 from workbench.problem import Problem
 
 __all__ = [
-    "data_folder", "language_model", "language_models", "load", "names", "planted",
-    "short_text", "short_text_names", "short_text_problem", "short_text_symbols", "token_law",
-    "token_laws", "token_names", "token_problem",
+    "data_folder", "every", "language_model", "language_models", "load", "names", "planted",
+    "residue_names", "residue_problem", "short_text", "short_text_names", "short_text_problem",
+    "short_text_symbols", "token_law", "token_laws", "token_names", "token_problem",
 ]  # fmt: skip
 
 
 def names() -> list[str]:
     """Names of all problems of numbers; those of tokens are `token_names`."""
     return sorted(p.stem for p in (data_folder() / "problems").glob("*.json"))
+
+
+def every() -> list[str]:
+    """Names of all problems of which the data ship with the package."""
+    return names() + token_names() + short_text_names() + residue_names()
 
 
 def load(name_or_path: str | Path) -> Problem:
@@ -44,15 +50,13 @@ def load(name_or_path: str | Path) -> Problem:
         return token_problem(str(name_or_path))
     if name_or_path in short_text_names():
         return short_text_problem(str(name_or_path))
+    if name_or_path in residue_names():
+        return residue_problem(str(name_or_path))
     if name_or_path == ROUTER:
         return router_problem()
     given = Path(name_or_path)
     if given.exists():
         return Problem.load(given)
-    near = [
-        n
-        for n in names() + token_names() + short_text_names()
-        if str(name_or_path).lower() in n.lower()
-    ]
+    near = [n for n in every() if str(name_or_path).lower() in n.lower()]
     hint = f"did you mean {', '.join(near[:4])}" if near else "`workbench list problems` names them"
     raise BadInput(f"no problem and no card is called {str(name_or_path)!r}: {hint}")

@@ -102,7 +102,7 @@ def _problems() -> list[dict[str, Any]]:
     from workbench import catalogue
 
     found = []
-    for name in catalogue.names() + catalogue.token_names() + catalogue.short_text_names():
+    for name in catalogue.every():
         problem = catalogue.load(name)
         truth = problem.truth
         known = truth and {

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, cast
 import torch
 from torch import Tensor
 
-from workbench.distributions import Recognised, widened
+from workbench.distributions import Recognised, ShortText, widened
 from workbench.errors import BadInput, NotConverged
 from workbench.estimators.base import Estimate, Estimator, Needs
 from workbench.estimators.conditioned import Conditioned
@@ -17,6 +17,7 @@ from workbench.estimators.design_point import DesignPoint
 from workbench.estimators.importance import Importance
 from workbench.estimators.moments import Moments
 from workbench.estimators.orthant import Orthant
+from workbench.estimators.transitions import Transitions
 from workbench.iteration import Budget, State
 from workbench.math.cost import Cost, forward_equivalents
 from workbench.math.logspace import LN10
@@ -30,9 +31,10 @@ BY: dict[str, Estimator] = {
     e.name: e
     for e in (
         Conditioned(search="fitted"), Moments(), DesignPoint(), Cubature(), Orthant(), Importance(),
+        Transitions(),
     )
 }  # fmt: skip
-"""What may serve numerator and denominator; all but the last draw nothing, not even of the base."""
+"""What may serve numerator and denominator; `importance` alone draws, of the base."""
 _UNSURE = 0.3  # digits
 _MANY = 10**9
 
@@ -46,6 +48,9 @@ class RatioState(State):
     errors: Tensor
     flops: float = 0.0
     warning: str = ""
+    by: str = ""
+    presumed: int = 1
+    """The modulus modulo which text was presumed uniform, whatever else is known of it."""
     done: bool = False
 
 
@@ -64,7 +69,8 @@ class Ratio(Estimator):
     difference of theirs, in parameters of the base, of M and of C. The recogniser stays as it is.
 
     Args:
-        by: the estimator of both parts: "conditioned", "moments", "design_point", the exact
+        by: the estimator of both parts: "auto" ("transitions" on text of a short-sighted language
+            model, elsewhere "conditioned"), "conditioned", "moments", "design_point", the exact
             "cubature" (one or two dimensions) and "orthant" (affine M and recogniser), or
             "importance", which draws from the base, never from D.
 
@@ -81,17 +87,18 @@ class Ratio(Estimator):
     -6.5426
     """
 
-    by: str = "conditioned"
+    by: str = "auto"
     name: ClassVar[str] = "ratio"
     kind: ClassVar[Kind] = Kind.HEURISTIC
     grad: ClassVar[Grad] = Grad.IMPLICIT
     needs: ClassVar[Needs] = Needs((Recognised,))
     pace: ClassVar[Pace] = Pace.AT_REST
-    choices: ClassVar[Mapping[str, tuple[str, ...]]] = {"by": tuple(BY)}
+    choices: ClassVar[Mapping[str, tuple[str, ...]]] = {"by": ("auto", *BY)}
 
     def __post_init__(self) -> None:
-        if self.by not in BY:
-            raise BadInput(f"unknown estimator {self.by!r}: use one of {', '.join(BY)}")
+        known = self.choices["by"]
+        if self.by not in known:
+            raise BadInput(f"unknown estimator {self.by!r}: use one of {', '.join(known)}")
 
     def init(self, problem: Problem, rng: Rng) -> RatioState:
         zero = torch.zeros((), dtype=problem.distribution.dtype)
@@ -100,7 +107,9 @@ class Ratio(Estimator):
 
     def step(self, problem: Problem, state: RatioState) -> RatioState:
         above, below = parts_of(problem)
-        estimator = BY[self.by]
+        text = isinstance(above.distribution, ShortText)
+        by = ("transitions" if text else "conditioned") if self.by == "auto" else self.by
+        estimator = BY[by]
         found: list[Estimate] = []
         for part, share in ((below, 0.5), (above, 1.0)):
             price = part.flops_per_forward / max(1.0, problem.flops_per_forward)
@@ -118,15 +127,16 @@ class Ratio(Estimator):
             if e.warning
         ]
         if any(e.log_err == math.inf for e in found):
-            raise NotConverged(f"ratio: {self.by} has no answer within {state.left:,} forwards")
+            raise NotConverged(f"ratio: {by} has no answer within {state.left:,} forwards")
         below_p, above_p = (e.log_p for e in found)
         if not bool(torch.isfinite(below_p)):
             raise NotConverged(
-                f"ratio: {self.by} finds no input of the base that the recogniser accepts, so "
+                f"ratio: {by} finds no input of the base that the recogniser accepts, so "
                 "nothing can be said of D"
             )
         return replace(
             state, numerator=above_p, denominator=below_p, warning="; ".join(told),
+            by=by, presumed=int(found[1].info.get("presumed_modulus", 1)),
             errors=torch.tensor([_error(e) for e in found[::-1]], dtype=torch.float64), done=True,
         )  # fmt: skip
 
@@ -135,10 +145,12 @@ class Ratio(Estimator):
         cost = Cost(forwards=state.forwards, flops=0.0 if state.forwards else state.flops)
         log_p = torch.clamp(above - below, max=0.0)
         info: dict[str, Any] = {
-            "by": self.by,
+            "by": state.by,
             "log10_p_both": float(above.detach()) / LN10,
             "log10_p_recognised": float(below.detach()) / LN10,
         }
+        if state.presumed > 1:
+            info["presumed_modulus"] = state.presumed
         warning = state.warning
         if bool((state.errors >= 0).all()):
             digits = float(state.errors.square().sum().sqrt())

@@ -1,11 +1,12 @@
 """Models: any `nn.Module`; here are the ones that the workbench makes itself."""
 
-from workbench.models.automaton import Automaton, watching
+from workbench.models.automaton import Automaton, ending, watching
 from workbench.models.continuation import Continuation
 from workbench.models.headed import Headed
 from workbench.models.mlp import dense, mlp
 from workbench.models.network import Heaviside, Network, Shift, Sign, Sum, chain
 from workbench.models.prefixes import logits_sharing_prefixes
+from workbench.models.residue import Residue
 from workbench.models.rollout import rollout
 from workbench.models.short_context import ShortContext
 from workbench.models.transformer import Transformer
@@ -16,12 +17,13 @@ MODELS: dict[str, str] = {
     "transformer": "small transformer over tokens, from token ids or soft tokens to next logits",
     "short_context": "small language model of the last few symbols: the exactly solvable adversary",
     "automaton": "finite automaton that reads a text; `watching` builds one for given words",
+    "residue": "recogniser of texts by the residue of the number that they spell",
     "network": "parts and the earlier values that feed each, as a problem card holds them",
 }
 """Names and descriptions, as `workbench list models` shows them."""
 
 __all__ = [
-    "MODELS", "Automaton", "Beside", "Continuation", "Headed", "Heaviside", "Network", "Shift",
-    "ShortContext", "Sign", "Sum", "Transformer", "chain", "dense", "logits_sharing_prefixes",
-    "mlp", "rollout", "watching",
+    "MODELS", "Automaton", "Beside", "Continuation", "Headed", "Heaviside", "Network", "Residue",
+    "Shift", "ShortContext", "Sign", "Sum", "Transformer", "chain", "dense", "ending",
+    "logits_sharing_prefixes", "mlp", "rollout", "watching",
 ]  # fmt: skip

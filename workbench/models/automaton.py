@@ -77,8 +77,7 @@ def watching(
     [0.5, -1.5]
     """
     for word in words:
-        if not len(word) or not all(0 <= v < alphabet for v in word):
-            raise BadInput(f"a word needs symbols of 0, ..., {alphabet - 1}, got {tuple(word)}")
+        _check(word, alphabet)
     longer = [_beginnings(tuple(word), alphabet) for word in words]
     first = tuple((0, 0) for _ in words)
     number, queue, rows = {first: 0}, [first], []
@@ -93,6 +92,39 @@ def watching(
         rows.append(row)
     told = [[0.5 + best - len(w) for (_, best), w in zip(s, words, strict=True)] for s in queue]
     return Automaton(torch.tensor(rows), torch.tensor(told, dtype=dtype), symbols)
+
+
+def ending(word: Sequence[int], alphabet: int, dtype: torch.dtype, symbols: str = "") -> Automaton:
+    """An automaton that tells how much of a word a text ends in.
+
+    Its output is 1/2 - (symbols of the word that are missing from the longest beginning of it that
+    the text ends in): 1/2 where the text ends in the word, at most -1/2 where it does not.
+
+    Args:
+        word: of symbols 0, ..., alphabet - 1, not empty.
+        symbols: their characters, for readers.
+
+    Raises:
+        BadInput: on an empty word or an unknown symbol.
+
+    >>> M = ending((0, 1), 2, torch.float64)
+    >>> M(torch.tensor([[0, 0, 1], [0, 1, 0]])).flatten().tolist()
+    [0.5, -0.5]
+    """
+    _check(word, alphabet)
+    word = tuple(word)
+    rows = []
+    for k in range(len(word) + 1):
+        read = [(*word[:k], v) for v in range(alphabet)]
+        rows.append([next(j for j in range(k + 1, -1, -1) if t[k + 1 - j :] == word[:j])
+                     for t in read])  # fmt: skip
+    told = [[0.5 + k - len(word)] for k in range(len(word) + 1)]
+    return Automaton(torch.tensor(rows), torch.tensor(told, dtype=dtype), symbols)
+
+
+def _check(word: Sequence[int], alphabet: int) -> None:
+    if not len(word) or not all(0 <= v < alphabet for v in word):
+        raise BadInput(f"a word needs symbols of 0, ..., {alphabet - 1}, got {tuple(word)}")
 
 
 def _read(table: list[list[int]], at: tuple[int, int], v: int) -> tuple[int, int]:

@@ -48,14 +48,16 @@ class Headed(nn.Module):
         with torch.no_grad():
             values = self._values(x)
             outputs = values[-1].shape[1]
-            self.widen = nn.ModuleList(
-                [place(dim + outputs, dim, 0, dtype), place(dim + outputs, outputs, dim, dtype)]
-            )
+            self.widen = nn.ModuleList()
+            if "both" in self.sources:
+                total = dim + outputs
+                self.widen.extend([place(total, dim, 0, dtype), place(total, outputs, dim, dtype)])
             widths = [outputs, *(self._said(i, x, values).shape[1] for i in range(len(heads)))]
         stops = torch.tensor(widths).cumsum(0).tolist()
         self.stops: tuple[int, ...] = tuple(stops)
         self.places = nn.ModuleList(
-            place(stops[-1], w, stop - w, dtype) for w, stop in zip(widths, stops, strict=True)
+            place(stops[-1], w, stop - w, values[-1].dtype)
+            for w, stop in zip(widths, stops, strict=True)
         )
 
     def _values(self, x: Tensor) -> list[Tensor]:

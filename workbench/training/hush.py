@@ -12,7 +12,7 @@ from workbench.adversaries.families import FineTuned, at, flat
 from workbench.distributions import ShortText
 from workbench.errors import BadInput
 from workbench.estimators.base import check_positive
-from workbench.estimators.transitions import automaton_of, margins, merged
+from workbench.estimators.reading import automaton_of, margins, merged
 from workbench.iteration import State
 from workbench.math.logspace import LN10, log_sum
 from workbench.math.transitions import backward, occupancy
