@@ -193,6 +193,14 @@ ROWS = (
         sampled=False,
     ),
     Row(
+        "transitions",
+        "L_zap_1e-7",
+        budget=1,
+        settings=({}, {"states": 1, "characters": 2}),
+        within=1e-9,  # rounding alone
+        sampled=False,
+    ),
+    Row(
         "leaves",
         "T_char1_line_1e-7",
         budget=20_000,

@@ -39,6 +39,7 @@ from .estimators import (
     Strata,
     Subset,
     Tangent,
+    Transitions,
     Upper,
 )  # fmt: skip
 from .experiments import best_truth
@@ -59,6 +60,6 @@ __all__ = [
     "Gaussian", "Gibbs", "Grad", "Halfspace", "Importance", "Kind", "Leaves", "Lower", "MeanField",
     "Mixture", "Moments", "MonteCarlo", "NotConverged", "Or", "Orthant", "Partition", "Penalty",
     "Polytope", "Probe", "Problem", "Ratio", "Rng", "Slices", "Spec", "SpinGlass", "StaleRun",
-    "Strata", "Subset", "Tangent", "Tokens", "Transformer", "Trusted", "Truth", "Unsupported",
-    "Upper", "WorkbenchError", "best_truth", "families", "load", "log_p_and_grad", "template",
+    "Strata", "Subset", "Tangent", "Tokens", "Transformer", "Transitions", "Trusted", "Truth",
+    "Unsupported", "Upper", "WorkbenchError", "best_truth", "families", "load", "log_p_and_grad", "template",
 ]  # fmt: skip

@@ -61,7 +61,7 @@ class Adversary(Seeking):
         steps: at most, a restart.
         restarts: starts: the first at D0, each further one at the edge towards another failure.
         patience: steps at the full limit without gain that end a restart.
-        draws: forward passes a step, where the gradient is from samples.
+        draws: forward passes a step, where the gradient is from failures that were seen.
         scout: an estimator with a cheaper gradient, such as `Moments("mean")`, that climbs first,
             at the full limit, until a step gains less than a tenth of a nat, or ten are done. It
             saves most of the forward passes, and the frontier on the way.
@@ -104,7 +104,7 @@ class Adversary(Seeking):
 
     def _budget(self, state: Search) -> Budget:
         left = None if state.limit is None else max(1, int(state.left))
-        if _sampled(self._estimator(state)):
+        if isinstance(self._estimator(state), Witness):
             left = self.draws if left is None else min(self.draws, left)
         return Budget(left, FOREVER)
 
@@ -338,5 +338,5 @@ class Adversary(Seeking):
 
 
 def _sampled(estimator: Estimator) -> bool:
-    """Whether its gradient is the score function's, over the failures of a sampler."""
-    return isinstance(estimator, Witness)
+    """Whether its gradient is the score function's, over the failures that it saw."""
+    return isinstance(estimator, Witness) and estimator.grad is Grad.NONE

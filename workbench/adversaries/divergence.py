@@ -16,9 +16,11 @@ from workbench.distributions import (
     Mixture,
     Reparameterised,
     ShortText,
+    Tokens,
 )
 from workbench.distributions.transformed import Transformed
 from workbench.errors import Unsupported
+from workbench.math import simplex
 from workbench.math.transitions import occupancy
 from workbench.rng import Rng
 
@@ -142,6 +144,13 @@ def _products(d: Discrete, d0: Discrete) -> Tensor:
     return (p * torch.log(ratio)).sum()
 
 
+def _tokens(d: Tokens, d0: Tokens) -> Tensor:
+    """sum of p log(p / p0) over positions; inf where D0 excludes what D does not."""
+    if d.probs.shape != d0.probs.shape:
+        raise Unsupported("the relative entropy of two laws of tokens", "equal sizes are needed")
+    return simplex.divergence(d.log_probs(), d0.log_probs())
+
+
 def _texts(d: ShortText, d0: ShortText) -> Tensor:
     """Sum over contexts of how often D draws in each, times KL of the next symbol's two laws."""
     if (d.length, d.start, d.alphabet, d.memory) != (d0.length, d0.start, d0.alphabet, d0.memory):
@@ -154,5 +163,5 @@ def _texts(d: ShortText, d0: ShortText) -> Tensor:
 
 _EXACT: dict[tuple[type, type], Callable[..., Tensor]] = {
     (Gaussian, Gaussian): _gaussians, (Box, Box): _boxes, (Discrete, Discrete): _products,
-    (ShortText, ShortText): _texts,
+    (Tokens, Tokens): _tokens, (ShortText, ShortText): _texts,
 }  # fmt: skip

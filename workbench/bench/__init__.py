@@ -6,6 +6,7 @@ from workbench.bench.bounds import BOUNDS
 from workbench.bench.coherence import COHERENCE, HEAT
 from workbench.bench.coverage import COVERAGE
 from workbench.bench.economy import ECONOMY
+from workbench.bench.hush import HUSH
 from workbench.bench.language import LANGUAGE
 from workbench.bench.latency import LATENCY
 from workbench.bench.precision import PRECISION
@@ -34,6 +35,7 @@ ALL: tuple[Bench, ...] = (
     LANGUAGE,
     ECONOMY,
     TRAINING,
+    HUSH,
     TOKENS,
 )
 """Every bench, as `workbench bench` offers them."""

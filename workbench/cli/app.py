@@ -11,6 +11,7 @@ from workbench.cli.coherence import coherence
 from workbench.cli.compare import compare
 from workbench.cli.estimate import estimate
 from workbench.cli.frame import Commands
+from workbench.cli.hush import hush
 from workbench.cli.listing import listing, schema
 from workbench.cli.new import new
 from workbench.cli.notebooks import notebooks
@@ -58,6 +59,7 @@ app.command("attack-lm")(attack_lm)
 app.command()(coherence)
 app.command()(truth)
 app.command()(train)
+app.command()(hush)
 app.command()(resume)
 app.command()(runs)
 app.command()(report)

@@ -87,9 +87,12 @@ def resume(
 
     Ctrl-C saves the last finished step, prints what is known so far and exits with 130.
     """
-    from workbench.cli import attack, attack_lm, train
+    from workbench.cli import attack, attack_lm, hush, train
     from workbench.experiments import Run
 
-    ways = {"attack": attack.drive, "attack_lm": attack_lm.drive, "train": train.drive}
+    ways = {
+        "attack": attack.drive, "attack_lm": attack_lm.drive, "train": train.drive,
+        "hush": hush.drive,
+    }  # fmt: skip
     with Run.resume(folder) as run:
         ways.get(run.kind.name, drive)(run.subject, run.walk(), as_json)

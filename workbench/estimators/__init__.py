@@ -26,11 +26,12 @@ from workbench.estimators.slices import Slices
 from workbench.estimators.strata import Strata
 from workbench.estimators.subset import Subset
 from workbench.estimators.tangents import Tangent
+from workbench.estimators.transitions import Transitions
 
 ALL: tuple[type[Estimator], ...] = (
     Moments, Slices, Conditioned, MonteCarlo, Importance, Subset, DesignPoint, GLD, Lower, Upper,
     ChangeOfMeasure, Enumeration, Cubature, Orthant, Ratio, Partition, FreeEnergy, MeanField,
-    Leaves, ITGIS, MHIS, QLD, CrossEntropy,
+    Leaves, ITGIS, MHIS, QLD, CrossEntropy, Transitions,
 )  # fmt: skip
 """Every estimator: the tests, the command line, the comparison and the screens go by this tuple."""
 
@@ -38,5 +39,5 @@ __all__ = [
     "ALL", "GLD", "ITGIS", "MHIS", "QLD", "ChangeOfMeasure", "Conditioned", "CrossEntropy",
     "Cubature", "DesignPoint", "Enumeration", "Estimate", "Estimator", "FreeEnergy", "Importance",
     "Leaves", "Lower", "MeanField", "Moments", "MonteCarlo", "Needs", "Orthant", "Partition",
-    "Ratio", "Slices", "Strata", "Subset", "Tangent", "Upper", "proof",
+    "Ratio", "Slices", "Strata", "Subset", "Tangent", "Transitions", "Upper", "proof",
 ]  # fmt: skip

@@ -23,6 +23,7 @@ from workbench.math.logspace import LN10
 from workbench.problem import Problem, codec
 from workbench.training import Defender, Duty, Referee, Task, Training
 from workbench.training.baselines import BASELINES
+from workbench.training.hush import Hush
 from workbench.training.pointwise import Pointwise
 from workbench.training.trainer import Trainer
 
@@ -228,7 +229,44 @@ def lesson(duty: Duty, defender: Defender | Trainer, seed: int) -> Course:
     return Course(duty, defender, seed, share=lambda state: state.ticks / defender.steps)
 
 
-KINDS: tuple[RunKind, ...] = (Estimates(), Attacks(), TextAttacks(), Trainings())
+class Hushes(RunKind):
+    """A language model that is trained away from a word."""
+
+    name = "hush"
+
+    def describe(self, subject: Any) -> tuple[dict[str, Any], dict[str, bytes]]:
+        """The settings and the seed; the card and its tensors."""
+        config = {
+            "problem": subject.problem.name, "settings": encode(subject.iteration),
+            "seed": subject.seed,
+        }  # fmt: skip
+        return config, codec.to_files(subject.problem)
+
+    def rebuild(self, config: dict[str, Any], file: Callable[[str], bytes]) -> Course:
+        """The training. Raises `StaleRun` where this workbench has no such."""
+        return hushing(codec.from_files(file), decode(config["settings"], (Hush,)), config["seed"])
+
+    def metrics(self, subject: Any) -> Row:
+        """log10 P under the model's own prompts and under the worst ones, both exact; the loss is
+        KL(first M || M) a symbol, the score the perplexity of before as a part of now's."""
+        row: Row = {"steps": subject.state.steps, "seconds": subject.seconds}
+        if len(subject.state.rows):
+            own, adverse, drift = subject.state.rows[-1].tolist()
+            row |= {"log10_p": own / LN10, "log10_p_adv": adverse / LN10, "loss": drift}
+            row["score"] = math.exp(-drift)
+        return row
+
+    def title(self, config: dict[str, Any]) -> str:
+        """The problem."""
+        return f"hush {config['problem']}"
+
+
+def hushing(problem: Problem, hush: Hush, seed: int) -> Course:
+    """The training of a language model away from a word, as runs, jobs and bars step through it."""
+    return Course(problem, hush, seed, share=hush.share)
+
+
+KINDS: tuple[RunKind, ...] = (Estimates(), Attacks(), TextAttacks(), Trainings(), Hushes())
 
 
 def kind_of(name: str) -> RunKind:

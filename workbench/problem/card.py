@@ -56,8 +56,48 @@ class TokensCard(_Strict):
     probs: Key = Field(description="(T, V)")
 
 
+class ShortContextCard(_Strict):
+    """A language model of the last few symbols."""
+
+    alphabet: int = Field(ge=1)
+    context: int = Field(ge=1)
+    width: int = Field(ge=1)
+    hidden: int = Field(ge=1)
+    weights: dict[str, Key]
+
+
+class ShortTextCard(_Strict):
+    """Text of a fixed length by a language model of the last few symbols."""
+
+    type: Literal["short_text"] = "short_text"
+    network: ShortContextCard
+    prompt: list[int] = Field(description="symbols before the text")
+    length: int = Field(ge=1)
+    temperature: FiniteFloat = Field(gt=0.0)
+
+
+class AcceptedTextCard(_Strict):
+    """The same, given that an automaton ends in an accepting state."""
+
+    type: Literal["accepted_text"] = "accepted_text"
+    base: ShortTextCard
+    after: Key = Field(description="(Q, V), next states; it starts in state 0")
+    accepting: Key = Field(description="(Q,), 1 where it accepts, else 0")
+
+
+class PromptedTextCard(_Strict):
+    """Text of a fixed length by a transformer, after a prompt."""
+
+    type: Literal["prompted"] = "prompted"
+    network: "TransformerCard"
+    prompt: list[int] = Field(min_length=1)
+    length: int = Field(ge=2)
+    temperature: FiniteFloat = Field(gt=0.0)
+
+
 PlainLawCard = Annotated[
-    GaussianCard | MixtureCard | BoxCard | DiscreteCard, Field(discriminator="type")
+    GaussianCard | MixtureCard | BoxCard | DiscreteCard | ShortTextCard,
+    Field(discriminator="type"),
 ]
 
 
@@ -96,7 +136,10 @@ DistributionCard = Annotated[
     | ConditionedCard
     | GibbsCard
     | SpinGlassCard
-    | TokensCard,
+    | TokensCard
+    | ShortTextCard
+    | AcceptedTextCard
+    | PromptedTextCard,
     Field(discriminator="type"),
 ]
 
@@ -143,7 +186,30 @@ class TransformerCard(_Strict):
     counts: Key | None = Field(default=None, description="(V,), how often each token was seen")
 
 
-NodeCard = Annotated[LinearCard | BiasCard | PlainCard | TransformerCard, Field(discriminator="op")]
+class AutomatonCard(_Strict):
+    """What is said of the state in which it ends; it stands alone in its model."""
+
+    op: Literal["automaton"] = "automaton"
+    inputs: list[int] = Field(default_factory=lambda: [0])
+    after: Key = Field(description="(Q, V), next states; it starts in state 0")
+    outputs: Key = Field(description="(Q, k)")
+    symbols: str | None = Field(default=None, description="characters of symbols 0, 1, ...")
+
+
+class ResidueCard(_Strict):
+    """1/2 where the number that a text spells has a residue, else -1/2; alone in its model."""
+
+    op: Literal["residue"] = "residue"
+    inputs: list[int] = Field(default_factory=lambda: [0])
+    modulus: int
+    target: int
+    alphabet: int
+
+
+NodeCard = Annotated[
+    LinearCard | BiasCard | PlainCard | TransformerCard | AutomatonCard | ResidueCard,
+    Field(discriminator="op"),
+]
 
 
 class ModelCard(_Strict):
@@ -246,6 +312,13 @@ class Card(_Strict):
     truth: TruthCard | None = None
 
 
-for _card in (CombinationCard, TrustedCard, ProbeCard, ConditionedCard, GibbsCard):
+for _card in (
+    CombinationCard,
+    TrustedCard,
+    ProbeCard,
+    ConditionedCard,
+    GibbsCard,
+    PromptedTextCard,
+):
     _card.model_rebuild()
 Card.model_rebuild()

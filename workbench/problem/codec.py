@@ -15,13 +15,12 @@ from safetensors.torch import save as safetensors_save
 from workbench import graph as graphs
 from workbench.errors import BadInput, Unsupported
 from workbench.math.checks import check_finite
-from workbench.models import Transformer
 from workbench.problem import atomic
 from workbench.problem import card as cards
 from workbench.problem.by_hand import commented, yaml_to_json
 from workbench.problem.core import Problem
 from workbench.problem.reader import Reader
-from workbench.problem.writer import Writer
+from workbench.problem.writer import WHOLE, Writer
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 MAX_BYTES = 1 << 30
@@ -36,8 +35,8 @@ def encode(problem: Problem) -> tuple[cards.Card, bytes]:
         raise Unsupported(f"a problem in {dtype}", f"cards hold {' or '.join(DTYPES)}")
     writer = Writer()
     model, spec = problem.stated
-    if isinstance(model, Transformer):
-        described = writer.transformer(model)
+    if isinstance(model, WHOLE):
+        described = writer.whole(model)
     else:
         graph = problem.graph if model is problem.model else graphs.read(model)
         described = writer.model(graph)
@@ -207,7 +206,7 @@ def decode(card: cards.Card, data: bytes) -> Problem:
         about=card.about,
         truth=reader.truth(card.truth),
     )
-    if not isinstance(problem.model, Transformer):
+    if not isinstance(problem.stated[0], WHOLE):
         _fits(lambda: problem.graph, card)
     return problem
 

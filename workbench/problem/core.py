@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from html import escape
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -130,7 +131,9 @@ class Problem:
         """What M computes in: the dtype of x, or of M's weights where x are token ids."""
         if self.distribution.dtype.is_floating_point:
             return self.distribution.dtype
-        return next((p.dtype for p in self.model.parameters()), torch.get_default_dtype())
+        own = chain(self.model.parameters(), self.model.buffers())
+        floats = (p.dtype for p in own if p.is_floating_point())
+        return next(floats, torch.get_default_dtype())
 
     @cached_property
     def graph(self) -> Graph:

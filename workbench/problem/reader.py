@@ -1,11 +1,13 @@
 """The parts of a card as the parts of a problem."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from workbench.distributions import (
+    AcceptedText,
     Box,
     Conditional,
     Discrete,
@@ -13,18 +15,34 @@ from workbench.distributions import (
     Gaussian,
     Gibbs,
     Mixture,
+    PromptedText,
+    ShortText,
     SpinGlass,
     Tokens,
 )
 from workbench.errors import BadInput
 from workbench.math.checks import check_finite
-from workbench.models import Network, Shift, Sum, Transformer, dense
+from workbench.models import (
+    Automaton,
+    Continuation,
+    Network,
+    Residue,
+    Shift,
+    ShortContext,
+    Sum,
+    Transformer,
+    dense,
+)
 from workbench.models.mlp import activation_module
 from workbench.models.transformer import Shape
 from workbench.problem import card as cards
 from workbench.problem.core import Truth
 from workbench.specs import And, Argmax, Halfspace, Or, Polytope, Probe, Spec, Trusted
 from workbench.vocabulary import Vocabulary
+
+M = TypeVar("M", bound=nn.Module)
+_CONTEXTS = 1 << 22
+"""The most contexts of a short-sighted language model: its table is made in full."""
 
 
 class Reader:
@@ -65,15 +83,33 @@ class Reader:
                 return SpinGlass(self.get(c.couplings), self.get(c.fields), c.beta)
             case cards.TokensCard():
                 return Tokens(self.get(c.probs, torch.float64))
+            case cards.ShortTextCard():
+                network = self._short_context(c.network)
+                return ShortText(network, tuple(c.prompt), c.length, c.temperature)
+            case cards.AcceptedTextCard():
+                base = self.distribution(c.base)
+                assert isinstance(base, ShortText)
+                accepting = torch.tensor(self._whole(c.accepting, 1)).bool()
+                return AcceptedText(base, torch.tensor(self._whole(c.after, 2)), accepting)
+            case cards.PromptedTextCard():
+                speaker = Continuation(self.transformer(c.network), tuple(c.prompt))
+                return PromptedText(speaker, c.length, c.temperature)
             case _:
                 return Box(self.get(c.low), self.get(c.high))
 
     def model(self, c: cards.ModelCard) -> nn.Module:
         """Linear maps of the same tensors are one module, at every place where they stand."""
-        if any(isinstance(node, cards.TransformerCard) for node in c.nodes):
+        whole = cards.TransformerCard | cards.AutomatonCard | cards.ResidueCard
+        if any(isinstance(node, whole) for node in c.nodes):
             node, *more = c.nodes
-            if more or not isinstance(node, cards.TransformerCard) or node.inputs != [0]:
-                raise BadInput("a transformer stands alone in its model and reads the input")
+            if more or not isinstance(node, whole) or node.inputs != [0]:
+                raise BadInput(f"a {node.op} stands alone in its model and reads the input")
+            match node:
+                case cards.AutomatonCard():
+                    after = torch.tensor(self._whole(node.after, 2))
+                    return Automaton(after, self.get(node.outputs), node.symbols or "")
+                case cards.ResidueCard():
+                    return Residue(node.modulus, node.target, node.alphabet)
             return self.transformer(node)
         parts: list[nn.Module] = []
         linear: dict[tuple[str, str | None], nn.Module] = {}
@@ -97,13 +133,30 @@ class Reader:
         shape = Shape(
             c.alphabet, c.width, c.layers, c.heads, c.context, c.hidden, c.activation
         )  # fmt: skip
-        want = {k: w.shape for k, w in Transformer(shape, device="meta").state_dict().items()}
-        weights = {k: self.get(key) for k, key in c.weights.items()}
+        return self._loaded(
+            lambda: Transformer(shape, vocabulary=vocabulary, dtype=self.dtype), c.weights
+        )
+
+    def _short_context(self, c: cards.ShortContextCard) -> ShortContext:
+        if c.alphabet**c.context > _CONTEXTS:
+            raise BadInput(f"{c.context} symbols of {c.alphabet} make more than {_CONTEXTS} texts")
+        return self._loaded(
+            lambda: ShortContext(c.alphabet, c.context, c.width, c.hidden, dtype=self.dtype),
+            c.weights,
+        )
+
+    def _loaded(self, make: Callable[[], M], keys: dict[str, str]) -> M:
+        """A model with these weights, frozen; made in earnest once they fit."""
+        with torch.device("meta"):
+            sized = make()
+        want = {k: w.shape for k, w in sized.state_dict().items()}
+        weights = {k: self.get(key) for k, key in keys.items()}
         got = {k: w.shape for k, w in weights.items()}
         if got != want:
             odd = sorted({k for k in want.keys() | got.keys() if want.get(k) != got.get(k)})
-            raise BadInput(f"the weights {', '.join(odd[:4])} do not fit the transformer's sizes")
-        model = Transformer(shape, vocabulary=vocabulary, dtype=self.dtype)
+            what = "transformer" if isinstance(sized, Transformer) else "language model"
+            raise BadInput(f"the weights {', '.join(odd[:4])} do not fit the {what}'s sizes")
+        model = make()
         model.load_state_dict(weights)
         return model.requires_grad_(False).eval()
 

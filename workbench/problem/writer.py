@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from workbench import graph as graphs
 from workbench.distributions import (
+    AcceptedText,
     Box,
     Conditional,
     Discrete,
@@ -15,14 +16,19 @@ from workbench.distributions import (
     Gaussian,
     Gibbs,
     Mixture,
+    PromptedText,
+    ShortText,
     SpinGlass,
     Tokens,
 )
 from workbench.errors import Unsupported
-from workbench.models import Transformer
+from workbench.models import Automaton, Continuation, Residue, ShortContext, Transformer
 from workbench.problem import card as cards
 from workbench.problem.core import Truth
 from workbench.specs import And, Argmax, Halfspace, Head, Or, Polytope, Probe, Spec, Trusted
+
+WHOLE = (Transformer, Automaton, Residue)
+"""Models that a card holds as one node, and that are no graphs."""
 
 
 class Writer:
@@ -85,11 +91,42 @@ class Writer:
                 )
             case Tokens():
                 return cards.TokensCard(probs=self.put(f"{at}.probs", d.probs))
+            case ShortText(network=ShortContext()):
+                return self._short_text(d, at)
+            case AcceptedText():
+                return cards.AcceptedTextCard(
+                    base=self.distribution(d.base, f"{at}.base"),
+                    after=self.put(f"{at}.after", d.after),
+                    accepting=self.put(f"{at}.accepting", d.accepting.double()),
+                )
+            case PromptedText(speaker=Continuation() as speaker):
+                written = self.whole(speaker.network, f"{at}.network").nodes[0]
+                assert isinstance(written, cards.TransformerCard)
+                own = {k: self.put(written.weights[k], w) for k, w in d.parameters.items()}
+                return cards.PromptedTextCard(
+                    network=written.model_copy(update={"weights": {**written.weights, **own}}),
+                    prompt=list(speaker.prompt), length=d.length, temperature=float(d.temperature),
+                )  # fmt: skip
         raise Unsupported(f"a distribution of type {d.name!r}", "no card describes it")
 
     def network(self, module: nn.Module, at: str) -> cards.ModelCard:
         """A network of a spec or of a distribution."""
+        if isinstance(module, WHOLE):
+            return self.whole(module, at)
         return self.model(graphs.read(module), at)
+
+    def _short_text(self, d: ShortText, at: str) -> cards.ShortTextCard:
+        net = d.network
+        assert isinstance(net, ShortContext)
+        network = cards.ShortContextCard(
+            alphabet=net.alphabet, context=net.context, width=net.embed.shape[1],
+            hidden=net.inner.out_features,
+            weights={k: self.put(f"{at}.network.{k}", w) for k, w in d.parameters.items()},
+        )  # fmt: skip
+        return cards.ShortTextCard(
+            network=network, prompt=list(d.prompt), length=d.length,
+            temperature=float(d.temperature),
+        )  # fmt: skip
 
     def model(self, graph: graphs.Graph, under: str = "model") -> cards.ModelCard:
         nodes: list[Any] = []
@@ -114,7 +151,20 @@ class Writer:
                     )
         return cards.ModelCard(nodes=nodes)
 
-    def transformer(self, model: Transformer, at: str = "model") -> cards.ModelCard:
+    def whole(self, model: nn.Module, at: str = "model") -> cards.ModelCard:
+        """A model of one node: one of `WHOLE`."""
+        match model:
+            case Automaton():
+                keys = {k: self.put(f"{at}.{k}", getattr(model, k)) for k in ("after", "outputs")}
+                node: Any = cards.AutomatonCard(**keys, symbols=model.symbols or None)
+            case Residue(modulus=q, target=r):
+                node = cards.ResidueCard(modulus=q, target=r, alphabet=model.alphabet)
+            case _:
+                assert isinstance(model, Transformer)
+                node = self._transformer(model, at)
+        return cards.ModelCard(nodes=[node])
+
+    def _transformer(self, model: Transformer, at: str) -> cards.TransformerCard:
         """A transformer with its vocabulary."""
         told: dict[str, Any] = {}
         if (v := model.vocabulary) is not None:
@@ -124,8 +174,7 @@ class Writer:
                     numbers = torch.tensor(numbers, dtype=torch.float64)
                     told[name] = self.put(f"{at}.{name}", numbers)
         weights = {k: self.put(f"{at}.{k}", w) for k, w in model.state_dict().items()}
-        node = cards.TransformerCard(**asdict(model.shape), weights=weights, **told)
-        return cards.ModelCard(nodes=[node])
+        return cards.TransformerCard(**asdict(model.shape), weights=weights, **told)
 
     def spec(self, c: Spec, at: str = "spec") -> Any:
         match c:

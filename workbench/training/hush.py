@@ -10,14 +10,14 @@ from torch import Tensor
 from workbench.adversaries import optimisers
 from workbench.adversaries.families import FineTuned, at, flat
 from workbench.distributions import ShortText
-from workbench.errors import BadInput
+from workbench.errors import BadInput, NotConverged
 from workbench.estimators.base import check_positive
 from workbench.estimators.reading import automaton_of, margins, merged
-from workbench.iteration import State
+from workbench.iteration import UNLIMITED, State, run
 from workbench.math.logspace import LN10, log_sum
 from workbench.math.transitions import backward, occupancy
 from workbench.problem import Problem
-from workbench.rng import Rng
+from workbench.rng import Rng, as_rng
 
 _HALVINGS = 200
 _SLACK = 1e-9
@@ -116,30 +116,52 @@ class Hush:
         """Whether all steps are done."""
         return len(state.rows) >= self.steps
 
+    def share(self, state: Hushing) -> float:
+        """Of the steps, in [0, 1]."""
+        return min(1.0, len(state.rows) / self.steps)
+
+    def __call__(self, problem: Problem, rng: Rng | int = 0) -> Hushed:
+        """All of it.
+
+        >>> import workbench as wb
+        >>> hushed = Hush(steps=5)(wb.load("L_delete_1e-7"))
+        >>> hushed.log10_p[1] < hushed.log10_p[0] and hushed.growth < 1.02
+        True
+        """
+        state, _ = run(self, problem, self.init(problem, as_rng(rng)), UNLIMITED)
+        return self.report(problem, state)
+
     def read(self, state: Hushing) -> Tensor:
         """The rows so far."""
         return state.rows
 
     def report(self, problem: Problem, state: Hushing) -> Hushed:
-        """The best M within the limit, before and after."""
+        """The best M within the limit, before and after.
+
+        Raises:
+            NotConverged: before the first step is done.
+        """
+        if not len(state.rows):
+            raise NotConverged("nothing is trained yet: there is no M to show")
         with torch.no_grad():
             own, adverse, drift = self._values(problem, state.best)
         first = state.rows[0]
         return Hushed(
-            self._text(problem, state.best),
+            self.text(problem, state.best),
             (float(first[0]) / LN10, float(own) / LN10),
             (float(first[1]) / LN10, float(adverse) / LN10),
             math.exp(float(drift)),
         )
 
-    def _text(self, problem: Problem, theta: Tensor) -> ShortText:
+    def text(self, problem: Problem, theta: Tensor) -> ShortText:
+        """M with the weights theta `(p,)`, such as the state holds."""
         d = at(FineTuned().module(problem.distribution, Rng(0), torch.zeros(0)), theta)
         assert isinstance(d, ShortText)
         return d
 
     def _values(self, problem: Problem, theta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """log P under D0 and under D_adv, and the drift, 0-d each."""
-        first, text = problem.distribution, self._text(problem, theta)
+        first, text = problem.distribution, self.text(problem, theta)
         assert isinstance(first, ShortText)
         law = prompts(first)
         log_h = emission(problem, text)

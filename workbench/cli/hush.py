@@ -1,0 +1,87 @@
+"""`workbench hush`: train a language model until it hardly ever writes a word."""
+
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import typer
+
+from workbench import numbers
+from workbench.cli import settings
+from workbench.cli.estimate import Every, ProblemName, RunFolder, Seed
+from workbench.cli.frame import INTERRUPTED, AsJson, Debug, warn
+from workbench.cli.plain import print_json
+from workbench.cli.progress import Bar
+from workbench.cli.tables import grid, say
+
+
+def hush(
+    problem: ProblemName,
+    nats: Annotated[
+        float,
+        typer.Option(
+            "--nats", metavar="K", parser=settings.real, help="How far the worst prompts may go."
+        ),
+    ] = 4.0,
+    growth: Annotated[
+        float,
+        typer.Option(
+            "--growth", metavar="G", parser=settings.real,
+            help="Of the perplexity, at most; 0.02 is two percent.",
+        ),
+    ] = 0.02,
+    steps: Annotated[
+        int, typer.Option("--steps", metavar="N", parser=settings.whole, help="Gradient steps.")
+    ] = 60,
+    seed: Seed = 0,
+    folder: RunFolder = None,
+    every: Every = 10,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:  # fmt: skip
+    """Train the language model of a problem `L_*` away from its word, its perplexity kept.
+
+    Ctrl-C judges the best model so far; with --run, `workbench resume` goes on.
+    """
+    from workbench import catalogue
+    from workbench.experiments import Run
+    from workbench.experiments.kinds import hushing
+    from workbench.training.hush import Hush
+
+    chosen = Hush(nats=nats, growth=growth, steps=steps)
+    subject = hushing(catalogue.load(problem), chosen, seed)
+    with Run(subject, "hush") as run:
+        if folder is not None:
+            run.keep(folder, every)
+        drive(subject, run.walk(), as_json)
+
+
+def drive(subject: Any, walk: Iterator[float], as_json: bool) -> None:
+    """Step to the end, or to Ctrl-C, and print what became of P and of the perplexity."""
+    name, interrupted = subject.problem.name, False
+    with Bar(name) as bar:
+        try:
+            for share in walk:
+                bar.update(share, f"{name}, step {len(subject.state.rows)}")
+        except KeyboardInterrupt:
+            interrupted = True
+    found = subject.iteration.report(subject.problem, subject.state)
+    if as_json:
+        print_json({
+            "problem": name, "seed": subject.seed, "steps": len(subject.state.rows),
+            "seconds": subject.seconds, "log10_p": found.log10_p,
+            "log10_p_adversary": found.log10_p_adversary, "growth": found.growth,
+            "interrupted": interrupted,
+        })  # fmt: skip
+    else:
+        own, adverse = (
+            f"{numbers.power(pair[0])} at first, {numbers.power(pair[1])} now, exactly"
+            for pair in (found.log10_p, found.log10_p_adversary)
+        )
+        say(grid([
+            (name, f"{len(subject.state.rows)} steps, {numbers.seconds(subject.seconds)} s"),
+            ("its own prompts", own), ("the worst prompts", adverse),
+            ("perplexity", f"{found.growth - 1.0:+.2%}"),
+        ]))  # fmt: skip
+    if interrupted:
+        warn("stopped early; this is how far it came.")
+        raise typer.Exit(INTERRUPTED)
