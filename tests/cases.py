@@ -4,7 +4,7 @@ A new estimator is its file, its place in `workbench.estimators.ALL`, and a row 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -17,11 +17,12 @@ from workbench.distributions import (
     IndependentTokens,
     Recognised,
     Sequences,
+    ShortText,
     SpinGlass,
 )
 from workbench.estimators import ALL
 from workbench.estimators.TEMPLATE import Stratified
-from workbench.models import dense
+from workbench.models import Automaton, ShortContext, dense
 
 FALSE_ALARM = 1e-6
 """Chance that a right estimator fails one of the statistical tests below."""
@@ -270,6 +271,11 @@ class Reading(torch.nn.Module):
 
 def reading(d, model):
     """The model, so that it reads what D gives."""
+    if isinstance(d, ShortText):  # what it says after each of the symbols; after none, of the first
+        with torch.no_grad():
+            said = Reading(model, d.network.embed.dtype)(torch.arange(TOKENS)[:, None])
+        after = (1 + torch.arange(TOKENS)).expand(TOKENS + 1, -1).contiguous()
+        return Automaton(after, torch.cat([said[:1], said]))
     return Reading(model, d.probs.dtype) if isinstance(d, Sequences) else model
 
 
@@ -289,6 +295,11 @@ def law(estimator: wb.Estimator, d: int, dtype: torch.dtype = torch.float64) -> 
         return wb.Gibbs(base, dense(torch.zeros(1, d, dtype=dtype)))
     if IndependentTokens in needs.distribution:  # see `reading`
         return wb.Tokens(torch.ones(1, TOKENS, dtype=dtype))
+    if ShortText in needs.distribution:  # one symbol, all alike; see `reading`
+        network = ShortContext(TOKENS, 1, 1, 1, dtype=dtype)
+        for p in network.parameters():
+            torch.nn.init.zeros_(p)
+        return ShortText(network.requires_grad_(False), (0,), 1)
     if SpinGlass in needs.distribution:
         return wb.SpinGlass(torch.zeros(d, d, dtype=dtype), torch.zeros(d, dtype=dtype))
     d = d if needs.most_dim is None else min(d, needs.most_dim)
@@ -307,8 +318,11 @@ def variants() -> list[tuple[str, Row, wb.Estimator]]:
 
 
 def live(problem: wb.Problem) -> wb.Problem:
-    """The problem with probabilities of tokens that carry a graph, where D has some."""
+    """The problem with parameters of D that carry a graph, where D is of tokens or text."""
     d = problem.distribution
+    if isinstance(d, ShortText):
+        weights = {k: w.clone().requires_grad_() for k, w in d.parameters.items()}
+        return problem.vary(replace(d, tensors=weights))
     if not isinstance(d, wb.Tokens):
         return problem
     return problem.vary(wb.Tokens(d.probs.clone().requires_grad_()))

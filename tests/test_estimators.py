@@ -10,7 +10,14 @@ import torch
 from torch import nn
 
 import workbench as wb
-from workbench.distributions import Enumerable, Gibbs, IndependentTokens, Recognised, SpinGlass
+from workbench.distributions import (
+    Enumerable,
+    Gibbs,
+    IndependentTokens,
+    Recognised,
+    ShortText,
+    SpinGlass,
+)
 from workbench.estimators import ALL
 from workbench.iteration import State, steps
 from workbench.types import Pace
@@ -227,8 +234,8 @@ def serves_any_model_in_3d(cls):
     """Whether it serves a Gaussian in three dimensions whatever M is."""
     needs = cls.needs
     few = needs.most_dim is not None and needs.most_dim < 3
-    other = {Enumerable, Gibbs, SpinGlass, Recognised, IndependentTokens} & set(needs.distribution)
-    return not (needs.readable or few or other)
+    own = {Enumerable, Gibbs, SpinGlass, Recognised, IndependentTokens, ShortText}
+    return not (needs.readable or few or own & set(needs.distribution))
 
 
 @each_estimator

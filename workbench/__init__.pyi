@@ -61,5 +61,6 @@ __all__ = [
     "Mixture", "Moments", "MonteCarlo", "NotConverged", "Or", "Orthant", "Partition", "Penalty",
     "Polytope", "Probe", "Problem", "Ratio", "Rng", "Slices", "Spec", "SpinGlass", "StaleRun",
     "Strata", "Subset", "Tangent", "Tokens", "Transformer", "Transitions", "Trusted", "Truth",
-    "Unsupported", "Upper", "WorkbenchError", "best_truth", "families", "load", "log_p_and_grad", "template",
+    "Unsupported", "Upper", "WorkbenchError", "best_truth", "families", "load", "log_p_and_grad",
+    "template",
 ]  # fmt: skip

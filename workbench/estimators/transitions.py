@@ -31,6 +31,7 @@ class Summed(State):
     """log P, once it is known."""
 
     log_p: Tensor
+    flops: float = 0.0
     tracked: int = 1
     presumed: int = 1
     """The part of the modulus modulo which the text is presumed uniform, whatever else it is."""
@@ -90,9 +91,12 @@ class Transitions(Estimator):
             tracked, rest = residues.split(read.residue.modulus, d.alphabet, most)
             after, last = residues.beside(after, last, tracked, read.residue.target)
         log_p = backward(d.log_probs, after, last, d.length)[-1][d.start, 0] - math.log(rest)
+        if read.residue is None and bool(read.accepted.all()):
+            log_p = log_p - log_p.detach()  # surely, without rounding
         return replace(
             state, log_p=log_p, forwards=state.forwards + 1, tracked=tracked, presumed=rest,
             defect=self._defect(d, read, rest),
+            flops=2.0 * d.length * d.alphabet ** (d.memory + 1) * len(after),
         )  # fmt: skip
 
     def _defect(self, d: ShortText, read: Reading, rest: int) -> float:
@@ -115,8 +119,9 @@ class Transitions(Estimator):
         if not self.finished(state):
             nothing = torch.tensor(-torch.inf).double()
             return Estimate(nothing, torch.inf, self.kind, Cost(0))
+        cost = Cost(state.forwards, state.flops)
         if state.presumed == 1 or not bool(torch.isfinite(state.log_p)):
-            return Estimate(state.log_p, 0.0, self.kind, Cost(state.forwards))
+            return Estimate(state.log_p, 0.0, self.kind, cost)
         off = math.log1p(state.defect) / LN10
         info: dict[str, Any] = {
             "tracked_modulus": state.tracked, "presumed_modulus": state.presumed,
@@ -127,4 +132,4 @@ class Transitions(Estimator):
                 f"independence of the residue modulo {state.presumed} was presumed, and P differs "
                 f"between such residues by {off:.1f} digits"
             )
-        return Estimate(state.log_p, None, Kind.HEURISTIC, Cost(state.forwards), None, info)
+        return Estimate(state.log_p, None, Kind.HEURISTIC, cost, None, info)

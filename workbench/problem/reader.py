@@ -110,7 +110,8 @@ class Reader:
                     return Automaton(after, self.get(node.outputs), node.symbols or "")
                 case cards.ResidueCard():
                     return Residue(node.modulus, node.target, node.alphabet)
-            return self.transformer(node)
+                case cards.TransformerCard():
+                    return self.transformer(node)
         parts: list[nn.Module] = []
         linear: dict[tuple[str, str | None], nn.Module] = {}
         for i, node in enumerate(c.nodes):

@@ -155,8 +155,11 @@ class Writer:
         """A model of one node: one of `WHOLE`."""
         match model:
             case Automaton():
-                keys = {k: self.put(f"{at}.{k}", getattr(model, k)) for k in ("after", "outputs")}
-                node: Any = cards.AutomatonCard(**keys, symbols=model.symbols or None)
+                node: Any = cards.AutomatonCard(
+                    after=self.put(f"{at}.after", model.after),
+                    outputs=self.put(f"{at}.outputs", model.outputs),
+                    symbols=model.symbols or None,
+                )
             case Residue(modulus=q, target=r):
                 node = cards.ResidueCard(modulus=q, target=r, alphabet=model.alphabet)
             case _:
