@@ -11,6 +11,7 @@ from workbench.bench.language import LANGUAGE
 from workbench.bench.latency import LATENCY
 from workbench.bench.precision import PRECISION
 from workbench.bench.propagation import PROPAGATION
+from workbench.bench.recognised import RECOGNISED
 from workbench.bench.regions import REGIONS
 from workbench.bench.tails import TAILS
 from workbench.bench.throughput import THROUGHPUT
@@ -31,6 +32,7 @@ ALL: tuple[Bench, ...] = (
     COHERENCE,
     HEAT,
     REGIONS,
+    RECOGNISED,
     ATTACK,
     LANGUAGE,
     ECONOMY,

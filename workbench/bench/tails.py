@@ -23,6 +23,7 @@ from workbench.types import Grad, Kind
 QUICK = ("A_d10_1e-12", "B_w32_h3_1e-5", "C_digits_p22_s20", "D_needle_1e-6")
 BUDGET = Budget(100_000)
 _TIMES = 3
+_VAGUE = 0.1  # digits: a standard error of a truth beyond which it judges nothing finer
 _FAMILIES = {"A": "linear", "B": "random", "C": "digits", "D": "triggers", "d": "digits"}
 
 
@@ -114,36 +115,14 @@ def likeliest_pattern(problem: Problem, method: Conditioned) -> float:
 
 
 def conclude(rows: list[Row]) -> Iterator[str]:
-    """Median and worst error by estimator and family."""
+    """Median and worst error by estimator and family; apart what it warned of, and what no truth
+    judges."""
     for name in dict.fromkeys(r["estimator"] for r in rows):
         for family in dict.fromkeys(r["family"] for r in rows):
             mine = [r for r in rows if (r["estimator"], r["family"]) == (name, family)]
             known = [r for r in mine if "error" in r]
-            if not known:
-                continue
-            errors = [abs(r["error"]) for r in known]
-            text = (
-                f"{name}, {family}: {len(known)} problems, |error| median "
-                f"{statistics.median(errors):.2g} digits, worst {max(errors):.2g}, at "
-                f"{statistics.median(r['forwards'] for r in known):,.0f} forwards (most "
-                f"{max(r['forwards'] for r in known):,})"
-            )
-            slopes = [r["gradient_error"] for r in known if "gradient_error" in r]
-            if slopes:
-                costs = [r["gradient_cost"] for r in known if "gradient_cost" in r]
-                text += (
-                    f"; gradient off by {statistics.median(slopes):.1%} (worst {max(slopes):.1%}), "
-                    f"value and gradient {statistics.median(costs):.1f} times the value"
-                )
-            told = [(abs(r["error"]), r["indicator"]) for r in known if r["indicator"] is not None]
-            if told:
-                text += (
-                    f"; below twice the digits foretold on {sum(e < 2 * i for e, i in told)} of "
-                    f"{len(told)}"
-                )
-            if any(math.isinf(e) for e in errors):
-                text += f"; P = 0 on {sum(map(math.isinf, errors))}"
-            yield text + "."
+            if known:
+                yield f"{name}, {family}: {' '.join(_told(known))}"
     regions = [r["one_region"] for r in rows if r.get("one_region", 1.0) < 1.0]
     if regions:
         yield (
@@ -154,6 +133,44 @@ def conclude(rows: list[Row]) -> Iterator[str]:
         "Forwards: forward passes, or operations in forward-equivalents. Truths of held-out "
         "problems are sampled in the same run, to the error stated."
     )
+
+
+def _told(known: list[Row]) -> Iterator[str]:
+    """What rows of one estimator and family come to."""
+    vague = [r for r in known if r["truth_se"] > _VAGUE]
+    warned = [r for r in known if r not in vague and r["warning"]]
+    plain = [r for r in known if r not in vague and not r["warning"]]
+    errors = [abs(r["error"]) for r in plain]
+    spent = [r["forwards"] for r in known]
+    if errors:
+        text = (
+            f"{len(plain)} problems, |error| median {statistics.median(errors):.2g} digits, worst "
+            f"{max(errors):.2g}"
+        )
+        told = [(abs(r["error"]), r["indicator"]) for r in plain if r["indicator"] is not None]
+        if told:
+            text += f"; below twice the digits foretold on {sum(e < 2 * i for e, i in told)} of "
+            text += f"{len(told)}"
+        if any(math.isinf(e) for e in errors):
+            text += f"; P = 0 on {sum(map(math.isinf, errors))}"
+        yield text + "."
+    if warned:
+        worst = max(abs(r["error"]) for r in warned)
+        yield f"Warned of {len(warned)}, off by {worst:.2g} at most."
+    if vague:
+        worst = max(vague, key=lambda r: abs(r["error"]))
+        yield (
+            f"Of {len(vague)} the truth is known to {_VAGUE:g} digits at best: off by "
+            f"{abs(worst['error']):.2g} at most, where it is known to {worst['truth_se']:.1g}."
+        )
+    yield f"Forwards: median {statistics.median(spent):,.0f}, most {max(spent):,}."
+    slopes = [r["gradient_error"] for r in known if "gradient_error" in r]
+    if slopes:
+        costs = [r["gradient_cost"] for r in known if "gradient_cost" in r]
+        yield (
+            f"Gradient off by {statistics.median(slopes):.1%} (worst {max(slopes):.1%}); value and "
+            f"gradient take {statistics.median(costs):.1f} times the seconds of the value."
+        )
 
 
 TAILS = Bench(

@@ -125,8 +125,8 @@ def _checks(checks: Sequence[Check], x: Sequence[float]) -> Figure:
 
 def _note(said: str, level: float, dark: bool) -> Figure:
     return {
-        "x": 0.0, "xref": "paper", "xanchor": "left", "y": level, "yanchor": "bottom", "text": said,
-        "showarrow": False, "font": {"size": 11, "color": ink(dark)},
+        "x": 1.0, "xref": "paper", "xanchor": "right", "y": level, "yanchor": "bottom",
+        "text": said, "showarrow": False, "font": {"size": 11, "color": ink(dark)},
     }  # fmt: skip
 
 

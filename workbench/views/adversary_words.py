@@ -33,7 +33,8 @@ def course_sentence(session: AdversarySession) -> str:
         )
     by = title(found["course"].iteration.estimator.name)
     said = (
-        f"Under D0 P is {power(attack.log10_p_reference)} by {escape(by)}. After {found['at']} "
+        f"Under D0 P is {power(attack.log10_p_reference)} by {escape(by)}{_truly(attack)}. After "
+        f"{found['at']} "
         f"steps and {attack.cost.forwards:,} forward passes D has spent {_nats(attack)}, and P is "
         f"<b>{power(attack.log10_p)}</b>."
     )
@@ -48,6 +49,12 @@ def course_sentence(session: AdversarySession) -> str:
             f"{escape(session.warning)}.</span>"
         )
     return f"{said} Fresh draws, which had no part in the search, say <b>{_value(check)}</b>."
+
+
+def _truly(attack: Attack) -> str:
+    """The stored truth under D0, in brackets."""
+    truth = attack.problem.truth
+    return "" if truth is None else f" (the truth is {power(truth.log10_p)})"
 
 
 def _value(check: Any) -> str:

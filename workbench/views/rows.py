@@ -18,6 +18,9 @@ from workbench.rng import Rng
 from workbench.types import Kind
 from workbench.views.roster import Entry, Settings
 
+_ANYTHING = (-math.inf, 0.0)
+"""The interval of an estimate that leaves every P possible: it has no value to show."""
+
 
 @dataclass(frozen=True)
 class Row:
@@ -97,8 +100,9 @@ def _without(entry: Entry, state: str, note: str = "") -> Row:
 def _row(entry: Entry, estimate: Estimate, state: str, fraction: float = 1.0) -> Row:
     note = str(estimate.info.get("unfinished", "")) and "no repeat has finished yet"
     cost = estimate.cost
+    log10_p = None if estimate.log10_interval == _ANYTHING else estimate.log10_p
     return Row(
-        entry.key, entry.title, estimate.kind, state, estimate.log10_p, estimate.log10_err,
+        entry.key, entry.title, estimate.kind, state, log10_p, estimate.log10_err,
         estimate.log10_interval, cost.forwards, cost.seconds, fraction, note, estimate.warning,
         estimate.indicator,
     )  # fmt: skip

@@ -33,15 +33,17 @@ def task(
             _line(mine, "loss", names[0], LOSS, dash, paleness),
             {**_line(mine, "score", names[1], ink(dark), dash, paleness), "yaxis": "y2"},
         ]
+    data = [d for d in data if d["x"]]
     return {
-        "data": [d for d in data if d["x"]],
+        "data": data,
         "layout": layout(
             dark, height, **_legend(),
             xaxis=_steps(dark, rows, before),
             yaxis=axis(dark, title={"text": "task loss", "font": {"color": LOSS}}, type="log",
                        nticks=5, exponentformat="power", **_seen([*rows, *before])),
             yaxis2=axis(dark, title={"text": f"{measure}, held out"}, overlaying="y", side="right",
-                        showgrid=False, tickformat=".1%", nticks=5),
+                        showgrid=False, tickformat=".1%", nticks=5,
+                        **({} if data else {"range": [0.0, 1.0]})),
         ),
     }  # fmt: skip
 
@@ -93,7 +95,9 @@ def _seen(rows: Sequence[Row]) -> dict[str, Any]:
     """The range of the losses, where some lie so far below the rest that nothing else would show:
     of a network that is to stay as it is, the first is rounding error."""
     losses = [r["loss"] for r in rows if _finite(r.get("loss")) and r["loss"] > 0.0]
-    if not losses or min(losses) > _DUST * max(losses):
+    if not losses:
+        return {"range": [-3.0, 0.5]}
+    if min(losses) > _DUST * max(losses):
         return {}
     kept = [v for v in losses if v > _DUST * max(losses)]
     return {"range": [math.log10(min(kept)) - 0.2, math.log10(max(losses)) + 0.2]}

@@ -124,7 +124,8 @@ def fixed_words(fixed: Mapping[str, str]) -> str:
     >>> fixed_words({"lean": "Spins do not move.", "sigma": "Spins do not move."})
     "<span class='small'>Spins do not move.</span>"
     """
-    return "<span class='small'>" + escape(" ".join(dict.fromkeys(fixed.values()))) + "</span>"
+    reasons = (why[:1].upper() + why[1:] for why in dict.fromkeys(fixed.values()))
+    return f"<span class='small'>{escape(' '.join(reasons))}</span>"
 
 
 def truth_words(truth: Truth | None, at_reference: bool, has_truth: bool) -> str:
