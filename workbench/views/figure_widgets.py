@@ -1,6 +1,5 @@
 """Plotly figures as widgets, filled from plain dicts."""
 
-from copy import deepcopy
 from typing import Any, cast
 
 import plotly.graph_objects as go
@@ -10,10 +9,8 @@ from workbench.views.style import Figure
 
 def empty_figure(height: int) -> go.FigureWidget:
     """An empty figure without a tool bar."""
-    made: Any = go.FigureWidget(layout={"height": height})
+    made = go.FigureWidget(layout={"height": height})
     made._config = {**made._config, "displayModeBar": False, "responsive": True}
-    made._drawn = False  # until a page says so
-    made.observe(lambda _: setattr(made, "_drawn", True), "_js2py_layoutDelta")
     return made
 
 
@@ -33,12 +30,3 @@ def show_figure(widget: go.FigureWidget, figure: Figure) -> None:
     if not same:
         widget.data = []
         widget.add_traces(data)
-    if not cast(Any, widget)._drawn:
-        _say_again(cast(Any, widget))
-
-
-def _say_again(widget: Any) -> None:
-    """The whole figure beside the messages, as where a notebook shows one: a page that is still
-    loading plotly hears no messages, and begins with what the widget holds."""
-    widget._widget_layout = deepcopy(widget._layout_obj._props)
-    widget._widget_data = deepcopy(widget._data)
