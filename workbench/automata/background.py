@@ -1,10 +1,10 @@
 """The background of a line: the periodic pattern that an elementary automaton settles into.
 
 It is found from agreements alone. Two stretches of `STRETCH` cells, one of them shifted by s cells
-and t generations, agree by chance with probability (p^2 + q^2)^STRETCH if cells are independent; over
-a background they always do. The least shifts at which agreement is as frequent as anywhere are its
-periods; the commonest word of a period is what it looks like. For rule 110 this finds the known one,
-period 14 in space and 7 in time: 00010011011111.
+and t generations, agree by chance with probability (p^2 + q^2)^STRETCH if cells are independent;
+over a background they always do. The least shifts at which agreement is as frequent as anywhere are
+its periods; the commonest word of a period is what it looks like. For rule 110 this finds the known
+one, period 14 in space and 7 in time: 00010011011111.
 
 Source: Cook, Universality in elementary cellular automata, Complex Systems 15 (2004) 1.
 """
@@ -115,11 +115,13 @@ def _rotated(code: np.ndarray, k: int, n: int) -> np.ndarray:
 
 
 def phases(cells: Cells, ground: Background) -> np.ndarray:
-    """`(columns,)`: where in the word a cell stands, if it and the n - 1 after it are background; else
-    -1."""
+    """`(columns,)`: where in the word a cell stands, if it and the n - 1 after it are background.
+
+    -1 where they are not.
+    """
     n = len(ground.word)
     value = int("".join(map(str, ground.word.astype(int))), 2)
-    known = {int(_rotated(np.int64(value), k, n)): k for k in range(n)}
+    known = {int(_rotated(np.array(value), k, n)): k for k in range(n)}
     code = _words(cells, n)
     found = np.full(cells.shape, -1)
     for word, phase in known.items():

@@ -10,16 +10,16 @@ across, column by column given the columns before,
 
 and the sum over all of them is taken exactly, by transfer from column to column. From a random
 board everything is exact for one generation, and the density for t of them where 2 t - 1 <= m: one
-for 2 x 2 blocks, two for 3 x 3. The order in which the tree is built singles out a direction, so the
-image is averaged over the eight symmetries of the square.
+for 2 x 2 blocks, two for 3 x 3. The order in which the tree is built singles out a direction, so
+the image is averaged over the eight symmetries of the square.
 
-Source: the local structure theory of Gutowitz, Victor & Knight, Physica D 28 (1987) 18; on the plane
+Source: local structure theory, Gutowitz, Victor & Knight, Physica D 28 (1987) 18; on the plane
 Gutowitz & Victor, Complex Systems 1 (1987) 57; junction trees: Lauritzen, Graphical Models (1996).
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 
@@ -29,7 +29,7 @@ from workbench.errors import BadInput, NotConverged
 Closure: TypeAlias = Literal["cell", "pair", "2x2", "3x3"]
 """What is kept of a generation: the density, the chances of two neighbours, or of whole blocks."""
 
-CLOSURES: tuple[Closure, ...] = ("cell", "pair", "2x2", "3x3")
+CLOSURES = get_args(Closure)
 _FITTING, _SETTLED = 10_000, 1e-15
 
 
@@ -77,6 +77,17 @@ class Blocks:
             )
         counts = np.bincount(code.ravel(), minlength=2 ** (side * side))
         return symmetric(Blocks((counts / cells.size).reshape((2,) * side**2)))
+
+    def foretold(self, rule: LifeLike) -> float:
+        """The density a generation on: of 3 x 3 blocks from the blocks themselves, which hold a
+        whole neighbourhood."""
+        if self.side == 2:
+            return self.image(rule).density
+        rows = self.table.reshape(8, 8, 8)
+        bits = np.arange(8)[:, None] >> np.array([2, 1, 0]) & 1
+        a, b, c = bits.sum(1)[:, None, None], bits.sum(1)[:, None], bits.sum(1)
+        own = np.broadcast_to(bits[:, 1][:, None], rows.shape)
+        return float((rows * rule.table[own, a + b + c - own]).sum())
 
     def image(self, rule: LifeLike) -> "Blocks":
         """The block measure a generation on. Raises `NotConverged` where it is no measure."""
@@ -171,17 +182,3 @@ def forget(closure: Closure) -> Callable[[Blocks], Blocks]:
     if closure == "cell":
         return lambda blocks: Blocks.independent(blocks.density, 2)
     return paired if closure == "pair" else lambda blocks: blocks
-
-
-def densities(rule: LifeLike, first: Blocks, generations: int, closure: Closure) -> list[float]:
-    """Predicted densities of the generations 0 to `generations`.
-
-    Args:
-        first: the measure of generation 0, 3 x 3 for that closure, else 2 x 2.
-        closure: what is kept from one generation to the next.
-    """
-    found, blocks, keep = [first.density], first, forget(closure)
-    for _ in range(generations):
-        blocks = keep(blocks).image(rule)
-        found.append(blocks.density)
-    return found

@@ -93,14 +93,14 @@ def _cut(board: Cells) -> tuple[Cells, int, int]:
 KNOWN = {
     "block": "oo/oo", "blinker": "ooo", "beehive": ".oo./o..o/.oo.", "loaf": ".oo./o..o/.o.o/..o.",
     "boat": "oo./o.o/.o.", "ship": "oo./o.o/.oo", "tub": ".o./o.o/.o.",
-    "pond": ".oo./o..o/o..o/.oo.", "glider": ".o./..o/ooo", "toad": ".ooo/ooo.", "beacon": "oo../oo../..oo/..oo",
+    "pond": ".oo./o..o/o..o/.oo.", "glider": ".o./..o/ooo",
+    "toad": ".ooo/ooo.", "beacon": "oo../oo../..oo/..oo",
     "lightweight spaceship": ".o..o/o..../o...o/oooo.", "long boat": "oo../o.o./.o.o/..o.",
     "barge": ".o../o.o./.o.o/..o.", "mango": ".oo../o..o./.o..o/..oo.", "snake": "oo.o/o.oo",
     "aircraft carrier": "oo../o..o/..oo", "eater": "oo../o.o./..o./..oo",
     "long barge": ".o.../o.o../.o.o./..o.o/...o.", "long ship": "oo../o.o./.o.o/..oo",
-    "half bakery": ".oo..../o..o.../o.o.oo./.o.o..o/....o.o/.....o.",
     "hat": "..o../.o.o./.o.o./oo.oo", "integral sign": "...oo/..o.o/..o../o.o../oo...",
-    "shillelagh": "oo.../o..oo/.oo.o", "long snake": "oo.../o.o../..o.o/...oo",
+    "shillelagh": "oo.../o..oo/.oo.o",
     "moose antlers": "oo.....oo/o.......o/.ooo.ooo./...o.o.../....o....",
 }  # fmt: skip
 """{name: one of its phases}, by the names of the community of the Game of Life."""

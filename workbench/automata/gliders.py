@@ -1,9 +1,10 @@
 """What moves over the background of a line: the stretches at which it is broken.
 
-A defect is the phase at which the background breaks off, the cells up to where it is found again, and
-its phase there. How often each is seen is held against what a Markov measure of the line's own
-segments expects of it with a period of background on either side; and each is run alone, between two
-endless backgrounds, to see whether and where it comes back. In rule 110 these are Cook's gliders.
+A defect is the phase at which the background breaks off, the cells up to where it is found again,
+and its phase there. How often each is seen is held against what a Markov measure of the line's own
+segments expects of it with a period of background on either side; and each is run alone, between
+two endless backgrounds, to see whether and where it comes back. In rule 110 these are Cook's
+gliders.
 
 Source: Cook, Universality in elementary cellular automata, Complex Systems 15 (2004) 1, figure 5.
 """
@@ -11,6 +12,7 @@ Source: Cook, Universality in elementary cellular automata, Complex Systems 15 (
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -24,7 +26,7 @@ LONGEST, LEAST, MOST = 64, 3, 60
 """Cells of a defect at most; how often it must be seen; how many are given."""
 KNOWN = {
     (3, 2): "A", (4, -2): "B", (7, 0): "C", (10, 2): "D", (15, -4): "E", (36, -4): "F",
-    (42, -14): "G", (92, -18): "H",
+    (42, -14): "G", (92, -18): "H", (12, -6): "B̄", (30, -8): "Ē",
 }  # fmt: skip
 """{(generations, cells to the right) of rule 110: Cook's letter}."""
 
@@ -69,11 +71,10 @@ def breaks(cells: Cells, ground: Background) -> tuple[list[tuple[int, str, int]]
             if offset[a] >= 0]  # fmt: skip
     found, covered = [], 0
     text = "".join(map(str, cells.astype(int)))
-    for (a, b, kind), (c, _, after) in zip(runs, runs[1:], strict=False):
+    for (a, b, kind), (c, _, after) in pairwise(runs):
         covered += min(b, c) - a
         if c - b <= LONGEST:
-            start = max(b, c) if c < b else b
-            found.append(((kind + b) % n, text[b:c], (after + start) % n))
+            found.append(((kind + b) % n, text[b:c], (after + max(b, c)) % n))
     return found, covered / len(cells)
 
 
@@ -124,8 +125,11 @@ def fate(
     rule: Elementary, ground: Background, left: int, middle: str, right: int,
     patience: int = PATIENCE,
 ) -> tuple[int, int]:  # fmt: skip
-    """(generations, cells to the right) after which a defect between two backgrounds comes back, the
-    background of a period in space with it; (0, 0) where it does not within `patience`."""
+    """(generations, cells to the right) after which a defect between two backgrounds comes back.
+
+    A period of background on either side comes back with it; (0, 0) where it does not within
+    `patience` generations.
+    """
     n = len(ground.word)
     margin = 2 * patience + 2 * n  # what the ends of the row do wrong has not come so far by then
     row = between(ground, left, middle, right, margin)
@@ -141,6 +145,41 @@ def fate(
     return 0, 0
 
 
-def moving(found: Sequence[Defect]) -> list[Defect]:
-    """Those that come back."""
-    return [one for one in found if one.period]
+@dataclass(frozen=True)
+class Glider:
+    """All forms of a defect that comes back: those of one period and one shift.
+
+    Args:
+        name: Cook's letter, or "".
+        period, shift: generations, and cells to the right by then.
+        forms: the defects, the most surprising first.
+        count, expected: how often they are seen and expected, together.
+        log10_ratio, log10_err: log10 of count / expected, and its standard error (Poisson).
+    """
+
+    name: str
+    period: int
+    shift: int
+    forms: tuple[Defect, ...]
+    count: int
+    expected: float
+    log10_ratio: float
+    log10_err: float
+
+
+def gliders(found: Sequence[Defect]) -> list[Glider]:
+    """The defects that come back, by period and shift, the most frequent first."""
+    alike: dict[tuple[int, int], list[Defect]] = {}
+    for one in found:
+        if one.period:
+            alike.setdefault((one.period, one.shift), []).append(one)
+    made = []
+    for (period, shift), forms in alike.items():
+        count, expected = sum(f.count for f in forms), sum(f.expected for f in forms)
+        made.append(
+            Glider(
+                forms[0].name, period, shift, tuple(forms), count, expected,
+                math.log10(count / expected), 1.0 / math.sqrt(count) / math.log(10),
+            )
+        )  # fmt: skip
+    return sorted(made, key=lambda one: -one.count)

@@ -6,7 +6,7 @@ Markov chain of order k - 1,
     P(x_1 .. x_{k+2}) = μ(x_1 .. x_k) μ(x_{k+1} | x_2 .. x_k) μ(x_{k+2} | x_3 .. x_{k+1}),
 
 the extension of greatest entropy, and the image is the sum over all x that become the segment.
-k = 1 is mean field. From a random line the density is exact for as many generations t as 2 t - 1 <= k.
+k = 1 is mean field. From a random line the density is exact for t generations where 2 t - 1 <= k.
 
 Source: the local structure theory of Gutowitz, Victor & Knight, Physica D 28 (1987) 18.
 """
@@ -98,12 +98,3 @@ class Segments:
         if not np.isfinite(total) or total < 0.5:
             raise NotConverged(f"the image of segments of {k} cells lost its mass: {total:.3g}")
         return Segments(table / total)
-
-
-def densities(rule: Elementary, first: Segments, generations: int) -> list[float]:
-    """Predicted densities of the generations 0 to `generations`."""
-    found, segments = [first.density], first
-    for _ in range(generations):
-        segments = segments.image(rule)
-        found.append(segments.density)
-    return found

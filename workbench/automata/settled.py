@@ -1,14 +1,16 @@
 """The density given what was found: settled ground and its structures, and the restless rest.
 
-Once structures persist, presuming independent cells is hopeless; presuming independence *given* them
-is not. The board is taken as a mixture: what lies farther than `REACH` from every cell that belongs
-to no found structure is settled, and its density stays what it is; the rest is restless, and settles
-in time as the settled part did. With the restless share a(t) and the density on either part,
+Once structures persist, presuming independent cells is hopeless; presuming independence *given*
+them is not. The board is taken as a mixture: what lies farther than `REACH` from every cell that
+belongs to no found structure is settled, and its density stays what it is; the rest is restless,
+and settles in time as the settled part did. With the restless share a(t) and the density on either
+part,
 
     ρ(t) = (1 - a(t)) ρ_settled + a(t) ρ_restless,    a(t) = a(t_0) (t / t_0)^-b  for t > t_0,
 
-where b comes from two looks at the board, at t_0 and before it: coarsening has no scale of its own.
-In the end ρ -> ρ_settled. Nothing later than t_0 is used.
+where b comes from two looks at the board, at t_0 and before it, as if restlessness had no scale of
+its own; in the Game of Life it dies out faster in the end, so that this keeps it too long. At last
+ρ -> ρ_settled. Nothing later than t_0 is used.
 """
 
 import math
@@ -60,8 +62,9 @@ def settle(board: Cells, census: Census, structures: Sequence[str]) -> Settled:
     """
     loose = board & ~census.territory(structures)
     edge = 2 * REACH
-    near = binary_dilation(np.pad(loose, edge, mode="wrap"), np.ones((3, 3)), iterations=REACH)
-    calm = ~near[edge:-edge, edge:-edge]
+    wide = np.pad(loose, edge, mode="wrap")
+    near = np.asarray(binary_dilation(wide, np.ones((3, 3)), iterations=REACH), bool)
+    calm = np.logical_not(near[edge:-edge, edge:-edge])
     ash = board & calm
     rows, columns = board.shape
     size = math.ceil(rows / TILES), math.ceil(columns / TILES)
@@ -101,7 +104,7 @@ class Forecast:
             raise BadInput(
                 f"a forecast takes two generations in order, got {self.before} and {self.now}"
             )
-        if not 0.0 < self.late.share:
+        if self.late.share <= 0.0:
             raise NotConverged(
                 f"at generation {self.now} no part of the board has settled into structures that "
                 "were found: look later, or at another rule"

@@ -2,8 +2,8 @@
 
 For every island, all its symmetric images together: how often it is seen, how often the presumption
 expects it, and the decimal logarithm of their ratio with its standard error. The expectation is
-that of a framed rectangle under a block measure counted on the same board: of single cells, of pairs
-of neighbours, or of 2 x 2 blocks (`blocks.CLOSURES`), extended as in `blocks`. Chance is held
+that of a framed rectangle under a block measure counted on the same board: of single cells, of
+pairs of neighbours, or of 2 x 2 blocks (`blocks.CLOSURES`), extended as in `blocks`. Chance is held
 against every island that there could have been: an island counts as found where its count has a
 probability below `LEVEL` / (number of possible islands) under a Poisson law of the expected mean,
 which is what counts of rare framed rectangles of independent cells follow (Chen-Stein; Arratia,
@@ -13,6 +13,7 @@ Goldstein & Gordon, Statist. Sci. 5 (1990) 403).
 import math
 from collections import defaultdict
 from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
 from scipy.ndimage import find_objects, label
@@ -129,7 +130,8 @@ def surprises(
     made = []
     for group in alike.values():
         pattern, fate = found[group[0]][1], known[group[0]]
-        expected, tiles = (sum(found[k][j] for k in group) for j in (2, 3))
+        expected = sum(found[k][2] for k in group)
+        tiles = np.sum([found[k][3] for k in group], axis=0)
         seen = int(tiles.sum())
         made.append(
             Found(
@@ -147,7 +149,7 @@ def gain(seen: int, expected: float) -> float:
 
 def in_one_piece(cells: Cells) -> bool:
     """Whether no part of a pattern is an island by itself."""
-    marks, parts = label(np.pad(cells, 1), np.ones((3, 3)))
+    marks, parts = cast(Any, label(np.pad(cells, 1), np.ones((3, 3))))
     if parts == 1:
         return True
     return all(
