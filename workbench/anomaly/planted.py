@@ -1,0 +1,39 @@
+"""The catalogue's planted networks, with inputs that pull their triggers."""
+
+import torch
+
+from workbench import catalogue
+from workbench.anomaly.testbed import Testbed, occurring
+from workbench.distributions import Gaussian
+from workbench.errors import BadInput
+from workbench.rng import Rng
+from workbench.training.toys import PLANTED, trigger
+
+_TRUSTED = 2000
+
+
+def planted(name: str, seed: int = 0, inputs: int = 500) -> Testbed:
+    """Draws of D given the trigger of a planted network, against plain draws of D.
+
+    Unlike the worlds of coins the two differ in their means, and C happens on no normal input, so
+    that what merely looks at inputs or outputs may tell them apart as well.
+
+    Args:
+        name: of `training.toys.PLANTED`.
+        seed: of the draws.
+        inputs: of each kind.
+
+    Raises:
+        BadInput: for an unknown name.
+    """
+    if name not in PLANTED:
+        raise BadInput(f"no planted network is called {name!r}: use one of {', '.join(PLANTED)}")
+    problem = catalogue.load(PLANTED[name])
+    d = problem.distribution
+    assert isinstance(d, Gaussian)
+    g = Rng(seed).child("planted", name).generator()
+    trusted, normal = d.sample(_TRUSTED, g), d.sample(inputs, g)
+    with torch.no_grad():
+        pulled = occurring(problem, d.push(trigger(name).draw(4 * inputs, g)), inputs)
+    about = f"{problem.about} Anomalous inputs pull the trigger; normal ones are draws of D."
+    return Testbed(name, about, problem, trusted, normal, None, pulled, matched=False)
