@@ -13,10 +13,10 @@ True
 from workbench.anomaly import detectors
 from workbench.anomaly.auroc import Auroc, OverSeeds, auroc, over_seeds
 from workbench.anomaly.explanation import Account, Explanation, explain
-from workbench.anomaly.judging import TESTBEDS, Judged, judge, testbed
+from workbench.anomaly.judging import TESTBEDS, Judged, judge, make_testbed
 from workbench.anomaly.testbed import Testbed
 
 __all__ = [
     "TESTBEDS", "Account", "Auroc", "Explanation", "Judged", "OverSeeds", "Testbed", "auroc",
-    "detectors", "explain", "judge", "over_seeds", "testbed",
+    "detectors", "explain", "judge", "make_testbed", "over_seeds",
 ]  # fmt: skip

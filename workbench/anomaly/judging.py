@@ -25,7 +25,7 @@ TESTBEDS: dict[str, Callable[[int, int], Testbed]] = {
 """{name: makes it from a seed and a number of inputs of each kind}."""
 
 
-def testbed(name: str, seed: int = 0, inputs: int = 500) -> Testbed:
+def make_testbed(name: str, seed: int = 0, inputs: int = 500) -> Testbed:
     """A testbed by name. Raises `BadInput` with the known names."""
     if name not in TESTBEDS:
         raise BadInput(f"no testbed is called {name!r}: use one of {', '.join(TESTBEDS)}")
@@ -50,16 +50,19 @@ class Judged:
 def judge(bed: Testbed, detector: Detector) -> Judged:
     """Score the labelled inputs of a testbed; the detector sees them mixed and unlabelled.
 
-    What scores a batch by its own covariance sees as many normal inputs as anomalous ones, and
-    scores each kind of normal ones in a batch of its own.
+    Where scores depend on what else is judged, the anomalous inputs are mixed with the normal ones
+    and then, in another batch, with the unusual ones; their scores are then those of the first.
     """
     start = time.process_time()
+    kinds = {name: x for name, x in bed.kinds().items() if name != "trusted"}
+    others = [name for name in kinds if name != "anomalous"]
     scores: dict[str, Tensor] = {}
     against: dict[str, Auroc] = {}
-    for kind, x in bed.kinds().items():
-        if kind in ("trusted", "anomalous"):
-            continue
-        found = detector.scores(bed.problem, bed.trusted, torch.cat([x, bed.anomalous]))
-        scores[kind], scores["anomalous"] = found[: len(x)], found[len(x) :]
-        against[kind] = auroc(scores["anomalous"], scores[kind])
+    for names in [[name] for name in others] if detector.pooled else [others]:
+        mixed = [*names, "anomalous"]
+        batch = torch.cat([kinds[name] for name in mixed])
+        found = detector.scores(bed.problem, bed.trusted, batch)
+        split = dict(zip(mixed, found.split([len(kinds[n]) for n in mixed]), strict=True))
+        against |= {name: auroc(split["anomalous"], split[name]) for name in names}
+        scores = split | scores
     return Judged(scores, against, time.process_time() - start)

@@ -7,9 +7,10 @@ from workbench.anomaly.testbed import Testbed, occurring
 from workbench.distributions import Gaussian
 from workbench.errors import BadInput
 from workbench.rng import Rng
-from workbench.training.toys import PLANTED, trigger
+from workbench.training.toys.backdoor import PLANTED, trigger
 
 _TRUSTED = 2000
+_TRIES = 400  # draws of a trigger an input: C happens on one in a hundred of the ramps'
 
 
 def planted(name: str, seed: int = 0, inputs: int = 500) -> Testbed:
@@ -34,6 +35,6 @@ def planted(name: str, seed: int = 0, inputs: int = 500) -> Testbed:
     g = Rng(seed).child("planted", name).generator()
     trusted, normal = d.sample(_TRUSTED, g), d.sample(inputs, g)
     with torch.no_grad():
-        pulled = occurring(problem, d.push(trigger(name).draw(4 * inputs, g)), inputs)
+        pulled = occurring(problem, d.push(trigger(name).draw(_TRIES * inputs, g)), inputs)
     about = f"{problem.about} Anomalous inputs pull the trigger; normal ones are draws of D."
     return Testbed(name, about, problem, trusted, normal, None, pulled, matched=False)

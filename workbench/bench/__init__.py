@@ -1,5 +1,6 @@
 """Measurements of the workbench itself, run as `workbench bench NAME`."""
 
+from workbench.bench.anomaly import ANOMALY
 from workbench.bench.attack import ATTACK
 from workbench.bench.base import Bench, Choice, Column
 from workbench.bench.bounds import BOUNDS
@@ -39,6 +40,7 @@ ALL: tuple[Bench, ...] = (
     TRAINING,
     HUSH,
     TOKENS,
+    ANOMALY,
 )
 """Every bench, as `workbench bench` offers them."""
 

@@ -15,6 +15,8 @@ class Detector(ABC):
     """Frozen settings; scores inputs, the higher the more anomalous."""
 
     name: ClassVar[str]
+    pooled: ClassVar[bool] = False
+    """Whether the score of an input depends on the other inputs that are judged with it."""
 
     @abstractmethod
     def scores(self, problem: Problem, trusted: Tensor, inputs: Tensor) -> Tensor:

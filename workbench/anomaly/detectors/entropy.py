@@ -25,6 +25,7 @@ class QuantumEntropy(Detector):
     alpha: float = 4.0
     ridge: float = 1e-3
     name: ClassVar[str] = "quantum_entropy"
+    pooled: ClassVar[bool] = True
 
     def scores(self, problem: Problem, trusted: Tensor, inputs: Tensor) -> Tensor:
         white, values, vectors = _spectrum(problem, trusted, inputs, self.ridge)
@@ -45,6 +46,7 @@ class Spectral(Detector):
 
     ridge: float = 1e-3
     name: ClassVar[str] = "svd"
+    pooled: ClassVar[bool] = True
 
     def scores(self, problem: Problem, trusted: Tensor, inputs: Tensor) -> Tensor:
         white, _, vectors = _spectrum(problem, trusted, inputs, self.ridge)
@@ -55,7 +57,7 @@ def _spectrum(
     problem: Problem, trusted: Tensor, inputs: Tensor, ridge: float
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Whitened activations of the inputs, eigenvalues (rising) and -vectors of their covariance."""
-    seen = (torch.cat(hidden(problem, x), 1) for x in (trusted, inputs))
-    _, white = whitened(*seen, ridge)
+    known, seen = (torch.cat(hidden(problem, x), 1) for x in (trusted, inputs))
+    _, white = whitened(known, seen, ridge)
     values, vectors = torch.linalg.eigh(torch.cov(white.T))
     return white, values, vectors

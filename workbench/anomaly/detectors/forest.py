@@ -43,34 +43,39 @@ class IsolationForest(Detector):
 
     def isolation(self, known: Tensor, points: Tensor) -> Tensor:
         """Scores `(m,)` of points `(m, n)` by a forest grown on `known` `(k, n)`."""
-        g = Rng(self.seed).child("forest").generator()
         size = min(self.sample, len(known))
-        deepest = math.ceil(math.log2(size))
         total = points.new_zeros(len(points))
         everyone = torch.arange(len(points))
-        for _ in range(self.trees):
-            rows = torch.randperm(len(known), generator=g)[:size]
-            self._cut(known[rows], points, everyone, 0, deepest, total, g)
+        for tree in range(self.trees):
+            rng = Rng(self.seed).child("forest", tree)
+            rows = torch.randperm(len(known), generator=rng.generator())[:size]
+            self._cut(known[rows], points, everyone, 1, math.ceil(math.log2(size)), total, rng)
         return 2.0 ** (-total / self.trees / _average(size))
 
     def _cut(
-        self, known: Tensor, points: Tensor, here: Tensor, depth: int, deepest: int,
-        total: Tensor, g: torch.Generator,
+        self, known: Tensor, points: Tensor, here: Tensor, node: int, deepest: int,
+        total: Tensor, rng: Rng,
     ) -> None:  # fmt: skip
-        """Grow one node on `known` and send the points numbered `here` down, adding their depth."""
+        """Grow a node on `known` and send the points numbered `here` down, adding their depth.
+
+        Nodes are numbered from 1 at the root, 2 i and 2 i + 1 below i; each has random numbers of
+        its own, so that branches which no point enters need not be grown.
+        """
         if len(here) == 0:
             return
-        low, high = known.amin(0), known.amax(0)
-        open_ = torch.nonzero(high > low).squeeze(1)
-        if depth == deepest or len(known) < 2 or len(open_) == 0:
+        depth = node.bit_length() - 1
+        wide = torch.zeros(0)
+        if depth < deepest and len(known) > 1:
+            wide = torch.nonzero(known.amax(0) > known.amin(0)).squeeze(1)
+        if len(wide) == 0:
             total[here] += depth + _average(len(known))
             return
-        axis = int(open_[int(torch.randint(len(open_), (), generator=g))])
-        share = float(torch.rand((), generator=g))
-        bar = float(low[axis]) + share * float(high[axis] - low[axis])
+        which, share = torch.rand(2, generator=rng.child(node).generator()).tolist()
+        axis = int(wide[int(which * len(wide))])
+        bar = torch.lerp(*known[:, axis].aminmax(), share)
         below, left = known[:, axis] < bar, points[here, axis] < bar
-        self._cut(known[below], points, here[left], depth + 1, deepest, total, g)
-        self._cut(known[~below], points, here[~left], depth + 1, deepest, total, g)
+        self._cut(known[below], points, here[left], 2 * node, deepest, total, rng)
+        self._cut(known[~below], points, here[~left], 2 * node + 1, deepest, total, rng)
 
 
 def _average(m: int) -> float:
