@@ -73,11 +73,11 @@ class Line:
 
 
 def start(rule: Rule, side: int, density: float, rng: Rng | int = 0) -> Board:
-    """A random first generation of `side` x `side` cells, on a plane or all on a line.
+    """A random first generation: `side` x `side` cells of a plane, or 64 `side` of a line.
 
     Raises:
         BadInput: for a density outside [0, 1], or a plane whose side is no multiple of 64.
     """
     if isinstance(rule, LifeLike):
         return Plane(rule, Packed.of(random_plane(side, side, density, rng)))
-    return Line(rule, random_line(side * side, density, rng))
+    return Line(rule, random_line(64 * side, density, rng))

@@ -12,6 +12,7 @@ from workbench.cli.compare import compare
 from workbench.cli.estimate import estimate
 from workbench.cli.frame import Commands
 from workbench.cli.hush import hush
+from workbench.cli.life import life
 from workbench.cli.listing import listing, schema
 from workbench.cli.new import new
 from workbench.cli.notebooks import notebooks
@@ -58,6 +59,7 @@ app.command()(attack)
 app.command("attack-lm")(attack_lm)
 app.command()(coherence)
 app.command()(truth)
+app.command()(life)
 app.command()(train)
 app.command()(hush)
 app.command()(resume)

@@ -1,50 +1,72 @@
-"""Charts and pictures of the laboratory of gliders."""
+"""The chart of densities and the picture of the board, in the laboratory of gliders."""
+
+from collections.abc import Sequence
 
 import numpy as np
 
 from workbench.views.bitmaps import picture
-from workbench.views.gliders_session import GlidersSession
+from workbench.views.gliders_session import FOUND, GlidersSession
 from workbench.views.style import Figure, axis, ink, layout
 
 SHOWN = 256
 """Cells a side of the part of a board that is drawn."""
-_LIVE = {False: (31, 43, 58, 255), True: (232, 236, 240, 255)}
-PRESUMED = "#D55E00"
+LIVE = {False: (31, 43, 58, 255), True: (232, 236, 240, 255)}
+LASTING = (0, 158, 115, 255)
+TONES = ("#D55E00", "#E69F00", "#56B4E9", "#0072B2", "#A05EF7")
+"""Of the presumptions, from the crudest on."""
+GIVEN = "#009E73"
+NAMES = {"cell": "independent cells", "pair": "pairs", "2x2": "2 × 2 blocks", "3x3": "3 × 3 blocks"}
+"""{presumption: as the legend calls it}; others by themselves."""
 
 
 def board(session: GlidersSession, dark: bool) -> str:
-    """A corner of the plane; of a line, its last generations, the newest below."""
+    """A corner of the plane, found structures in green; of a line, its last generations."""
     film = session.film
     if film is None:
         return "<span class='small'>Not begun.</span>"
     cells = film.board.cells if film.trail is None else film.trail
     part = cells[-SHOWN:, :SHOWN].astype(np.uint8)
+    look = session.look
+    here = session.found(FOUND).get("generation") == film.generation
+    if look is not None and look.territory is not None and here:
+        part = part * (1 + look.territory[-SHOWN:, :SHOWN])
     told = f"generation {film.generation}, {len(part)} by {part.shape[1]} cells"
-    return picture(part, [(0, 0, 0, 0), _LIVE[dark]], 2, told)
+    return picture(part, [(0, 0, 0, 0), LIVE[dark], LASTING], 2, told)
 
 
 def densities(session: GlidersSession, dark: bool, height: int) -> Figure:
-    """Seen and predicted densities by generation."""
+    """Seen and predicted densities by generation, on logarithmic time."""
     film = session.film
-    seen = list(film.densities) if film else []
-    t = list(range(len(seen)))
     data = [
-        _curve("simulated", t, seen, ink(dark)),
-        _curve("independent cells", t, session.presumed(len(seen) - 1) if seen else [], PRESUMED),
+        _curve(NAMES.get(name, name), range(len(values)), values, tone, 1.6)
+        for (name, values), tone in zip(session.curves.items(), TONES, strict=False)
     ]
+    forecast = session.found(FOUND).get("forecast")
+    if forecast is not None:
+        end = max(2 * forecast.now, film.generation if film else 0)
+        t = np.unique(np.geomspace(forecast.now, end, 40).round().astype(int)).tolist()
+        told = [forecast.density(k) for k in t]
+        data.append(_curve("given what was found", t, told, GIVEN, 3.0, "dash"))
+    seen = film.densities if film else ()
+    data.append(_curve("simulated", range(len(seen)), seen, ink(dark), 2.2))
     return {
         "data": data,
         "layout": layout(
-            dark, height, showlegend=True, legend={"orientation": "h", "y": 1.12, "x": 0},
-            xaxis=axis(dark, title={"text": "generation"}),
+            dark, height, showlegend=True,
+            legend={"orientation": "h", "y": 1.02, "x": 0, "yanchor": "bottom"},
+            xaxis=axis(dark, title={"text": "generation, counted from 1"}, type="log"),
             yaxis=axis(dark, title={"text": "density"}, rangemode="tozero"),
         ),
     }  # fmt: skip
 
 
-def _curve(name: str, t: list[int], values: list[float], tone: str) -> Figure:
+def _curve(
+    name: str, t: Sequence[int], values: Sequence[float], tone: str, width: float,
+    dash: str = "solid",
+) -> Figure:  # fmt: skip
     return {
-        "type": "scatter", "mode": "lines", "name": name, "x": t, "y": values,
-        "line": {"color": tone, "width": 2},
-        "hovertemplate": "generation %{x}: %{y:.4f}<extra>%{fullData.name}</extra>",
+        "type": "scatter", "mode": "lines", "name": name, "x": [k + 1 for k in t],
+        "y": list(values), "customdata": list(t),
+        "line": {"color": tone, "width": width, "dash": dash},
+        "hovertemplate": "generation %{customdata}: %{y:.4f}<extra>%{fullData.name}</extra>",
     }  # fmt: skip

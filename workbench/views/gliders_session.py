@@ -3,17 +3,21 @@
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import param
 
-from workbench.automata import Rule, mean_field, parse
+from workbench.automata import LifeLike, Rule, parse, predicted, presumptions
+from workbench.automata.blocks import Closure
 from workbench.automata.board import Board, start
+from workbench.automata.look import Look, look, looks_ahead
 from workbench.views.laboratory import LabSession, Parsed
 
-JOB = "board"
-"""The job that steps."""
+JOB, FOUND, FORETOLD = "board", "found", "foretold"
+"""The jobs: what steps, what looks for structures, what predicts."""
+DEAR = 60
+"""Generations that the dearest presumption, 3 x 3 blocks, is followed for."""
 _BLOCK = 0.04  # seconds of stepping between two pictures
 SPEEDS = {"10 a second": 10.0, "60 a second": 60.0, "as fast as it goes": 0.0}
 """{what a reader reads: generations a second, 0 for no limit}."""
@@ -39,7 +43,9 @@ class Film:
 class GlidersSession(LabSession):
     """One visitor's board. `close()` ends its worker."""
 
-    in_url: ClassVar[tuple[str, ...]] = ("rule", "density", "seed", "side", "speed")
+    in_url: ClassVar[tuple[str, ...]] = (
+        "rule", "density", "seed", "side", "speed", "horizon", "against",
+    )  # fmt: skip
 
     rule = Parsed(
         "B3/S23", parse=parse, label="Rule",
@@ -53,12 +59,19 @@ class GlidersSession(LabSession):
     seed = param.Integer(0, bounds=(0, None), label="Seed", doc="Of the first generation.")
     side = param.Selector(
         objects=[256, 512, 1024], default=1024, label="Cells a side",
-        doc="Of the plane, whose edges wrap around; a line has their square in all.",
+        doc="Of the plane, whose edges wrap around; a line has 64 times as many.",
     )  # fmt: skip
     speed = param.Selector(objects=SPEEDS, default=0.0, label="Speed", doc="How fast Run goes.")
     horizon = param.Integer(
         300, bounds=(1, 100_000), label="Stop at generation", doc="Run goes so far, and no further."
     )
+
+    against = param.Selector(
+        objects={"independent cells": "cell", "pairs of neighbours": "pair", "2 x 2 blocks": "2x2"},
+        default="pair", label="Surprising against",
+        doc="What the board is presumed to be made of where structures are looked for; on a line, "
+        "segments of 1, 2 or 4 cells.",
+    )  # fmt: skip
 
     def __init__(self, **params: Any):
         super().__init__(**params)
@@ -87,6 +100,7 @@ class GlidersSession(LabSession):
 
     def begin(self) -> None:
         """A first view without a click."""
+        self.reset()
         self.play()
 
     def settled(self) -> None:
@@ -114,7 +128,14 @@ class GlidersSession(LabSession):
     def reset(self) -> None:
         """A new first generation, as the controls say."""
         self._film = None
+        self.worker.drop(FOUND)
         self.worker.start(JOB, self._steps(0))
+        self.worker.start(FORETOLD, self._foretelling(), curves={})
+
+    def find(self) -> None:
+        """Look for what stands out on the present board, and forecast from it."""
+        film = self._film or self._first()
+        self.worker.start(FOUND, self._finding(film), generation=film.generation)
 
     def _start(self, blocks: Iterator[dict[str, Any]]) -> None:
         self.worker.start(JOB, blocks, film=self.film)
@@ -129,6 +150,8 @@ class GlidersSession(LabSession):
             self._film = film
             yield {"film": film}
             if film.generation >= end:
+                if end == self.horizon:
+                    self.find()
                 return
             film = self._further(film, end)
 
@@ -145,9 +168,34 @@ class GlidersSession(LabSession):
                 break
         return Film(len(seen) - 1, tuple(seen), board, trail)
 
-    def presumed(self, generations: int) -> list[float]:
-        """Densities of the generations 0 to this one, if cells stayed independent."""
-        found = [float(self.density)]
-        for _ in range(generations):
-            found.append(mean_field(self.law, found[-1]))
-        return found
+    def _finding(self, film: Film) -> Iterator[dict[str, Any]]:
+        law, order = self.law, str(self.against)
+        found = look(law, film.board, film.trail, cast(Closure, order))
+        yield {"look": found, "generation": film.generation}
+        if isinstance(law, LifeLike) and film.generation >= 4:
+            board = start(law, int(self.side), float(self.density), int(self.seed))
+            yield {"forecast": looks_ahead(law, board, film.generation // 2)}
+
+    def _foretelling(self) -> Iterator[dict[str, Any]]:
+        law, p, curves = self.law, float(self.density), dict[str, tuple[float, ...]]()
+        for name in presumptions(law):
+            end = min(self.horizon, DEAR) if name == "3x3" else min(self.horizon, 1000)
+            seen: list[float] = []
+            for value in predicted(law, p, name):
+                seen.append(value)
+                if len(seen) > end:
+                    break
+                if name == "3x3":
+                    yield {"curves": {**curves, name: tuple(seen)}}
+            curves = {**curves, name: tuple(seen)}
+            yield {"curves": curves}
+
+    @property
+    def curves(self) -> dict[str, tuple[float, ...]]:
+        """{presumption: the densities that it foretells from generation 0 on}."""
+        return self.found(FORETOLD).get("curves", {})
+
+    @property
+    def look(self) -> Look | None:
+        """What stood out when it was looked for last."""
+        return self.found(FOUND).get("look")

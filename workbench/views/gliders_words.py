@@ -1,26 +1,57 @@
 """Sentences of the laboratory of gliders."""
 
-from workbench.views.gliders_session import GlidersSession
+from workbench.html import signed
+from workbench.views.gliders_plots import NAMES
+from workbench.views.gliders_session import FOUND, GlidersSession
 
 
 def densities(session: GlidersSession) -> str:
-    """How far the presumption is off by now (HTML)."""
+    """How far every presumption is off by now (HTML)."""
     film = session.film
     if film is None:
         return "Not begun."
-    seen, presumed = film.densities[-1], session.presumed(film.generation)[-1]
-    if film.generation == 0:
-        return f"Generation 0: {100 * seen:.2f}% of the cells live, each independently."
+    now, seen = film.generation, film.densities[-1]
+    parts = [f"Generation {now:,}: {100 * seen:.2f}% of the cells live."]
+    told = [
+        f"{NAMES.get(name, name)} {100 * values[now]:.2g}%"
+        for name, values in session.curves.items()
+        if 0 < now < len(values)
+    ]
+    if told:
+        parts.append(f"From the first generation alone, foretold: {', '.join(told)}.")
+    forecast = session.found(FOUND).get("forecast")
+    if forecast is not None and now >= forecast.now:
+        parts.append(
+            f"Given the structures found at generation {forecast.now}: "
+            f"{100 * forecast.density(now):.2f}%, and {100 * forecast.limit:.2f}% in the end."
+        )
+    return " ".join(parts)
+
+
+def found(session: GlidersSession) -> str:
+    """What there is on the board (HTML)."""
+    look = session.look
+    if look is None:
+        return ""
+    generation = session.found(FOUND).get("generation", 0)
+    if look.ground is not None:
+        ground = look.ground
+        return (
+            f"Generation {generation:,}: {100 * look.share:.0f}% of the line is one background, "
+            f"<code>{ground}</code>, period {len(ground.word)} in space and {ground.period} in "
+            f"time, {100 * ground.density:.2f}% live (10<sup>{signed(ground.log10_ratio, 1)}</sup> "
+            "times as often as independent cells would have it). What breaks it moves:"
+        )
+    if look.settled is None or not look.structures:
+        return ""
+    settled = look.settled
+    lasting = sum(one.count for one in look.structures if one.fate.persists)
+    ash = (
+        f"; {100 * settled.ash:.2f} ± {100 * settled.ash_err:.2f}% of it live, against "
+        f"{100 * settled.restless:.1f}% of the rest"
+        if settled.share else ""
+    )  # fmt: skip
     return (
-        f"Generation {film.generation:,}: {100 * seen:.2f}% of the cells live. Independent cells "
-        f"foretell {100 * presumed:.2f}%, {_ratio(presumed, seen)}."
+        f"Generation {generation:,}: {lasting:,} structures that persist; "
+        f"{100 * settled.share:.0f}% of the board has settled among them{ash}."
     )
-
-
-def _ratio(presumed: float, seen: float) -> str:
-    if seen == 0.0 or presumed == 0.0:
-        return "and there are none" if presumed > 0.0 else "which is too few" if seen else "too"
-    ratio = presumed / seen
-    if abs(ratio - 1.0) < 0.005:
-        return "within half a percent"
-    return f"{max(ratio, 1 / ratio):.3g} times too {'many' if ratio > 1 else 'few'}"

@@ -1,5 +1,6 @@
 """The laboratory of gliders: where independent cells stop to be a good presumption."""
 
+from workbench.views import gliders_gallery as pictures
 from workbench.views import gliders_plots as plots
 from workbench.views import gliders_words as words
 from workbench.views.gliders_session import GlidersSession
@@ -9,12 +10,13 @@ GLIDERS = Laboratory(
     name="gliders",
     title="Gliders",
     about="A random board follows a local rule. Presuming that its cells are independent foretells "
-    "the next density, and ever less of what comes then.",
+    "the next density, and ever less of what comes then, where structures form that hold together. "
+    "What stands out against the presumption is found, and given it the density is foretold anew.",
     session=GlidersSession,
     controls=(
         "rule",
         Slider("density", 0.02, 0.98),
-        "seed", "side", "speed", "horizon",
+        "seed", "side", "speed", "horizon", "against",
     ),
     actions=(
         Action("Run", "play", "Step on to the last generation.", True,
@@ -23,10 +25,13 @@ GLIDERS = Laboratory(
                enabled=lambda s: s.stepping),
         Action("Step", "step", "One generation, and no further.",
                enabled=lambda s: not s.stepping),
+        Action("Find", "find", "Look for what stands out on the present board.",
+               enabled=lambda s: not s.stepping and not s.running("found")),
         Action("Reset", "reset", "A new first generation, as the controls say."),
     ),
     blocks=(
-        Chart("How many cells live?", plots.densities, "densities", words.densities, 300),
+        Chart("How many cells live?", plots.densities, "densities", words.densities, 330),
         Words("The board", plots.board, "board"),
+        Words("What stands out?", pictures.gallery, "found"),
     ),
 )  # fmt: skip
