@@ -17,6 +17,7 @@ def number(locator):
 def changed(cell, before):
     """Wait until the estimate differs from `before`; its new value."""
     expect(cell).not_to_have_attribute("data-log10p", before, timeout=PATIENCE)
+    expect(cell).to_have_attribute("data-log10p", re.compile(r"^-?\d"), timeout=PATIENCE)
     return number(cell)
 
 

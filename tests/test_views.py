@@ -14,7 +14,8 @@ from workbench.errors import BadInput, Unsupported
 from workbench.estimators import ALL
 from workbench.types import Pace
 from workbench.views import roster, table
-from workbench.views.screen import Explore, groups
+from workbench.views.picker import groups
+from workbench.views.screen import Explore
 from workbench.views.state import IN_URL, Session
 from workbench.views.style import colour
 from workbench.views.variation import std_along, steepest, varied

@@ -15,7 +15,7 @@ from workbench.views.adversary_session import UNITS, AdversarySession, adjustabl
 from workbench.views.controls import Dial, label, settings_panel
 from workbench.views.following import ByTicker
 from workbench.views.parts import button, figure_pane, load_extension, on_ground, text
-from workbench.views.screen import groups
+from workbench.views.picker import picker
 from workbench.views.toolbar import Toolbar
 
 PULL_MS = 200
@@ -42,11 +42,7 @@ class AdversaryScreen(AdversaryActs, ByTicker, pn.viewable.Viewer):
 
     def _build(self) -> None:
         s = self.session
-        self.picker = pn.widgets.Select(
-            groups=groups(list(s.param.problem_name.objects)), value=s.problem_name,
-            sizing_mode="stretch_width", margin=(2, 0, 4, 0), css_classes=["wb-problem"],
-        )  # fmt: skip
-        self.picker.param.watch(lambda e: s.param.update(problem_name=e.new), "value")
+        self.picker = picker(s, lambda name: s.param.update(problem_name=name))
         self.choices = {name: self._choice(name) for name in ("family", "region", "by")}
         self.limit = Dial(s, "limit", 0.25, 64.0, lambda: None, log=True)
         self.unit = text()
@@ -130,11 +126,6 @@ class AdversaryScreen(AdversaryActs, ByTicker, pn.viewable.Viewer):
 
     def __panel__(self) -> pn.viewable.Viewable:
         return self.layout
-
-    def _chosen(self) -> None:
-        listed = groups(list(self.session.param.problem_name.objects))
-        self.picker.param.update(groups=listed, value=self.session.problem_name)
-        super()._chosen()
 
     def paint(self) -> None:
         """Sentences, charts and pictures as the session has them."""

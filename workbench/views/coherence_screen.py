@@ -12,7 +12,7 @@ from workbench.views.coherence_session import CoherenceSession, entries
 from workbench.views.controls import label
 from workbench.views.following import ByTicker
 from workbench.views.parts import button, figure_pane, load_extension, on_ground, text
-from workbench.views.screen import groups
+from workbench.views.picker import picker
 from workbench.views.table import TABLE_CSS
 
 PULL_MS = 200
@@ -38,11 +38,7 @@ class Coherence(CoherenceActs, ByTicker, pn.viewable.Viewer):
 
     def _build(self) -> None:
         s = self.session
-        self.picker = pn.widgets.Select(
-            groups=groups(list(s.param.problem_name.objects)), value=s.problem_name,
-            sizing_mode="stretch_width", margin=(2, 0, 4, 0), css_classes=["wb-problem"],
-        )  # fmt: skip
-        self.picker.param.watch(lambda e: s.param.update(problem_name=e.new), "value")
+        self.picker = picker(s, lambda name: s.param.update(problem_name=name))
         titles = {entry.title: key for key, entry in entries().items()}
         self.method = pn.widgets.Select(
             options=titles, value=s.key, sizing_mode="stretch_width", margin=(2, 0, 4, 0),
@@ -104,7 +100,7 @@ class Coherence(CoherenceActs, ByTicker, pn.viewable.Viewer):
         return self.layout
 
     def _chosen(self) -> None:
-        self.picker.value, self.method.value = self.session.problem_name, self.session.key
+        self.method.value = self.session.key
         self.guard(self.start)
 
     def paint(self) -> None:

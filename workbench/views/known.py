@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import cache
+from typing import Any
 
 from workbench import catalogue
 from workbench.problem import Problem
@@ -61,6 +62,13 @@ class Known:
     def source(self, name: str) -> str:
         """What `catalogue.load` takes for it; "" where nothing does."""
         return self._own.get(name, (None, name))[1]
+
+
+def bring(session: Any, problem: Problem) -> None:
+    """List a problem in a room: in its session's `known`, and in the selector that shows it."""
+    session.known.add(problem)
+    several = "problems" in session.param
+    session.param["problems" if several else "problem_name"].objects = session.known.names
 
 
 @cache

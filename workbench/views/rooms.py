@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 import panel as pn
 import param
 
+from workbench.problem import Problem
 from workbench.views.adversary_screen import AdversaryScreen
 from workbench.views.adversary_session import IN_URL as ADVERSARY_IN_URL
 from workbench.views.adversary_session import AdversarySession
@@ -17,6 +18,7 @@ from workbench.views.compare_screen import Compare
 from workbench.views.compare_session import IN_URL as COMPARE_IN_URL
 from workbench.views.compare_session import CompareSession
 from workbench.views.harbour import Harbour
+from workbench.views.known import bring
 from workbench.views.laboratories import IN_URL as LABORATORY_IN_URL
 from workbench.views.laboratories import Tabs
 from workbench.views.laboratory import LabSession
@@ -45,6 +47,22 @@ class Room:
     layout: pn.viewable.Viewable
     enter: Callable[[], None]
     leave: Callable[[], None]
+    session: Session | CoherenceSession | AdversarySession | None = None
+    """Its state, where it is about one problem of those that rooms share."""
+    choose: Callable[[str], None] | None = None
+    """Makes another problem the one that it is about."""
+
+    @property
+    def problem(self) -> str | None:
+        """The name of the problem that it is about."""
+        return None if self.session is None else self.session.problem_name
+
+    def show(self, name: str) -> None:
+        """Be about this problem too, if it is listed: a visitor takes it from room to room."""
+        if self.session is None or self.choose is None or self.session.problem_name == name:
+            return
+        if name in self.session.param.problem_name.objects:
+            self.choose(name)
 
 
 class House(param.Parameterized):
@@ -73,6 +91,7 @@ class House(param.Parameterized):
         self.made: dict[str, Room] = {}
         self._sessions: list[AnySession] = []
         self._explore: Session | None = None
+        self._brought: list[Problem] = []
         self._ends: list[Callable[[], None]] = []
         super().__init__(**params)
         self.place = pn.Column(sizing_mode="stretch_width", margin=0)
@@ -101,16 +120,29 @@ class House(param.Parameterized):
         return self.made[name]
 
     def _move(self, old: str, new: str) -> None:
+        shown = None
         if old in self.made:
             self.made[old].leave()
             self.made[old].layout.visible = False
-        self._room(new).layout.visible = True
-        self._room(new).enter()
+            shown = self.made[old].problem
+        room = self._room(new)
+        if shown is not None:
+            room.show(shown)
+        room.layout.visible = True
+        room.enter()
+
+    def bring(self, problem: Problem) -> None:
+        """List a visitor's problem in all rooms."""
+        self._brought.append(problem)
+        for session in self._sessions:
+            _bring(session, problem)
 
     def _sync(self, session: AnySession, names: Mapping[str, str]) -> str:
         """Keep a session and the link equal; a sentence about what the link had in vain."""
         refused = self._link(session, names)
         self._sessions.append(session)
+        for problem in self._brought:
+            _bring(session, problem)
         return refused
 
     def _link(self, session: AnySession | Tabs, names: Mapping[str, str]) -> str:
@@ -124,7 +156,7 @@ class House(param.Parameterized):
     def _make_explore(self) -> Room:
         session = self._explore = Session()
         refused = self._sync(session, EXPLORE_IN_URL)
-        view = Explore(session, dark=self.dark)
+        view = Explore(session, dark=self.dark, bring=self.bring)
         view.say(refused)
         session.param.watch(lambda *_: self._stand_aside(), [*POSITION])
         counting = True
@@ -138,7 +170,7 @@ class House(param.Parameterized):
             counting = session.running
             session.pause()
 
-        return Room(view.layout, enter, leave)
+        return Room(view.layout, enter, leave, session, view.choose)
 
     def _make_compare(self) -> Room:
         session = CompareSession()
@@ -152,14 +184,14 @@ class House(param.Parameterized):
         refused = self._sync(session, COHERENCE_IN_URL)
         view = Coherence(session, dark=self.dark)
         view.say(refused)
-        return Room(view.layout, _once(view.start), lambda: None)
+        return Room(view.layout, _once(view.start), lambda: None, session, _choosing(session))
 
     def _make_adversary(self) -> Room:
         session = AdversarySession()
         refused = self._sync(session, ADVERSARY_IN_URL)
         view = AdversaryScreen(session, dark=self.dark)
         view.say(refused)
-        return Room(view.layout, _once(view.start), lambda: None)
+        return Room(view.layout, _once(view.start), lambda: None, session, _choosing(session))
 
     def _make_train(self) -> Room:
         location = pn.state.location
@@ -209,6 +241,18 @@ class House(param.Parameterized):
             session.close()
         for end in self._ends:
             end()
+
+
+def _bring(session: AnySession, problem: Problem) -> None:
+    if not isinstance(session, TrainSession | LabSession):  # whose tasks are its own
+        bring(session, problem)
+
+
+def _choosing(session: CoherenceSession | AdversarySession) -> Callable[[str], None]:
+    def choose(name: str) -> None:
+        session.param.update(problem_name=name)
+
+    return choose
 
 
 def _once(action: Callable[[], None]) -> Callable[[], None]:

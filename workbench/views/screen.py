@@ -11,49 +11,27 @@ import panel as pn
 
 from workbench.errors import WorkbenchError
 from workbench.problem import Problem
-from workbench.views import inputs, plots, table, words
+from workbench.views import inputs, known, plots, table, words
 from workbench.views.about import about
+from workbench.views.archive import opened
 from workbench.views.controls import Dial, label, settings_panel
 from workbench.views.following import ByTicker
 from workbench.views.inside_panel import Inside
 from workbench.views.parts import button, figure_pane, load_extension, on_ground, text
+from workbench.views.picker import picker
 from workbench.views.position import POSITION
 from workbench.views.roster import askable
 from workbench.views.state import Session
 
-FAMILIES = {
-    "A": "A: linear models, exact",
-    "B": "B: random ReLU networks",
-    "C": "C: trained on digits",
-    "D": "D: planted triggers",
-    "E": "E: finite or in the plane, exact",
-    "F": "F: recognised, never sampled",
-    "G": "G: known by an energy alone",
-    "H": "H: judged by another network",
-}
 PULL_MS = 160
+OPEN = (
+    "A problem of your own: the zip that Save card makes, or one of the folder that "
+    "`problem.save(folder)` or `workbench new` writes. It is listed in all rooms."
+)
 _CHART_HEIGHT, _MARGIN_HEIGHT = 230, 340
 _ASIDE = 0.12  # seconds that sampling leaves to a move: its closed forms and their painting
 _FRAME = 0.04
 _QUIET = 0.5  # seconds after a move in which the counts behind it are not painted
-
-
-def family(name: str) -> str:
-    """The group of the picker that a problem stands in."""
-    if name.startswith("digits"):
-        return FAMILIES["C"]
-    return FAMILIES.get(name.split("_")[0], "Your own")
-
-
-def groups(names: list[str]) -> dict[str, list[str]]:
-    """Names by family, the digits first."""
-    found: dict[str, list[str]] = {}
-    rest = (title for key, title in FAMILIES.items() if key != "C")
-    for group in ("Your own", FAMILIES["C"], *rest):
-        mine = [n for n in names if family(n) == group]
-        if mine:
-            found[group] = mine
-    return found
 
 
 class Explore(ByTicker, pn.viewable.Viewer):
@@ -62,11 +40,16 @@ class Explore(ByTicker, pn.viewable.Viewer):
     Args:
         session: the state; closed by whoever made it.
         dark: whether the ground is dark.
+        bring: told of a problem whose card is opened; without it, it is listed here alone.
     """
 
-    def __init__(self, session: Session, dark: bool = False, **params: Any):
+    def __init__(
+        self, session: Session, dark: bool = False,
+        bring: Callable[[Problem], None] | None = None, **params: Any,
+    ):  # fmt: skip
         super().__init__(**params)
         self.session, self.dark = session, dark
+        self.bring = bring or (lambda problem: known.bring(session, problem))
         self._picture: Any = None
         self._moved_at = 0.0
         self._turn = 0
@@ -82,14 +65,7 @@ class Explore(ByTicker, pn.viewable.Viewer):
 
     def _build(self) -> None:
         s = self.session
-        self.picker = pn.widgets.Select(
-            groups=groups(list(s.param.problem_name.objects)),
-            value=s.problem_name,
-            sizing_mode="stretch_width",
-            margin=(2, 0, 4, 0),
-            css_classes=["wb-problem"],
-        )
-        self.picker.param.watch(lambda e: self.guard(lambda: self._choose(e.new)), "value")
+        self.picker = picker(s, lambda name: self.guard(lambda: self.choose(name)))
         self.about = text()
         self.pictures = text(margin=(8, 0, 2, 0))
         reach = s.shift_reach
@@ -121,6 +97,12 @@ class Explore(ByTicker, pn.viewable.Viewer):
             height=32,
             margin=(0, 6, 6, 0),
         )
+        self.load = pn.widgets.FileInput(
+            accept=".zip", height=40, sizing_mode="stretch_width", margin=(2, 0, 6, 0),
+            stylesheets=["input { padding: 3px 8px; height: 38px; font-size: 13px; }"],
+            css_classes=["wb-open"],
+        )  # fmt: skip
+        self.load.param.watch(lambda e: self.guard(lambda: self._open(e.new)), "value")
         self.status = text(css_classes=["wb-status"])
         self.fixed, self.uncountable = text(margin=(4, 0)), text()
         self.table = pn.widgets.StaticText(
@@ -159,6 +141,8 @@ class Explore(ByTicker, pn.viewable.Viewer):
                 sizing_mode="stretch_width", margin=(4, 0, 0, 0),
             ),
             pn.FlexBox(self.home, self.save, gap="0", margin=(6, 0, 0, 0)),
+            label("Open a card", OPEN, "a zip of it and its tensors"),
+            self.load,
             *settings_panel(s, self.settle, self.say),
             width=330,
             margin=(0, 26, 0, 0),
@@ -239,13 +223,19 @@ class Explore(ByTicker, pn.viewable.Viewer):
     def _on_switch(self, *_: Any) -> None:
         reach = self.session.shift_reach
         self.dials["shift"].reach(-reach, reach)
-        self.picker.value = self.session.problem_name
         self.save.filename = f"{self.session.problem_name}.zip"
 
-    def _choose(self, name: str) -> None:
+    def choose(self, name: str) -> None:
+        """Another problem, at its reference."""
         if name != self.session.problem_name:
             self.session.choose(name)
             self.settle()
+
+    def _open(self, data: bytes | None) -> None:
+        if data:
+            problem = opened(data)
+            self.bring(problem)
+            self.choose(problem.name)
 
     def _go_home(self) -> None:
         self.session.choose(self.session.problem_name)

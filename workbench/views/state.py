@@ -15,6 +15,7 @@ from workbench.problem import Problem
 from workbench.types import Pace
 from workbench.views import margins
 from workbench.views.archive import card_archive
+from workbench.views.known import bring
 from workbench.views.link import take
 from workbench.views.pace import Stopwatch
 from workbench.views.position import Position
@@ -52,8 +53,7 @@ class Session(Position):
     def open(self, problem: Problem, row: str, budget: int, settings: dict[str, Any]) -> None:
         """A problem at its reference, with one row marked, which runs if it has to be asked."""
         if problem.name not in self.param.problem_name.objects:
-            self.known.add(problem)
-            self.param.problem_name.objects = self.known.names
+            bring(self, problem)
         self.param.update(budget=budget, settings=settings, marked=row)
         self.choose(problem.name)
         if roster()[row].pace is Pace.ASKED:
