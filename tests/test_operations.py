@@ -74,6 +74,7 @@ LINEAR = {
     "to one": (lambda: image(nn.AdaptiveAvgPool2d(1)), 32, "MeanOver"),
     "mean": (lambda: Call(lambda m, x: x.view(-1, 2, 4, 4).mean((2, 3))), 32, "MeanOver"),
     "torch.mean": (lambda: Call(lambda m, x: torch.mean(x, -1, keepdim=True)), 4, "MeanOver"),
+    "columns": (lambda: Call(lambda m, x: m.parts[0](x[:, 1:3]), nn.Linear(2, 2)), 5, "Columns"),
     "dropout": (lambda: nn.Sequential(nn.Dropout(), nn.Linear(3, 2)).eval(), 3, "Linear"),
 }  # fmt: skip
 NONLINEAR = {

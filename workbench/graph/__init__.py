@@ -6,6 +6,7 @@ from workbench.graph.operations import (
     Add,
     AvgPool,
     Bias,
+    Columns,
     Convolution,
     Elementwise,
     Flatten,
@@ -19,7 +20,7 @@ from workbench.graph.operations import (
 from workbench.graph.reader import read
 
 __all__ = [
-    "Add", "AvgPool", "Bias", "Convolution", "Elementwise", "Flatten", "Graph", "Input",
+    "Add", "AvgPool", "Bias", "Columns", "Convolution", "Elementwise", "Flatten", "Graph", "Input",
     "LayerNorm", "Linear", "MeanOver", "Node", "Op", "Passing", "Ref", "Reshape", "Shape",
     "activations_of", "evaluate", "read",
 ]  # fmt: skip

@@ -7,6 +7,7 @@ from workbench.models.mlp import dense, mlp
 from workbench.models.network import Heaviside, Network, Shift, Sign, Sum, chain
 from workbench.models.prefixes import logits_sharing_prefixes
 from workbench.models.residue import Residue
+from workbench.models.rnn import RNN, from_torch, random_rnn
 from workbench.models.rollout import rollout
 from workbench.models.short_context import ShortContext
 from workbench.models.transformer import Transformer
@@ -16,6 +17,7 @@ MODELS: dict[str, str] = {
     "mlp": "random multilayer perceptron (He initialisation; ReLU, GELU, tanh, sign or a step)",
     "transformer": "small transformer over tokens, from token ids or soft tokens to next logits",
     "short_context": "small language model of the last few symbols: the exactly solvable adversary",
+    "rnn": "recurrent network of one layer (ReLU or tanh), its steps written out",
     "automaton": "finite automaton that reads a text; `watching` builds one for given words",
     "residue": "recogniser of texts by the residue of the number that they spell",
     "network": "parts and the earlier values that feed each, as a problem card holds them",
@@ -23,7 +25,7 @@ MODELS: dict[str, str] = {
 """Names and descriptions, as `workbench list models` shows them."""
 
 __all__ = [
-    "MODELS", "Automaton", "Beside", "Continuation", "Headed", "Heaviside", "Network", "Residue",
-    "Shift", "ShortContext", "Sign", "Sum", "Transformer", "chain", "dense", "ending",
-    "logits_sharing_prefixes", "mlp", "rollout", "watching",
+    "MODELS", "RNN", "Automaton", "Beside", "Continuation", "Headed", "Heaviside", "Network",
+    "Residue", "Shift", "ShortContext", "Sign", "Sum", "Transformer", "chain", "dense", "ending",
+    "from_torch", "logits_sharing_prefixes", "mlp", "random_rnn", "rollout", "watching",
 ]  # fmt: skip

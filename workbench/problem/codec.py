@@ -39,7 +39,7 @@ def encode(problem: Problem) -> tuple[cards.Card, bytes]:
         described = writer.whole(model)
     else:
         graph = problem.graph if model is problem.model else graphs.read(model)
-        described = writer.model(graph)
+        described = writer.model(graph, width=problem.distribution.dim)
     parts: dict[str, Any] = {
         "distribution": writer.distribution(problem.distribution),
         "model": described,

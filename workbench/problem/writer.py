@@ -128,7 +128,11 @@ class Writer:
             temperature=float(d.temperature),
         )  # fmt: skip
 
-    def model(self, graph: graphs.Graph, under: str = "model") -> cards.ModelCard:
+    def model(
+        self, graph: graphs.Graph, under: str = "model", width: int | None = None
+    ) -> cards.ModelCard:
+        """A graph as a card; `width`, the length of its input, is needed where it takes columns."""
+        widths = () if width is None else graph.widths(width)
         nodes: list[Any] = []
         for i, node in enumerate(graph.nodes[1:]):
             feeds, at = list(node.inputs), f"{under}.{i}"
@@ -145,6 +149,9 @@ class Writer:
                     nodes.append(cards.PlainCard(op="flatten", inputs=feeds))
                 case graphs.Add():
                     nodes.append(cards.PlainCard(op="add", inputs=feeds))
+                case graphs.Columns() as columns if widths:  # as the linear map that it is
+                    weight = self.put(f"{at}.weight", columns.matrix(widths[feeds[0]]))
+                    nodes.append(cards.LinearCard(inputs=feeds, weight=weight, bias=None))
                 case op:
                     raise Unsupported(
                         f"operation {type(op).__name__} at {node.name!r}", "no card describes it"

@@ -3,6 +3,7 @@
 from workbench.graph.base import Op
 from workbench.graph.operations.add import Add
 from workbench.graph.operations.bias import Bias
+from workbench.graph.operations.columns import Columns
 from workbench.graph.operations.convolution import Convolution
 from workbench.graph.operations.elementwise import Elementwise
 from workbench.graph.operations.layer_norm import LayerNorm
@@ -13,11 +14,11 @@ from workbench.graph.operations.reshape import Flatten, Reshape
 
 ALL: tuple[type[Op], ...] = (
     Linear, Bias, Elementwise, Flatten, Reshape, Convolution, AvgPool, MeanOver, LayerNorm,
-    Passing, Add,
+    Passing, Add, Columns,
 )  # fmt: skip
 """Every operation that is read; the first that claims a traced step has it."""
 
 __all__ = [
-    "ALL", "Add", "AvgPool", "Bias", "Convolution", "Elementwise", "Flatten", "Input", "LayerNorm",
-    "Linear", "MeanOver", "Passing", "Reshape",
+    "ALL", "Add", "AvgPool", "Bias", "Columns", "Convolution", "Elementwise", "Flatten", "Input",
+    "LayerNorm", "Linear", "MeanOver", "Passing", "Reshape",
 ]  # fmt: skip
