@@ -1,5 +1,7 @@
 """A recurrent network of one layer, unrolled over a sequence of known length."""
 
+import copy
+
 import torch
 from torch import Tensor, nn
 
@@ -30,13 +32,9 @@ class RNN(nn.Module):
     """
 
     def __init__(
-        self,
-        read: nn.Linear,
-        recur: nn.Linear,
-        say: nn.Linear,
-        steps: int,
+        self, read: nn.Linear, recur: nn.Linear, say: nn.Linear, steps: int,
         activation: str = "relu",
-    ):
+    ):  # fmt: skip
         super().__init__()
         h = read.out_features
         widths = (recur.in_features, recur.out_features, say.in_features)
@@ -72,13 +70,8 @@ def from_torch(layer: nn.RNN, say: nn.Linear, steps: int) -> RNN:
         raise BadInput("an rnn of one layer and one direction is needed")
     weights = {name: value.detach().clone() for name, value in layer.named_parameters()}
     bias = weights["bias_ih_l0"] + weights["bias_hh_l0"] if layer.bias else None
-    last = dense(
-        say.weight.detach().clone(), None if say.bias is None else say.bias.detach().clone()
-    )
-    return RNN(
-        dense(weights["weight_ih_l0"], bias), dense(weights["weight_hh_l0"]), last, steps,
-        layer.nonlinearity,
-    )  # fmt: skip
+    read, recur = dense(weights["weight_ih_l0"], bias), dense(weights["weight_hh_l0"])
+    return RNN(read, recur, copy.deepcopy(say), steps, layer.nonlinearity)
 
 
 def random_rnn(

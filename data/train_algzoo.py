@@ -1,0 +1,124 @@
+"""Trains the tiny recurrent networks of the family `algzoo` and writes data/algzoo.safetensors.
+
+Each reads n numbers, drawn from N(0, 1), one a step, and is to point at the one of a given rank:
+the largest (`argmax`), the second largest (`second`) or the middle one (`argmedian`). A network has
+h ReLUs and no biases: h + h^2 + n h weights. The tasks, and the sizes of `second` and `argmedian`,
+are those of a public collection (Alignment Research Center, AlgZoo, 2026); the weights are ours.
+
+    python data/train_algzoo.py            # about a quarter of an hour on one core
+"""
+
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from workbench.math.order import position
+
+HERE = Path(__file__).parent
+RANKS = {"argmax": lambda n: 0, "second": lambda n: 1, "argmedian": lambda n: n // 2}
+SIZES = {
+    "argmax": [(h, n) for n in (2, 3, 5, 10) for h in (2, 3, 4)],
+    "second": [
+        (h, n)
+        for n in (2, 3, 4, 5, 6, 8, 10)
+        for h in (2, 3, 4, 5, 6, 8)
+        if h + h * h + n * h <= 100
+    ]
+    + [(16, 10)],
+    "argmedian": [(h, n) for n in (3, 5, 7, 11) for h in (2, 4, 8) if h + h * h + n * h <= 100],
+}
+"""Hidden units and length of each network."""
+
+SEEDS, STEPS, BATCH, HELD_OUT = 3, 4000, 512, 1 << 16
+RATE, DECAY = 0.04, 0.01  # of Adam, over the root of h; what is left of it at the end
+
+
+def train(rank: int, n: int, sizes: list[int]) -> dict[int, tuple[dict[str, Tensor], float]]:
+    """The best of `SEEDS` networks of each size, and its accuracy on fresh sequences.
+
+    All of them are trained at once, in arrays as wide as the widest; what a narrower one has
+    beyond its width is held at 0.
+    """
+    generator = torch.Generator().manual_seed(1000 * rank + n)
+    wide = torch.tensor([h for h in sizes for _ in range(SEEDS)])
+    k, most = len(wide), max(sizes)
+    there = (torch.arange(most) < wide[:, None]).float()
+    root = wide.float().sqrt()
+
+    def start(*shape: int) -> Tensor:
+        return torch.rand(k, *shape, generator=generator) * 2.0 - 1.0
+
+    masks = {
+        "read": there[:, :, None],
+        "recur": there[:, :, None] * there[:, None, :],
+        "say": there[:, None, :],
+    }
+    shapes = {"read": (most, 1), "recur": (most, most), "say": (n, most)}
+    weights = {
+        name: (start(*shapes[name]) / root[:, None, None] * mask).requires_grad_()
+        for name, mask in masks.items()
+    }
+    optimiser = torch.optim.Adam(list(weights.values()), lr=RATE)
+    for step in range(STEPS):
+        x = torch.randn(BATCH, n, generator=generator)
+        logits = forward(weights, x)
+        target = position(x, rank).expand(k, -1)
+        loss = torch.nn.functional.cross_entropy(
+            logits.flatten(0, 1), target.flatten(), reduction="sum"
+        )
+        optimiser.zero_grad()
+        (loss / BATCH).backward()
+        rate = min(1.0, (step + 1) / 200) * DECAY ** (step / STEPS)
+        for group in optimiser.param_groups:
+            group["lr"] = RATE * rate / 2.0
+        optimiser.step()
+        with torch.no_grad():
+            for name, mask in masks.items():
+                weights[name].mul_(mask)
+    with torch.no_grad():
+        x = torch.randn(HELD_OUT, n, generator=generator)
+        right = (forward(weights, x).argmax(-1) == position(x, rank)).double().mean(-1)
+    best = {}
+    for i, h in enumerate(sizes):
+        j = i * SEEDS + int(right[i * SEEDS : (i + 1) * SEEDS].argmax())
+        best[h] = (
+            {
+                "read": weights["read"][j, :h].detach().clone(),
+                "recur": weights["recur"][j, :h, :h].detach().clone(),
+                "say": weights["say"][j, :, :h].detach().clone(),
+            },
+            float(right[j]),
+        )
+    return best
+
+
+def forward(weights: dict[str, Tensor], x: Tensor) -> Tensor:
+    """Logits of all networks on all sequences, `(k, batch, n)`."""
+    read = weights["read"].transpose(1, 2)
+    h = torch.relu(x[:, :1] @ read)
+    for t in range(1, x.shape[1]):
+        h = torch.relu(torch.baddbmm(x[:, t : t + 1] @ read, h, weights["recur"].transpose(1, 2)))
+    return h @ weights["say"].transpose(1, 2)
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    tensors: dict[str, Tensor] = {}
+    for task, sizes in SIZES.items():
+        for n in sorted({n for _, n in sizes}):
+            rank = RANKS[task](n)
+            small = [h for h, m in sizes if m == n and h <= 8]
+            large = [h for h, m in sizes if m == n and h > 8]
+            for group in (small, large):
+                if group:
+                    for h, (weights, accuracy) in train(rank, n, group).items():
+                        print(f"{task} h={h} n={n}: {accuracy:.4f}", flush=True)
+                        for name, value in weights.items():
+                            tensors[f"{task}.{h}.{n}.{name}"] = value.contiguous()
+    save_file(tensors, HERE / "algzoo.safetensors")
+
+
+if __name__ == "__main__":
+    main()
