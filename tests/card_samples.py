@@ -64,6 +64,9 @@ def problems():
             wb.Probe(dense(rand(13, 1, 5)), layer=2, false_alarms=0.01, misses=0.25, trained_on=9),
             "probe",
         ),
+        "points": wb.Problem(
+            gaussian(), dense(rand(15, 3, 3)), wb.Points(1, "wrong", 0.5), "points"
+        ),
         "bare": wb.Problem(gaussian(), nn.Flatten(), wb.Halfspace(torch.ones(3)), "bare"),
         "scalar shift": wb.Problem(
             gaussian(), Shift(torch.tensor(0.1)), wb.Halfspace(torch.ones(3)), "scalar"

@@ -27,6 +27,7 @@ from .estimators import (
     Estimator,
     FreeEnergy,
     Importance,
+    LastInput,
     Leaves,
     Lower,
     MeanField,
@@ -48,7 +49,7 @@ from .models import Transformer
 from .objective import log_p_and_grad
 from .problem import Problem, Truth
 from .rng import Rng
-from .specs import And, Argmax, Halfspace, Or, Polytope, Probe, Spec, Trusted
+from .specs import And, Argmax, Halfspace, Or, Points, Polytope, Probe, Spec, Trusted
 from .types import Grad, Kind
 
 __version__: str
@@ -57,10 +58,10 @@ __all__ = [
     "GLD", "ITGIS", "KL", "MHIS", "QLD", "Adversary", "And", "Argmax", "Attack", "BadInput", "Ball",
     "Box", "Budget", "ChangeOfMeasure", "Conditional", "Conditioned", "CrossEntropy", "Cubature",
     "Cube", "DesignPoint", "Discrete", "Enumeration", "Estimate", "Estimator", "FreeEnergy",
-    "Gaussian", "Gibbs", "Grad", "Halfspace", "Importance", "Kind", "Leaves", "Lower", "MeanField",
-    "Mixture", "Moments", "MonteCarlo", "NotConverged", "Or", "Orthant", "Partition", "Penalty",
-    "Polytope", "Probe", "Problem", "Ratio", "Rng", "Slices", "Spec", "SpinGlass", "StaleRun",
-    "Strata", "Subset", "Tangent", "Tokens", "Transformer", "Transitions", "Trusted", "Truth",
-    "Unsupported", "Upper", "WorkbenchError", "best_truth", "families", "load", "log_p_and_grad",
-    "template",
+    "Gaussian", "Gibbs", "Grad", "Halfspace", "Importance", "Kind", "LastInput", "Leaves", "Lower",
+    "MeanField", "Mixture", "Moments", "MonteCarlo", "NotConverged", "Or", "Orthant", "Partition",
+    "Penalty", "Points", "Polytope", "Probe", "Problem", "Ratio", "Rng", "Slices", "Spec",
+    "SpinGlass", "StaleRun", "Strata", "Subset", "Tangent", "Tokens", "Transformer", "Transitions",
+    "Trusted", "Truth", "Unsupported", "Upper", "WorkbenchError", "best_truth", "families", "load",
+    "log_p_and_grad", "template",
 ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from workbench.catalogue.algzoo import algzoo_names, algzoo_problem, algzoo_size
 from workbench.catalogue.folder import data_folder
 from workbench.catalogue.language_models import language_model, language_models
 from workbench.catalogue.residues import residue_names, residue_problem
@@ -18,9 +19,10 @@ from workbench.errors import BadInput
 from workbench.problem import Problem
 
 __all__ = [
-    "data_folder", "every", "language_model", "language_models", "load", "names", "planted",
-    "residue_names", "residue_problem", "short_text", "short_text_names", "short_text_problem",
-    "short_text_symbols", "token_law", "token_laws", "token_names", "token_problem",
+    "algzoo_names", "algzoo_problem", "algzoo_size", "data_folder", "every", "language_model",
+    "language_models", "load", "names", "planted", "residue_names", "residue_problem", "short_text",
+    "short_text_names", "short_text_problem", "short_text_symbols", "token_law", "token_laws",
+    "token_names", "token_problem",
 ]  # fmt: skip
 
 
@@ -48,6 +50,8 @@ def load(name_or_path: str | Path) -> Problem:
         return Problem.load(path)
     if name_or_path in token_names():
         return token_problem(str(name_or_path))
+    if name_or_path in algzoo_names():
+        return algzoo_problem(str(name_or_path))
     if name_or_path in short_text_names():
         return short_text_problem(str(name_or_path))
     if name_or_path in residue_names():
@@ -58,5 +62,10 @@ def load(name_or_path: str | Path) -> Problem:
     if given.exists():
         return Problem.load(given)
     near = [n for n in every() if str(name_or_path).lower() in n.lower()]
+    near = [
+        n
+        for n in names() + token_names() + short_text_names() + algzoo_names()
+        if str(name_or_path).lower() in n.lower()
+    ]
     hint = f"did you mean {', '.join(near[:4])}" if near else "`workbench list problems` names them"
     raise BadInput(f"no problem and no card is called {str(name_or_path)!r}: {hint}")

@@ -12,6 +12,7 @@ from workbench.estimators.free_energy import FreeEnergy
 from workbench.estimators.gld import GLD
 from workbench.estimators.importance import Importance
 from workbench.estimators.itgis import ITGIS
+from workbench.estimators.last_input import LastInput
 from workbench.estimators.leaves import Leaves
 from workbench.estimators.mean_field import MeanField
 from workbench.estimators.mhis import MHIS
@@ -38,6 +39,6 @@ ALL: tuple[type[Estimator], ...] = (
 __all__ = [
     "ALL", "GLD", "ITGIS", "MHIS", "QLD", "ChangeOfMeasure", "Conditioned", "CrossEntropy",
     "Cubature", "DesignPoint", "Enumeration", "Estimate", "Estimator", "FreeEnergy", "Importance",
-    "Leaves", "Lower", "MeanField", "Moments", "MonteCarlo", "Needs", "Orthant", "Partition",
-    "Ratio", "Slices", "Strata", "Subset", "Tangent", "Transitions", "Upper", "proof",
+    "LastInput", "Leaves", "Lower", "MeanField", "Moments", "MonteCarlo", "Needs", "Orthant",
+    "Partition", "Ratio", "Slices", "Strata", "Subset", "Tangent", "Transitions", "Upper", "proof",
 ]  # fmt: skip

@@ -243,6 +243,15 @@ class PolytopeCard(_Strict):
     b: Key
 
 
+class PointsCard(_Strict):
+    """The greatest output stands where the value of a rank stands in x, or does not."""
+
+    type: Literal["points"] = "points"
+    rank: int = Field(ge=0)
+    event: Literal["right", "wrong"]
+    by: FiniteFloat = 0.0
+
+
 class CombinationCard(_Strict):
     """All parts, or any part."""
 
@@ -275,7 +284,13 @@ class ProbeCard(_HeadCard):
 
 
 SpecCard = Annotated[
-    HalfspaceCard | ArgmaxCard | PolytopeCard | CombinationCard | TrustedCard | ProbeCard,
+    HalfspaceCard
+    | ArgmaxCard
+    | PolytopeCard
+    | PointsCard
+    | CombinationCard
+    | TrustedCard
+    | ProbeCard,
     Field(discriminator="type"),
 ]
 

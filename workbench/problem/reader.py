@@ -37,7 +37,7 @@ from workbench.models.mlp import activation_module
 from workbench.models.transformer import Shape
 from workbench.problem import card as cards
 from workbench.problem.core import Truth
-from workbench.specs import And, Argmax, Halfspace, Or, Polytope, Probe, Spec, Trusted
+from workbench.specs import And, Argmax, Halfspace, Or, Points, Polytope, Probe, Spec, Trusted
 from workbench.vocabulary import Vocabulary
 
 M = TypeVar("M", bound=nn.Module)
@@ -196,6 +196,8 @@ class Reader:
                 return Halfspace(self.get(c.a), self.get(c.b))
             case cards.ArgmaxCard():
                 return Argmax(c.label, c.event, c.by)
+            case cards.PointsCard():
+                return Points(c.rank, c.event, c.by)
             case cards.PolytopeCard():
                 return Polytope(self.get(c.a), self.get(c.b))
             case cards.TrustedCard():

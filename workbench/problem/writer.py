@@ -29,6 +29,7 @@ from workbench.specs import And, Argmax, Halfspace, Head, Or, Polytope, Probe, S
 
 WHOLE = (Transformer, Automaton, Residue)
 """Models that a card holds as one node, and that are no graphs."""
+from workbench.specs import And, Argmax, Halfspace, Or, Points, Polytope, Probe, Spec, Trusted
 
 
 class Writer:
@@ -195,6 +196,8 @@ class Writer:
                 return cards.ArgmaxCard(label=c.label, event=c.event, by=float(c.by))
             case Polytope():
                 return cards.PolytopeCard(a=self.put(f"{at}.a", c.a), b=self.put(f"{at}.b", c.b))
+            case Points():
+                return cards.PointsCard(rank=c.rank, event=c.event, by=float(c.by))
             case And(parts=parts) | Or(parts=parts):
                 each = [self.spec(p, f"{at}.{i}") for i, p in enumerate(parts)]
                 kind = "and" if isinstance(c, And) else "or"

@@ -5,10 +5,11 @@ from workbench.specs.base import Halfspaces, Polyhedral, Spec
 from workbench.specs.boolean import And, Or
 from workbench.specs.halfspace import Halfspace
 from workbench.specs.heads import Head, Joined, Probe, Trusted, heads_of, join
+from workbench.specs.points import Points
 from workbench.specs.polytope import Polytope
 from workbench.specs.widened import Widened, widen
 
-ALL: tuple[type[Spec], ...] = (Halfspace, Argmax, Polytope, And, Or, Trusted, Probe)
+ALL: tuple[type[Spec], ...] = (Halfspace, Argmax, Polytope, Points, And, Or, Trusted, Probe)
 """Every kind of spec, as `workbench list specs` shows them."""
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "Head",
     "Joined",
     "Or",
+    "Points",
     "Polyhedral",
     "Polytope",
     "Probe",
