@@ -36,7 +36,7 @@ SIZES = {
 """Hidden units and length of each network."""
 
 SEEDS, STEPS, BATCH, HELD_OUT = 4, 15000, 512, 1 << 16
-LINES, NETS = 1 << 15, 8  # of the truths
+POINTS, NETS = 1 << 16, 8  # of the truths
 RATE, DECAY = 0.04, 0.01  # of Adam, over the root of h; what is left of it at the end
 
 
@@ -148,8 +148,8 @@ def known(tensors: dict[str, Tensor], told: dict) -> dict:
     maps = (dense(tensors[f"{task}.{h}.{n}.{part}"].double()) for part in ("read", "recur", "say"))
     one = torch.ones(n, dtype=torch.float64)
     problem = wb.Problem(wb.Gaussian(0.0 * one, one), RNN(*maps, n), wb.Points(told["rank"]))
-    found = wb.LastInput(lines=LINES, nets=NETS)(problem, 1 << 40, 2026)
-    method = "exact: two half-planes" if n == 2 else f"last_input, {NETS} nets of {LINES} lines"
+    found = wb.LastInput(points=POINTS, nets=NETS)(problem, 1 << 40, 2026)
+    method = "exact: two half-planes" if n == 2 else f"last_input, {NETS} nets of {POINTS} points"
     return {"log10_p": found.log10_p, "se_log10": found.log10_err, "method": method}
 
 

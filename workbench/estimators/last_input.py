@@ -1,6 +1,7 @@
-"""Accuracy of a small recurrent network from its weights: the last input in closed form."""
+"""Accuracy of a small recurrent network from its weights, without a sample."""
 
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -8,12 +9,13 @@ import torch
 from torch import Tensor
 
 from workbench.distributions import Gaussian
-from workbench.errors import Unsupported
+from workbench.errors import BadInput, Unsupported
 from workbench.estimators.base import Estimate, Estimator, Needs, check_positive
 from workbench.estimators.half_planes import flops, shares
-from workbench.estimators.order_cells import Cells
+from workbench.estimators.ordered import in_order
 from workbench.iteration import State
 from workbench.math.cost import Cost, forward_equivalents
+from workbench.math.lattice import korobov
 from workbench.models import RNN
 from workbench.problem import Problem
 from workbench.rng import Rng
@@ -21,12 +23,14 @@ from workbench.specs import Points
 from workbench.types import Grad, Kind
 
 _AT_ONCE = 2048  # half-planes
+_LINES = 7  # inputs: as measured, where half-planes repay their price
+_SOBOL = 8  # dimensions: beyond, lattices were better
 _EDGE = 1e-12  # of the unit interval: no coordinate is infinite
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scrambles(State):
-    """P by every net so far, and the operations spent."""
+class Nets(State):
+    """P by every net of points so far, and the operations spent."""
 
     each: Tensor
     flops: float = 0.0
@@ -38,66 +42,80 @@ class Scrambles(State):
 
 @dataclass(frozen=True)
 class LastInput(Estimator):
-    """P(the model points at the right input) for a ReLU RNN on x ~ N(0, s^2 I), without a sample.
+    """P(the model points at the right input) for a ReLU RNN on x ~ N(0, s^2 I).
 
     P = E_w[ P(right | half-plane of w and e_n) ]. Inside, the network is piecewise linear with at
-    most h bends and P is exact (`half_planes`), for the price of about two to three forward passes.
-    Outside, w is cut into cells in which the right answer does not jump (`order_cells`), and a
-    scrambled Sobol net (Owen 1995), one of whose coordinates picks the cell, covers them all; for
-    three inputs angles at equal steps from a random start do. Two inputs have two half-planes: P
-    is exact. Each net is unbiased; the error is the spread of the nets.
+    most h bends and P is exact (`half_planes`), at the price of three to six forward passes.
+    Outside, the greatest entries of w are put in order (`ordered`), so that within a cell the
+    right answer does not jump, and a scrambled Sobol net (Owen 1995) covers cells and points alike;
+    for three inputs angles at equal steps do. Two inputs have two half-planes: P is exact. Beyond
+    seven inputs one of them tells too little for that price: then the network is run at the points
+    of a shifted lattice (`math.lattice`), in order too. Each net of points is unbiased; the error
+    is the spread of independent nets.
 
     Args:
-        lines: half-planes a net.
-        nets: independent scrambles at most.
+        points: half-planes, or inputs, of a net; a power of two.
+        nets: independent nets at most.
+        inner: "line" for half-planes, "point" for inputs, "auto" for the one of the two by length.
 
     >>> import workbench as wb
-    >>> problem = wb.load("algzoo_second_h2_n2")
-    >>> estimate = LastInput()(problem)
+    >>> estimate = LastInput()(wb.load("algzoo_second_h2_n2"))
     >>> float(estimate.log_p.exp()) > 0.9, estimate.log_err
     (True, 0.0)
     """
 
-    lines: int = 4096
+    points: int = 4096
     nets: int = 4
+    inner: str = "auto"
     name: ClassVar[str] = "last_input"
     kind: ClassVar[Kind] = Kind.UNBIASED
     grad: ClassVar[Grad] = Grad.NONE
     needs: ClassVar[Needs] = Needs((Gaussian,), (Points,))
+    choices: ClassVar[Mapping[str, tuple[str, ...]]] = {"inner": ("auto", "line", "point")}
 
     def __post_init__(self) -> None:
-        check_positive(self.name, lines=self.lines, nets=self.nets)
+        check_positive(self.name, points=self.points, nets=self.nets)
+        if self.points & (self.points - 1) or self.points < 2:
+            raise BadInput(f"last_input: points must be a power of two, got {self.points}")
+        if self.inner not in self.choices["inner"]:
+            raise BadInput(f"last_input: inner must be auto, line or point, got {self.inner!r}")
 
-    def init(self, problem: Problem, rng: Rng) -> Scrambles:
+    def init(self, problem: Problem, rng: Rng) -> Nets:
         _check(problem)
-        return Scrambles(rng=rng, each=torch.empty(0, dtype=torch.float64))
+        return Nets(rng=rng, each=torch.empty(0, dtype=torch.float64))
 
-    def step(self, problem: Problem, state: Scrambles) -> Scrambles:
-        model = problem.model
-        assert isinstance(model, RNN)
-        n, one = model.steps, flops(model, model.steps)
-        per = problem.flops_per_forward
-        lines = 2 if n == 2 else int(min(self.lines, state.left * per // one))
-        spent = lines * one
-        if lines < 2 or forward_equivalents(spent, per) > state.left:
+    @torch.no_grad()
+    def step(self, problem: Problem, state: Nets) -> Nets:
+        model, spec, per = problem.model, problem.spec, problem.flops_per_forward
+        assert isinstance(model, RNN) and isinstance(spec, Points)
+        n, rank = model.steps, spec.rank
+        line = self.inner == "line" or (self.inner == "auto" and n <= _LINES)
+        one = flops(model, n) if line else per
+        points = 2 if line and n == 2 else min(self.points, _power(state.left * per / one))
+        spent = points * one
+        if points < 2 or forward_equivalents(spent, per) > state.left:
             return replace(state, ended=True)
         rng = state.rng.child("net", len(state.each))
-        p = _average(problem, *_directions(n - 1, _rank(problem), lines, rng))
+        if line:
+            p = _over(points, shares, model, *_directions(n - 1, rank, points, rng))
+        else:
+            x, order = in_order(_uniform(points, n + 1, rng), min(rank + 2, n))
+            p = _over(points, _hits, model, x, order[:, rank, None])
         return replace(
             state,
             each=torch.cat([state.each, p[None]]),
             flops=state.flops + spent,
             forwards=state.forwards + forward_equivalents(spent, per),
-            exact=n == 2,
+            exact=line and n == 2,
         )
 
-    def finished(self, state: Scrambles) -> bool:
+    def finished(self, state: Nets) -> bool:
         return state.ended or state.exact or len(state.each) >= self.nets
 
-    def read(self, state: Scrambles) -> Estimate:
+    def read(self, state: Nets) -> Estimate:
         k, cost = len(state.each), Cost(state.forwards, state.flops)
         if not k:
-            info: dict[str, Any] = {"warning": "the budget does not hold two half-planes"}
+            info: dict[str, Any] = {"warning": "the budget does not hold two points"}
             nothing = torch.tensor(-math.inf, dtype=torch.float64)
             return Estimate(nothing, math.inf, self.kind, cost, None, info)
         mean = state.each.mean()
@@ -107,49 +125,50 @@ class LastInput(Estimator):
         return Estimate(torch.log(mean.clamp(max=1.0)), error, self.kind, cost, None, {"nets": k})
 
 
-def _average(problem: Problem, w: Tensor, a: Tensor | None, b: Tensor | None) -> Tensor:
-    """Mean over half-planes of P(right), 0-d."""
-    model, spec = problem.model, problem.spec
-    assert isinstance(model, RNN) and isinstance(spec, Points)
-    total = w.new_zeros(())
-    for rows in torch.arange(len(w)).split(_AT_ONCE):
-        ends = (None if i is None else i[rows] for i in (a, b))
-        total = total + shares(model, w[rows], *ends).sum()
-    return total / len(w)
+def _hits(model: RNN, x: Tensor, right: Tensor) -> Tensor:
+    y = model(x)
+    return (y.gather(1, right)[:, 0] > y.scatter(1, right, -torch.inf).amax(1)).double()
+
+
+def _power(most: float) -> int:
+    """The largest power of two up to `most`; 0 below 1."""
+    return 1 << int(math.log2(min(most, 1e15))) if most >= 1.0 else 0
+
+
+def _over(points: int, share: Callable[..., Tensor], *what: Any) -> Tensor:
+    """Mean of the shares of all points, 0-d; `what` are tensors, cut into parts, or else as is."""
+    total = torch.zeros((), dtype=torch.float64)
+    for start in range(0, points, _AT_ONCE):
+        rows = slice(start, start + _AT_ONCE)
+        total = total + share(*(w[rows] if isinstance(w, Tensor) else w for w in what)).sum()
+    return total / points
 
 
 def _directions(
-    m: int, rank: int, lines: int, rng: Rng
+    m: int, rank: int, points: int, rng: Rng
 ) -> tuple[Tensor, Tensor | None, Tensor | None]:
-    """Directions w `(l, m)`, and which of their entries are of ranks r - 1 and r."""
-    cells, generator = Cells(m, rank), rng.generator()
-    orders = cells.orders()
-    if m == 1:
-        w = torch.tensor([[1.0], [-1.0]], dtype=torch.float64)
-        cell = torch.zeros(2, dtype=torch.int64)
-    elif m == 2:  # two half-circles
-        each = -(-lines // 2)
-        start = torch.rand(2, 1, generator=generator, dtype=torch.float64)
-        share = (torch.arange(each) + start) / each
-        angle = math.pi * (share.flatten() - 0.75)
-        w = torch.stack([torch.cos(angle), torch.sin(angle)], 1)
-        cell = torch.arange(2).repeat_interleave(each)
+    """Directions w `(n, m)`, and which of their entries are of ranks r - 1 and r."""
+    if m > 2:
+        w, order = in_order(_uniform(points, m + 1, rng), min(rank + 2, m))
     else:
+        w = torch.tensor([[1.0], [-1.0]], dtype=torch.float64)
+        if m == 2:
+            start = float(torch.rand(1, generator=rng.generator(), dtype=torch.float64))
+            angle = (torch.arange(points, dtype=torch.float64) + start) * (2.0 * math.pi / points)
+            w = torch.stack([torch.cos(angle), torch.sin(angle)], 1)
+        order = torch.argsort(w, dim=1, descending=True)
+    return w, order[:, rank - 1] if rank > 0 else None, order[:, rank] if rank < m else None
+
+
+def _uniform(n: int, d: int, rng: Rng) -> Tensor:
+    """n evenly spread points of the cube: a scrambled Sobol net, or a shifted lattice if d > 8."""
+    generator = rng.generator()
+    if d <= _SOBOL:
         seed = int(torch.randint(2**31 - 1, (1,), generator=generator))
-        net = torch.quasirandom.SobolEngine(m + 1, scramble=True, seed=seed)
-        u = net.draw(lines, dtype=torch.float64).clamp(_EDGE, 1.0 - _EDGE)
-        cell = (u[:, 0] * cells.count).long()
-        w = cells.draw(u[:, 1:])
-    w = torch.empty_like(w).scatter_(1, orders[cell], w)
-    above, _ = cells.sides
-    a = orders[cell, above] if rank > 0 else None
-    b = orders[cell, above + (rank > 0)] if rank < m else None
-    return w, a, b
-
-
-def _rank(problem: Problem) -> int:
-    assert isinstance(problem.spec, Points)
-    return problem.spec.rank
+        u = torch.quasirandom.SobolEngine(d, scramble=True, seed=seed).draw(n, dtype=torch.float64)
+    else:
+        u = (korobov(n, d) + torch.rand(d, generator=generator, dtype=torch.float64)) % 1.0
+    return u.clamp(_EDGE, 1.0 - _EDGE)
 
 
 def _check(problem: Problem) -> None:
