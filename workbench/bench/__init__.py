@@ -1,6 +1,7 @@
 """Measurements of the workbench itself, run as `workbench bench NAME`."""
 
 from workbench.bench.anomaly import ANOMALY
+from workbench.bench.algzoo import ALGZOO
 from workbench.bench.attack import ATTACK
 from workbench.bench.base import Bench, Choice, Column
 from workbench.bench.bounds import BOUNDS
@@ -41,6 +42,7 @@ ALL: tuple[Bench, ...] = (
     HUSH,
     TOKENS,
     ANOMALY,
+    ALGZOO,
 )
 """Every bench, as `workbench bench` offers them."""
 
@@ -54,4 +56,6 @@ def find(name: str) -> Bench:
     raise BadInput(f"no bench is called {name!r}: use one of {known}")
 
 
-__all__ = ["ALL", "Bench", "Choice", "Column", "find"]
+__all__ = [
+    "ALL", "Bench", "Choice", "Column", "find",
+]  # fmt: skip

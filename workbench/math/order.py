@@ -13,6 +13,7 @@ def position(x: Tensor, rank: int) -> Tensor:
     Raises:
         BadInput: unless 0 <= rank < n.
 
+    >>> import torch
     >>> position(torch.tensor([[0.5, 2.0, 1.0]]), 1)
     tensor([2])
     """
