@@ -168,13 +168,6 @@ def test_list_describes_estimators_and_problems():
     }  # fmt: skip
     problems = {p["name"]: p for p in ask("list", "problems")["problems"]}
     assert list(problems) == catalogue.every()
-    assert (
-        list(problems)
-        == catalogue.names()
-        + catalogue.token_names()
-        + catalogue.short_text_names()
-        + catalogue.algzoo_names()
-    )
     assert problems["A_d10_1e-6"]["truth"]["log10_p"] == pytest.approx(-6.0, abs=1e-6)
 
 

@@ -1,7 +1,7 @@
 """Measurements of the workbench itself, run as `workbench bench NAME`."""
 
-from workbench.bench.anomaly import ANOMALY
 from workbench.bench.algzoo import ALGZOO
+from workbench.bench.anomaly import ANOMALY
 from workbench.bench.attack import ATTACK
 from workbench.bench.base import Bench, Choice, Column
 from workbench.bench.bounds import BOUNDS
@@ -56,6 +56,4 @@ def find(name: str) -> Bench:
     raise BadInput(f"no bench is called {name!r}: use one of {known}")
 
 
-__all__ = [
-    "ALL", "Bench", "Choice", "Column", "find",
-]  # fmt: skip
+__all__ = ["ALL", "Bench", "Choice", "Column", "find"]

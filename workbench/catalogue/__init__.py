@@ -33,7 +33,7 @@ def names() -> list[str]:
 
 def every() -> list[str]:
     """Names of all problems of which the data ship with the package."""
-    return names() + token_names() + short_text_names() + residue_names()
+    return names() + token_names() + short_text_names() + residue_names() + algzoo_names()
 
 
 def load(name_or_path: str | Path) -> Problem:
@@ -62,10 +62,5 @@ def load(name_or_path: str | Path) -> Problem:
     if given.exists():
         return Problem.load(given)
     near = [n for n in every() if str(name_or_path).lower() in n.lower()]
-    near = [
-        n
-        for n in names() + token_names() + short_text_names() + algzoo_names()
-        if str(name_or_path).lower() in n.lower()
-    ]
     hint = f"did you mean {', '.join(near[:4])}" if near else "`workbench list problems` names them"
     raise BadInput(f"no problem and no card is called {str(name_or_path)!r}: {hint}")

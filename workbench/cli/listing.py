@@ -103,13 +103,6 @@ def _problems() -> list[dict[str, Any]]:
 
     found = []
     for name in catalogue.every():
-    of = (
-        catalogue.names,
-        catalogue.token_names,
-        catalogue.short_text_names,
-        catalogue.algzoo_names,
-    )
-    for name in (name for family in of for name in family()):
         problem = catalogue.load(name)
         truth = problem.truth
         known = truth and {

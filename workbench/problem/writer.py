@@ -25,11 +25,21 @@ from workbench.errors import Unsupported
 from workbench.models import Automaton, Continuation, Residue, ShortContext, Transformer
 from workbench.problem import card as cards
 from workbench.problem.core import Truth
-from workbench.specs import And, Argmax, Halfspace, Head, Or, Polytope, Probe, Spec, Trusted
+from workbench.specs import (
+    And,
+    Argmax,
+    Halfspace,
+    Head,
+    Or,
+    Points,
+    Polytope,
+    Probe,
+    Spec,
+    Trusted,
+)
 
 WHOLE = (Transformer, Automaton, Residue)
 """Models that a card holds as one node, and that are no graphs."""
-from workbench.specs import And, Argmax, Halfspace, Or, Points, Polytope, Probe, Spec, Trusted
 
 
 class Writer:
