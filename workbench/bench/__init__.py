@@ -7,6 +7,7 @@ from workbench.bench.base import Bench, Choice, Column
 from workbench.bench.bounds import BOUNDS
 from workbench.bench.coherence import COHERENCE, HEAT
 from workbench.bench.coverage import COVERAGE
+from workbench.bench.digits_tuning import TUNING
 from workbench.bench.economy import ECONOMY
 from workbench.bench.hush import HUSH
 from workbench.bench.language import LANGUAGE
@@ -40,6 +41,7 @@ ALL: tuple[Bench, ...] = (
     ECONOMY,
     TRAINING,
     HUSH,
+    TUNING,
     TOKENS,
     ANOMALY,
     ALGZOO,

@@ -1,8 +1,10 @@
 """What a bench is: rows of measurements, and how its columns read."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
+
+from workbench.errors import BadInput
 
 Row: TypeAlias = dict[str, Any]
 """One measurement: plain numbers and strings; what was not measured is None or absent."""
@@ -41,12 +43,14 @@ class Choice:
         methods: names of estimators, public ones included.
         budget: forward passes a run.
         seeds: how many.
+        done: rows that were measured before, and are not measured again.
     """
 
     problems: tuple[str, ...] | None = None
     methods: tuple[str, ...] | None = None
     budget: int | None = None
     seeds: int | None = None
+    done: tuple[Row, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,7 @@ class Bench:
         conclude: sentences to read under the table.
         sections: keys whose change starts a new section of the table.
         choose: `choose(choice, quick, report)` yields the rows of a part, where there are parts.
+        resumes: whether `choose` yields what is done already as it stands.
     """
 
     name: str
@@ -70,3 +75,53 @@ class Bench:
     conclude: Callable[[list[Row]], Iterable[str]]
     sections: tuple[str, ...] = ()
     choose: Callable[[Choice, bool, Report], Iterator[Row]] | None = None
+    resumes: bool = False
+
+
+@dataclass(frozen=True)
+class Work:
+    """One row that can be measured by itself.
+
+    Args:
+        problem, method, seed: name it, and are keys of its row.
+        measure: the other keys and values.
+    """
+
+    problem: str
+    method: str
+    seed: int
+    measure: Callable[[], Row]
+
+
+def carried_out(
+    works: Sequence[Work], choice: Choice, quick: bool, report: Report
+) -> Iterator[Row]:
+    """The rows of the chosen works in their order; those that are done already as they stand.
+
+    A row of a quick measurement does not stand for one in full.
+
+    Raises:
+        BadInput: for a problem or method that no work has.
+    """
+    for what, asked in (("problem", choice.problems), ("method", choice.methods)):
+        there = dict.fromkeys(getattr(work, what) for work in works)
+        for name in asked or ():
+            if name not in there:
+                raise BadInput(f"no {what} here is called {name!r}: use some of {'; '.join(there)}")
+    chosen = [
+        w for w in works
+        if w.problem in (choice.problems or (w.problem,))
+        and w.method in (choice.methods or (w.method,))
+    ]  # fmt: skip
+    done = {_key(row): row for row in choice.done}
+    for i, work in enumerate(chosen):
+        head = {"problem": work.problem, "method": work.method, "seed": work.seed, "quick": quick}
+        if _key(head) in done:
+            yield done[_key(head)]
+            continue
+        report(i / len(chosen), f"{work.problem}, seed {work.seed}: {work.method}")
+        yield {**head, **work.measure()}
+
+
+def _key(row: Row) -> tuple[Any, ...]:
+    return tuple(row.get(k) for k in ("problem", "method", "seed", "quick"))

@@ -3,18 +3,20 @@
 import math
 import time
 from collections.abc import Iterable, Iterator
+from functools import partial
 
 from workbench.adversaries import KL, Adversary, Attack, baseline, checking
 from workbench.adversaries.baselines import CrossEntropy
 from workbench.bench import digits, digits_checks, training_toys
-from workbench.bench.base import Bench, Column, Report, Row
-from workbench.errors import Unsupported
+from workbench.bench.base import Bench, Choice, Column, Report, Row, Work, carried_out
+from workbench.errors import BadInput, Unsupported
 from workbench.estimators import Conditioned, Moments
 from workbench.iteration import Budget, run
 from workbench.problem import Problem
 from workbench.rng import Rng
 from workbench.training import Defender, toys
 
+BARRED = "regression"
 NATS = 2.0
 AIM, SECONDS = -9.0, 10.0
 """log10 P to be below under every law, and the processor time it may take."""
@@ -34,18 +36,31 @@ def methods() -> dict[str, Defender | None]:
 
 
 def measure(quick: bool, report: Report) -> Iterator[Row]:
+    """Everything, over five seeds; quick, over one."""
+    yield from choose(Choice(), quick, report)
+
+
+def choose(choice: Choice, quick: bool, report: Report) -> Iterator[Row]:
+    """The rows of a part. Raises `BadInput` on an unknown name, or for a budget."""
+    if choice.budget is not None:
+        raise BadInput("the trainings of this bench have their steps: no --budget")
+    yield from carried_out(
+        _works(quick, choice.seeds or (1 if quick else 5)), choice, quick, report
+    )
+
+
+def _works(quick: bool, seeds: int) -> list[Work]:
     """The regression toy, a row a method and seed; the other toys; digits on average."""
-    yield from _regression(quick, report)
-    yield from training_toys.measure(quick, report)
-    yield from digits_checks.measure(quick, report)
-    yield from digits.measure(quick, report)
-
-
-def _regression(quick: bool, report: Report) -> Iterator[Row]:
-    chosen = [(seed, m) for seed in range(1 if quick else 5) for m in methods()]
-    for i, (seed, method) in enumerate(chosen):
-        report(i / len(chosen), f"seed {seed}: {method}")
-        yield _row(seed, method)
+    return [
+        *(
+            Work(BARRED, method, seed, partial(_row, seed, method))
+            for seed in range(seeds)
+            for method in methods()
+        ),
+        *training_toys.works(quick, seeds),
+        *digits_checks.works(quick),
+        *digits.works(quick, seeds),
+    ]
 
 
 def _row(seed: int, method: str) -> Row:
@@ -62,7 +77,6 @@ def _row(seed: int, method: str) -> Row:
     own = _SHARP(problem, None, rng.child("own"))
     judged = checking.check(problem, own.log10_p * math.log(10.0), rng.child("judge"))
     return {
-        "problem": "regression", "seed": seed, "method": method,
         "score": duty.task.score(problem.model),
         "estimate": own.log10_p, "log10_p": judged.log10_p, "err": judged.log10_err,
         "own": _attacked(problem, rng),
@@ -87,7 +101,7 @@ def _checked(found: Attack) -> float | None:
 
 def conclude(rows: list[Row]) -> Iterable[str]:
     """Figures to reach, and how many seeds reach them."""
-    barred = [r for r in rows if r["problem"] == "regression"]
+    barred = [r for r in rows if r["problem"] == BARRED]
     for method in dict.fromkeys(r["method"] for r in barred if r["steps"]):
         mine = [r for r in barred if r["method"] == method]
         judges = ("log10_p", "own", "cross_entropy")
@@ -130,4 +144,6 @@ TRAINING = Bench(
     measure,
     conclude,
     sections=("problem",),
+    choose=choose,
+    resumes=True,
 )  # fmt: skip

@@ -2,10 +2,10 @@
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from functools import partial
 
-from workbench.bench.base import Report, Row
+from workbench.bench.base import Row, Work
 from workbench.estimators import Conditioned
 from workbench.estimators.monte_carlo import clopper_pearson
 from workbench.iteration import Budget, run
@@ -17,8 +17,8 @@ from workbench.training.toys.backdoor import trigger
 SAFER, COSTLIER, REMOVED = 3.0, 0.05, 4.0
 """Digits that the controller is to gain and what that may cost; digits for a planted trigger."""
 
+DEFENDED = "log P under D0"
 _JUDGED, _GIVEN, _PIECE = 200_000, 4_000_000, 200_000
-_SEEDS = 3
 
 
 def controlled() -> Defender:
@@ -39,19 +39,21 @@ def disarmed(name: str) -> Defender:
     )  # fmt: skip
 
 
-def measure(quick: bool, report: Report) -> Iterator[Row]:
+def works(quick: bool, seeds: int) -> list[Work]:
     """A row a toy and seed."""
     made: list[tuple[str, Callable[[int], Duty], Defender]] = [
         ("controller", toys.controller, controlled()),
         *((name, partial(toys.backdoor, name), disarmed(name)) for name in toys.PLANTED),
     ]
-    work = [(seed, one) for one in made for seed in range(1 if quick else _SEEDS)]
-    for i, (seed, (name, make, defender)) in enumerate(work):
-        report(i / len(work), f"seed {seed}: {name}")
-        yield _row(name, seed, make(seed), defender, quick)
+    return [
+        Work(name, DEFENDED, seed, partial(_row, name, seed, make, defender, quick))
+        for name, make, defender in made
+        for seed in range(seeds)
+    ]
 
 
-def _row(name: str, seed: int, duty: Duty, defender: Defender, quick: bool) -> Row:
+def _row(name: str, seed: int, make: Callable[[int], Duty], defender: Defender, quick: bool) -> Row:
+    duty = make(seed)
     referee, rng = Referee(budget=_JUDGED), Rng(seed).child("bench", name)
     score = duty.task.score(duty.problem.model)
     before, _, _ = referee.judge(duty.problem, -4.0, rng.child("before"), duty.watched)
@@ -62,7 +64,7 @@ def _row(name: str, seed: int, duty: Duty, defender: Defender, quick: bool) -> R
     own = defender.estimator(duty.problem, rng=rng.child("own")).log10_p
     found, err, parted = referee.judge(duty.problem, own, rng.child("after"), duty.watched)
     row = {
-        "problem": name, "seed": seed, "method": "log P under D0", "before": before,
+        "before": before,
         "estimate": own, "log10_p": found, "err": err if math.isfinite(err) else None,
         "score": duty.task.score(duty.problem.model), "steps": last.ticks, "seconds": seconds,
         "exploited": last.exploited or parted,

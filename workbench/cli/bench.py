@@ -13,7 +13,8 @@ from workbench.cli.plain import print_json
 from workbench.cli.progress import Bar
 from workbench.cli.tables import grid, say, table
 from workbench.errors import BadInput
-from workbench.plain import plain
+from workbench.plain import numbers, plain
+from workbench.problem import atomic
 
 
 def bench(
@@ -43,18 +44,27 @@ def bench(
         Path | None,
         typer.Option("--out", metavar="FILE", help="Append each row as a line of JSON at once."),
     ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume", help="Keep the rows that are in FILE, and measure the others.",
+            show_default=False,
+        ),
+    ] = False,
     as_json: AsJson = False,
     debug: Debug = False,
-) -> None:
+) -> None:  # fmt: skip
     """Measure the workbench: against ground truth, published figures, or its own targets.
 
-    A bench over problems and methods (truth) can be run in parts.
+    A bench over problems and methods (truth, training) can be run in parts; one whose rows stand by
+    themselves (training) goes on where it was cut off.
     """
     from workbench import bench as benches
 
     if seeds is not None and seeds < 1:
         raise BadInput(f"--seeds must be at least 1, got {seeds}")
-    choice = benches.Choice(_names(problems), _names(methods), budget, seeds)
+    done = _recorded(out) if resume else ()
+    choice = benches.Choice(_names(problems), _names(methods), budget, seeds, done)
 
     if name is None:
         listed = [(b.name, b.about) for b in benches.ALL]
@@ -64,6 +74,8 @@ def bench(
             say(grid(listed))
         return
     chosen = benches.find(name)
+    if resume and not chosen.resumes:
+        raise BadInput(f"the rows of the bench {name!r} do not stand by themselves: no --resume")
     if choice == benches.Choice():
         measured = chosen.run
     elif chosen.choose is not None:
@@ -76,7 +88,7 @@ def bench(
         try:
             for row in measured(quick, bar.update):
                 rows.append(row)
-                if out is not None:
+                if out is not None and row not in done:
                     with out.open("a") as file:
                         file.write(json.dumps(plain(row), allow_nan=False) + "\n")
         except KeyboardInterrupt:
@@ -92,3 +104,19 @@ def bench(
 
 def _names(text: str | None) -> tuple[str, ...] | None:
     return None if text is None else tuple(part.strip() for part in text.split(","))
+
+
+def _recorded(out: Path | None) -> tuple[dict[str, Any], ...]:
+    """The rows of a file; a last line that was cut off is cut away."""
+    if out is None:
+        raise BadInput("--resume goes on with the rows of --out FILE: give both")
+    if not out.exists():
+        return ()
+    text = out.read_text()
+    whole = text[: text.rfind("\n") + 1]
+    if whole != text:
+        atomic.write(out, whole.encode())
+    try:
+        return tuple(numbers(json.loads(line)) for line in whole.splitlines())
+    except json.JSONDecodeError as error:
+        raise BadInput(f"{out} does not hold rows, one JSON object a line ({error})") from error

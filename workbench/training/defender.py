@@ -237,18 +237,11 @@ class Defender:
     def _judge(self, problem: Duty, state: Training) -> Training:
         """The referee's turn, on the model after the last step."""
         problem.put(state.theta)
-        estimator, exploited = self._estimator(state), False
-        rows = []
-        for k, law in enumerate(self._laws(problem, state)[:2]):
-            posed = problem.problem.vary(distribution=law)
-            with torch.no_grad():
-                budget = self._budget(estimator, replace(state, limit=None))
-                own = estimator(posed, budget, state.rng.child("own", k)).log10_p
-            rng = state.rng.child("referee", state.ticks, k)
-            found, err, parted = self.referee.judge(posed, own, rng, problem.watched)
-            rows.append([state.ticks, k, own, found, err, float(parted), state.rung])
-            exploited = exploited or parted
-        new = torch.tensor(rows, dtype=torch.float64)
+        estimator = self._estimator(state)
+        new, exploited = self.referee.turn(
+            problem, self._laws(problem, state)[:2], estimator,
+            self._budget(estimator, replace(state, limit=None)), state.rung, state.ticks, state.rng,
+        )  # fmt: skip
         state = replace(state, verdicts=torch.cat([state.verdicts, new]))
         if not exploited:
             return state

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy, softplus
+from torch.nn.functional import softplus
 
 from workbench.errors import BadInput
 from workbench.estimators.base import check_positive
@@ -62,7 +62,7 @@ class Pointwise(Rule):
             raise BadInput(f"pointwise: event is 'catastrophe' or 'label', got {self.event!r}")
 
     def loss(self, batch: Batch) -> tuple[Tensor, float]:
-        error = cross_entropy(batch.model(batch.x), batch.y)
+        error = batch.error()
         share = min(1.0, max(0.0, batch.share - _SILENT) / _RAMP)
         if not (share and self.price):
             return error, math.nan

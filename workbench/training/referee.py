@@ -1,19 +1,21 @@
 """The referee: what log P is according to a sampler that the optimiser never sees."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from workbench.adversaries import checking
-from workbench.distributions import Gaussian
-from workbench.estimators import Estimate, Importance
+from workbench.distributions import Distribution, Gaussian
+from workbench.estimators import Estimate, Estimator, Importance
 from workbench.estimators.importance import around
 from workbench.iteration import Budget, run
 from workbench.math.gaussian import TWO_SIDED_95
 from workbench.problem import Problem
 from workbench.rng import Rng
+from workbench.training.duty import Duty
 
 _DIFFER = 4.0  # combined standard errors
 
@@ -59,6 +61,34 @@ class Referee:
             return found.log10_p, math.inf, seen_by_now
         gap = abs(log10_p - found.log10_p)
         return found.log10_p, err, gap > max(self.apart, TWO_SIDED_95 * err)
+
+    def turn(
+        self, duty: Duty, laws: Sequence[Distribution], estimator: Estimator, budget: Budget,
+        rung: int, ticks: int, rng: Rng,
+    ) -> tuple[Tensor, bool]:  # fmt: skip
+        """What the estimate says of the model as it stands beside what is sampled.
+
+        Args:
+            duty: with the model.
+            laws: D0, then the adversary's D if there is one.
+            estimator: that is followed.
+            budget: of one estimate.
+            rung: how often it has been made stricter.
+            ticks: steps so far.
+            rng: of the training.
+
+        Returns:
+            Verdicts `(laws, 7)`, columns `record.VERDICT`, and whether any parts from its estimate.
+        """
+        rows = []
+        for k, law in enumerate(laws):
+            posed = duty.problem.vary(distribution=law)
+            with torch.no_grad():
+                own = estimator(posed, budget, rng.child("own", k)).log10_p
+            fresh = rng.child("referee", ticks, k)
+            found, err, parted = self.judge(posed, own, fresh, duty.watched)
+            rows.append([ticks, k, own, found, err, float(parted), rung])
+        return torch.tensor(rows, dtype=torch.float64), any(row[5] for row in rows)
 
 
 @torch.no_grad()

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
 
 from workbench.distributions import Mixture, Reparameterised
 from workbench.errors import Unsupported
@@ -40,6 +41,13 @@ class Batch:
     def noise(self, shape: torch.Size | tuple[int, ...], name: str = "noise") -> Tensor:
         """Standard normal numbers in the dtype of x."""
         return torch.randn(shape, generator=self.rng.child(name).generator(), dtype=self.x.dtype)
+
+    def error(self, times: float = 0.0) -> Tensor:
+        """Cross-entropy of the examples, plus noise of `times` the standard deviation of D0's."""
+        if not times:
+            return cross_entropy(self.model(self.x), self.y)
+        noised = self.x + times * sigma_of(self.duty) * self.noise(self.x.shape)
+        return cross_entropy(self.model(noised), self.y)
 
     def pieces(self) -> Pieces:
         """As many random pieces of D0 as there are examples, equally weighted."""

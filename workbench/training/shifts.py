@@ -36,8 +36,7 @@ def by_cross_entropy(
 ) -> Problem:
     """The same problem, the shift of every piece by the cross-entropy method, for all at once.
 
-    Each shift follows the mean of the tenth of its draws with the highest margin, or of those that
-    fail where more do, within |shift|^2 / 2 <= nats; all nats are spent in the direction found.
+    Within |shift|^2 / 2 <= nats (`by_elites`); all nats are spent in the direction found.
 
     Args:
         draws: a piece and step.
@@ -46,8 +45,25 @@ def by_cross_entropy(
         Unsupported: as `along_tangents`.
     """
     pieces, _ = _field(problem)
-    n, d = pieces.mean.shape
     radius = math.sqrt(2.0 * nats)
+    shift = by_elites(problem, pieces, rng, draws, steps, radius)
+    return _moved(problem, pieces, shift * radius / shift.norm(dim=1, keepdim=True).clamp(1e-12))
+
+
+@torch.no_grad()
+def by_elites(
+    problem: Problem, pieces: Pieces, rng: Rng, draws: int, steps: int, radius: float = math.inf
+) -> Tensor:
+    """A shift of the mean of every piece, `(n, d)` in its noise, by the cross-entropy method.
+
+    Each shift follows the mean of the tenth of its draws with the highest margin, or of those that
+    fail where more do (Rubinstein & Kroese 2004). No gradient of M is taken.
+
+    Args:
+        draws: a piece and step.
+        radius: of a shift, at most.
+    """
+    n, d = pieces.mean.shape
     shift = torch.zeros_like(pieces.mean)
     who = torch.arange(n).repeat_interleave(draws)
     for k in range(steps):
@@ -59,7 +75,7 @@ def by_cross_entropy(
         mean = torch.einsum("nm,nmd->nd", elite, z) / elite.sum(1, keepdim=True)
         shift = (1.0 - _SMOOTH) * shift + _SMOOTH * mean
         shift = shift * (radius / shift.norm(dim=1, keepdim=True).clamp(min=1e-12)).clamp(max=1.0)
-    return _moved(problem, pieces, shift * radius / shift.norm(dim=1, keepdim=True).clamp(1e-12))
+    return shift
 
 
 def _field(problem: Problem) -> tuple[Pieces, Field]:

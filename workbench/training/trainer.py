@@ -124,13 +124,12 @@ class Trainer:
 
     def _judge(self, problem: Duty, state: Drilled, referee: Referee) -> Drilled:
         problem.put(state.theta)
-        with torch.no_grad():
-            own = self.estimator(problem.problem, UNLIMITED, state.rng.child("own")).log10_p
-        rng = state.rng.child("referee", state.ticks)
-        found, err, parted = referee.judge(problem.problem, own, rng)
-        row = [state.ticks, 0, own, found, err, float(parted), state.rung]
+        new, parted = referee.turn(
+            problem, [problem.problem.distribution], self.estimator, UNLIMITED, state.rung,
+            state.ticks, state.rng,
+        )  # fmt: skip
         return replace(
-            state, verdicts=torch.cat([state.verdicts, torch.tensor([row], dtype=torch.float64)]),
+            state, verdicts=torch.cat([state.verdicts, new]),
             exploited=state.exploited or parted, rung=state.rung + int(parted),
         )  # fmt: skip
 

@@ -6,12 +6,13 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy, softplus
+from torch.nn.functional import softplus
 
-from workbench.estimators.pieces import Field, event_of
+from workbench.errors import BadInput
+from workbench.estimators.base import check_positive
 from workbench.math.gaussian import log_cdf
 from workbench.math.logspace import LN10, log_sum
-from workbench.specs import Polyhedral
+from workbench.training.baselines.proposals import WAYS, shifts_of
 from workbench.training.rule import Batch, Rule
 
 
@@ -19,17 +20,19 @@ from workbench.training.rule import Batch, Rule
 class Sampled(Rule):
     """Cross-entropy + price * log of an importance sampler's mean of P over the points.
 
-    Half of the draws of each point come from its noise, half from around its design point, weighed
-    as one mixture. 0 or 1 has no slope, so that the margin is blurred by tau, a share of the spread
-    of the margins drawn: what is followed is log mean_i sum_j w_ij Phi(s_ij / tau), down to a
-    target at which it rests.
+    Half of the draws of each point come from its noise, half from that noise moved by a `proposal`,
+    weighed as one mixture. 0 or 1 has no slope, so that the margin is blurred by tau, a share of
+    the spread of the margins drawn: what is followed is log mean_i sum_j w_ij Phi(s_ij / tau), down
+    to a target at which it rests.
 
     Args:
         price: of a nat.
         target: log10 P that is safe enough.
         draws: a point.
         blur: tau over the standard deviation of the margins.
-        moves: of the search for the design points.
+        moves: of the search for the proposal.
+        proposal: "tangents", to the design points, which is the search of `Pointwise`; or without
+            gradients of M in x, "cross entropy" (with `draws` a round) or "none".
     """
 
     price: float = 0.1
@@ -37,15 +40,19 @@ class Sampled(Rule):
     draws: int = 16
     blur: float = 0.1
     moves: int = 2
+    proposal: str = "tangents"
     name: ClassVar[str] = "sampled log P"
 
+    def __post_init__(self) -> None:
+        check_positive(self.name, draws=self.draws, moves=self.moves)
+        if self.proposal not in WAYS:
+            raise BadInput(f"sampled: proposal is {', '.join(WAYS)}, got {self.proposal!r}")
+
     def loss(self, batch: Batch) -> tuple[Tensor, float]:
-        error = cross_entropy(batch.model(batch.x), batch.y)
+        error = batch.error()
         problem, pieces = batch.duty.problem, batch.pieces()
-        assert isinstance(problem.spec, Polyhedral)
-        field = Field(batch.model, pieces, event_of(problem.spec, problem.outputs, pieces.mean))
-        found = field.tangents(1, self.moves)
-        centre = found.beta.clamp(min=0.0) * found.unit[:, 0]
+        rng = batch.rng.child("proposal")
+        centre = shifts_of(self.proposal, problem, pieces, rng, self.draws, self.moves)
         (n, d), m = centre.shape, self.draws
         z = batch.noise((n, m, d), "draws")
         z = z + torch.where((torch.arange(m) % 2 == 1)[:, None], centre[:, None], 0.0)
