@@ -11,6 +11,7 @@ import workbench as wb
 from workbench.views import train_plots, train_shown, train_words
 from workbench.views.rooms import TRAININGS, House
 from workbench.views.stepping import JOB
+from workbench.views.train_crowd import Crowd
 from workbench.views.train_paths import Paths
 from workbench.views.train_pictures import Curve, Image, Plane
 from workbench.views.train_screen import Train
@@ -170,6 +171,33 @@ def test_other_duties_show_their_own_picture_of_the_same_gusts_and_triggers():
     after(made, made.stepping.reset)
     seen = after(made, made.stepping.play)["picture"]
     assert isinstance(seen, Curve) and seen.mark is not None and float(seen.before.max()) > 0.0
+    made.close()
+
+
+def test_digits_on_average_have_settings_and_a_gallery_of_their_own():
+    made = TrainSession(settings=QUICK)
+    made.problem_name = "digits_average"
+    assert made.settings == {"steps": 4, "every": 2, "referee": 500}
+    made.setting("lines", 2)
+    found = after(made, made.stepping.play)
+    assert [r["steps"] for r in made.rows] == [1, 2, 3, 4] and found["met"] == ()
+    assert "log10_p" in made.rows[-1] and "referee" in made.rows[-1]
+    seen = found["picture"]
+    assert isinstance(seen, Crowd) and seen.size == 324 and len(seen.faces) == 12
+    first = seen.faces[0]
+    befores = [face.log10_p_before for face in seen.faces]
+    assert befores == sorted(befores, reverse=True) and not first.now.equal(first.before)
+    html, figure = train_shown.shown(seen, False, 300)
+    assert figure is None and html.count("<svg") == 36
+    assert made.about.startswith("Gaussian pixel noise") and found["examples"] == 1437
+    view, widgets = Train(made), TrainWidgets(made)
+    for face in (view, widgets):
+        face.paint()
+    assert list(view.fields.widgets)[:2] == ["target", "price"]
+    assert view.fields.widgets["lines"].value == 2 and "held-out images" in widgets.html.value
+    made.problem_name = "plane"
+    assert "lines" not in made.settings and "lines" not in view.fields.widgets
+    view.end()
     made.close()
 
 

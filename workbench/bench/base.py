@@ -64,6 +64,7 @@ class Bench:
         run: `run(quick, report)` yields rows as they are measured.
         conclude: sentences to read under the table.
         sections: keys whose change starts a new section of the table.
+        apart: whether sections that fill other columns are tables of their own.
         choose: `choose(choice, quick, report)` yields the rows of a part, where there are parts.
         resumes: whether `choose` yields what is done already as it stands.
     """
@@ -76,6 +77,7 @@ class Bench:
     sections: tuple[str, ...] = ()
     choose: Callable[[Choice, bool, Report], Iterator[Row]] | None = None
     resumes: bool = False
+    apart: bool = False
 
 
 @dataclass(frozen=True)

@@ -28,8 +28,8 @@ def _sampled(price: float) -> Sampled:
     return Sampled(price, draws=64, moves=3, proposal="cross entropy")
 
 
-def _plain(price: float, blur: float) -> Sampled:
-    return Sampled(price, draws=64, blur=blur, proposal="none")
+def _plain(price: float) -> Sampled:
+    return Sampled(price, draws=64, proposal="none")
 
 
 def _ours(price: float) -> Pointwise:
@@ -51,16 +51,16 @@ METHODS: tuple[Method, ...] = (
         tuple(PGD(t, aim="catastrophe") for t in (2.0, 3.0, 4.0, 5.0)),
     ),
     Method(
-        "sampled from D0", _plain(0.1, 0.5), 400,
-        tuple(_plain(p, b) for p, b in ((0.01, 0.1), (0.1, 0.1), (0.1, 0.5), (1.0, 0.5))),
+        "sampled from D0", _plain(0.002), 560,
+        tuple(_plain(p) for p in (0.0005, 0.001, 0.002, 0.003)),
     ),
     Method(
-        "sampled by cross-entropy", _sampled(0.01), 250,
-        tuple(_sampled(p) for p in (0.001, 0.003, 0.01, 0.03)),
+        "sampled by cross-entropy", _sampled(0.001), 220,
+        tuple(_sampled(p) for p in (0.0005, 0.001, 0.002, 0.003)),
     ),
     Method(
-        "sampled by our search", Sampled(0.01), 700,
-        tuple(Sampled(p) for p in (0.003, 0.006, 0.01, 0.02)),
+        "sampled by our search", Sampled(0.006), 700,
+        tuple(Sampled(p) for p in (0.003, 0.004, 0.006, 0.01)),
     ),
     Method(
         OURS, _ours(0.03), 1000, tuple(_ours(p) for p in (0.02, 0.03, 0.05, 0.1))

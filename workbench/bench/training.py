@@ -146,4 +146,5 @@ TRAINING = Bench(
     sections=("problem",),
     choose=choose,
     resumes=True,
+    apart=True,
 )  # fmt: skip

@@ -11,7 +11,7 @@ from workbench.cli import settings
 from workbench.cli.frame import INTERRUPTED, AsJson, Debug, warn
 from workbench.cli.plain import print_json
 from workbench.cli.progress import Bar
-from workbench.cli.tables import grid, say, table
+from workbench.cli.tables import grid, say, table, tables
 from workbench.errors import BadInput
 from workbench.plain import numbers, plain
 from workbench.problem import atomic
@@ -96,7 +96,8 @@ def bench(
     if as_json:
         print_json({"bench": chosen.name, "quick": quick, "rows": rows, "interrupted": interrupted})
     elif rows:
-        say(table(chosen.columns, rows, chosen.sections), *chosen.conclude(rows))
+        made = tables if chosen.apart else lambda *shown: [table(*shown)]
+        say(*made(chosen.columns, rows, chosen.sections), *chosen.conclude(rows))
     if interrupted:
         warn("stopped early; these are the rows so far.")
         raise typer.Exit(INTERRUPTED)

@@ -4,6 +4,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from rich import box
@@ -74,6 +75,21 @@ def table(
         hide = [again and c.key in sections for c in columns]
         made.add_row(*[Text("" if h else texts[i]) for texts, h in zip(shown, hide, strict=True)])
     return made
+
+
+def tables(
+    columns: Sequence["Column"], rows: Iterable[dict[str, Any]], sections: Sequence[str]
+) -> list[Table]:
+    """A table for every run of sections that fill the same columns, of these alone."""
+    parts: list[tuple[list[Any], list[dict[str, Any]]]] = []
+    for _, mine in groupby(rows, key=lambda row: [row.get(key) for key in sections]):
+        part = list(mine)
+        filled = [c for c in columns if any(row.get(c.key) is not None for row in part)]
+        if parts and parts[-1][0] == filled:
+            parts[-1][1].extend(part)
+        else:
+            parts.append((filled, part))
+    return [table(filled, part, sections) for filled, part in parts]
 
 
 def align(texts: Sequence[str]) -> list[str]:

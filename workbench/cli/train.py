@@ -13,7 +13,6 @@ from workbench.cli.frame import INTERRUPTED, AsJson, Debug, warn
 from workbench.cli.plain import print_json
 from workbench.cli.progress import Bar
 from workbench.cli.tables import grid, say
-from workbench.errors import BadInput
 
 if TYPE_CHECKING:
     from workbench.experiments import Row
@@ -76,26 +75,16 @@ def train(
     A referee that the optimiser never sees samples P beside the estimate. Ctrl-C prints how far it
     came and exits with 130; with --run, `workbench resume` goes on from there.
     """
-    from workbench.experiments import Run, averages, duties
-    from workbench.experiments.kinds import lesson
+    from workbench.experiments import Run, averages, lessons
 
     given = {
         "follow": defender, "weigh": weigh, "target": target, "allow": allow, "nats": nats,
         "steps": steps,
     }  # fmt: skip
-    if problem in averages.AVERAGES:
-        odd = [k for k in ("follow", "weigh", "allow", "nats") if given[k] is not None]
-        if (odd and given["follow"] != averages.FOLLOWED) or len(odd) > 1:
-            raise BadInput(
-                f"{problem} follows {averages.FOLLOWED} in minibatches: of the settings only "
-                "--target, --steps and --seed are its own"
-            )
-        subject = averages.course(problem, seed, target, steps)
-    else:
-        duty = duties.fresh(problem)
-        usual = duties.settings_of(duty.problem.name)
-        chosen = duties.defender(**usual | {k: v for k, v in given.items() if v is not None})
-        subject = lesson(duty, chosen, seed)
+    if problem in averages.AVERAGES and defender == averages.FOLLOWED:
+        del given["follow"]  # what it follows anyway
+    chosen = {k: v for k, v in given.items() if v is not None}
+    subject = lessons.course(problem, chosen, seed)
     with Run(subject, "train") as run:
         if folder is not None:
             run.keep(folder, every)

@@ -208,8 +208,9 @@ class Trainings(RunKind):
         row: Row = {"steps": state.steps, "seconds": subject.seconds, "rung": state.rung}
         if len(state.rows):
             _, loss, score, own, adverse, price = state.rows[-1].tolist()
-            row |= {"loss": loss, "score": score, "log10_p": own, "price": price}
-            row |= {} if math.isnan(adverse) else {"log10_p_adv": adverse}
+            row |= {"loss": loss, "score": score, "price": price}
+            seen = {"log10_p": own, "log10_p_adv": adverse}  # a rule may be silent at first
+            row |= {key: value for key, value in seen.items() if not math.isnan(value)}
         for step, law, claimed, found, err, _, _ in state.verdicts[-2:].tolist():
             if step == state.ticks:
                 end = "_adv" if law else ""

@@ -61,7 +61,7 @@ def duty(seed: int = 0, forbidden: int = FORBIDDEN, sigma: float = SIGMA) -> Dut
         f"are no {forbidden}; a catastrophe is that a {forbidden} is read."
     )
     spec = Argmax(forbidden, "wins")
-    return Duty(Problem(d, model, spec, "digits average", about), work)
+    return Duty(Problem(d, model, spec, "digits_average", about), work)
 
 
 def held_out(trained: Duty) -> Problem:

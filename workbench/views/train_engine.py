@@ -9,10 +9,9 @@ from torch import Tensor
 
 from workbench.adversaries.families import at
 from workbench.distributions import Distribution, Gaussian
-from workbench.experiments import Run, duties
-from workbench.experiments.kinds import lesson
+from workbench.experiments import Run, duties, lessons
 from workbench.problem import Problem
-from workbench.training import Duty
+from workbench.training import Defender, Duty
 from workbench.views import train_looks
 
 CHOICES = {"follow": tuple(duties.FOLLOWED), "weigh": duties.WEIGHED}
@@ -29,7 +28,10 @@ DOCS = {
     "steps": "Gradient steps.",
     "rate": "Learning rate of the model.",
     "price": "Of a digit of P, in units of the task loss; weighed by target: how fast it rises "
-    "while that is missed.",
+    "while that is missed. On average over many images: of a nat.",
+    "power": "Of the mean over images: towards 0 that of log P, at 1 that of P, which sees the "
+    "worst image alone.",
+    "lines": "Lines followed an image across its tangent to C; none for the tangent's half-space.",
     "every": "Steps between two searches of the adversary, and between two looks of the referee.",
     "referee": "Forward passes of a look.",
 }
@@ -37,7 +39,7 @@ DOCS = {
 
 def titles() -> dict[str, str]:
     """{what a reader reads: name} of what can be trained."""
-    return {duties.TITLES[name]: name for name in duties.DUTIES}
+    return {title: name for name, title in lessons.TITLES.items()}
 
 
 def told(run: Run) -> dict[str, Any]:
@@ -54,8 +56,7 @@ def told(run: Run) -> dict[str, Any]:
 
 def begin(name: str, settings: Mapping[str, Any], seed: int) -> Run:
     """A run before its first step."""
-    chosen = {**duties.settings_of(name), **settings}
-    return Run(lesson(duties.fresh(name), duties.defender(**chosen), seed), "train")
+    return Run(lessons.course(name, settings, seed), "train")
 
 
 def met(run: Run) -> tuple[dict[str, Any], ...]:
@@ -92,7 +93,7 @@ def _present(duty: Duty, theta: Tensor) -> Problem:
 def _laws(run: Run) -> list[tuple[int, Distribution]]:
     """Every adversary's step and D."""
     defender, state, duty = run.subject.iteration, run.subject.state, run.subject.problem
-    if defender.adversary is None or not len(state.met):
+    if not isinstance(defender, Defender) or defender.adversary is None or not len(state.met):
         return []
     d = duty.problem.distribution
     none = torch.zeros(0, d.noise_dim, dtype=d.dtype)

@@ -5,7 +5,7 @@ from typing import Any
 
 import panel as pn
 
-from workbench.experiments import duties
+from workbench.experiments import lessons
 from workbench.views import train_engine as engine
 from workbench.views.train_session import TrainSession
 
@@ -20,15 +20,16 @@ class Fields:
 
     def __init__(self, session: TrainSession, guard: Callable[[Callable[[], Any]], None]):
         self.session, self._guard = session, guard
-        self.widgets = {
-            key: self._control(key, value)
-            for key, value in duties.settings_of(self.session.problem_name).items()
-        }
-        self.view = pn.FlexBox(*self.widgets.values(), gap="0 12px", sizing_mode="stretch_width")
+        self.widgets: dict[str, pn.widgets.Widget] = {}
+        self.view = pn.FlexBox(gap="0 12px", sizing_mode="stretch_width")
+        self.paint()
 
     def paint(self) -> None:
-        """The controls with the session's values."""
-        usual = duties.settings_of(self.session.problem_name)
+        """The controls of the chosen training, with the session's values."""
+        usual = lessons.settings_of(self.session.problem_name)
+        if list(usual) != list(self.widgets):
+            self.widgets = {key: self._control(key, value) for key, value in usual.items()}
+            self.view.objects = list(self.widgets.values())
         for key, widget in self.widgets.items():
             value = self.session.settings.get(key, usual[key])
             if widget.value != value:
@@ -56,6 +57,10 @@ class Fields:
         return made
 
     def _give(self, key: str, value: Any) -> None:
-        usual = duties.settings_of(self.session.problem_name)
-        if value is not None and value != self.session.settings.get(key, usual.get(key)):
+        usual = lessons.settings_of(self.session.problem_name)
+        if (
+            key in usual
+            and value is not None
+            and value != self.session.settings.get(key, usual.get(key))
+        ):
             self._guard(lambda: self.session.setting(key, value))

@@ -1,6 +1,7 @@
 """What training changed, computed from two models: the one now and the one to compare with."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -13,8 +14,9 @@ from workbench.estimators import Moments
 from workbench.problem import Problem
 from workbench.rng import Rng
 from workbench.specs import Halfspace, Or
-from workbench.training import Duty, toys
+from workbench.training import Duty, digits, toys
 from workbench.views.pictures import shows_digits
+from workbench.views.train_crowd import Crowd, crowd
 from workbench.views.train_paths import Paths
 from workbench.views.train_pictures import Curve, Image, Plane
 
@@ -134,7 +136,14 @@ def log10_p(problem: Problem, law: Distribution) -> float | None:
         return None
 
 
+def _averaged(duty: Duty, now: Problem, then: Problem | None, laws: Laws) -> Crowd:
+    """Held-out images, under the model to compare with and under the present one."""
+    out = digits.held_out(duty)
+    was = now if then is None else then
+    return crowd(*(replace(out, model=problem.model) for problem in (now, was)))
+
+
 LOOKS: dict[str, Callable[[Duty, Problem, Problem | None, Laws], Any]] = {
-    "controller": _paths, **dict.fromkeys(toys.PLANTED, _planted),
+    "controller": _paths, "digits_average": _averaged, **dict.fromkeys(toys.PLANTED, _planted),
 }  # fmt: skip
 """{name of a duty: its own picture}; the others go by what their inputs are."""

@@ -9,7 +9,7 @@ import param
 from torch import Tensor
 
 from workbench.errors import BadInput
-from workbench.experiments import Row, Run, duties
+from workbench.experiments import Row, Run, lessons
 from workbench.views import train_engine as engine
 from workbench.views.link import take
 from workbench.views.stepping import Stepping
@@ -66,13 +66,18 @@ class TrainSession(param.Parameterized):
         Raises:
             BadInput: for a value that the training refuses.
         """
-        usual = duties.settings_of(self.problem_name)
-        if key not in usual:
-            raise BadInput(f"a training has no setting {key!r}: it has {', '.join(usual)}")
         mine = {**self.settings, key: value}
-        mine = {k: v for k, v in mine.items() if usual.get(k) != v}
-        duties.defender(**{**usual, **mine})  # refuses what is out of range
-        self.settings = mine
+        lessons.iteration(self.problem_name, mine)  # refuses what is out of range
+        usual = lessons.settings_of(self.problem_name)
+        self.settings = {k: v for k, v in mine.items() if usual[k] != v}
+
+    @param.depends("problem_name", watch=True)
+    def _settle(self) -> None:
+        """Settings that the chosen training has not are let go."""
+        usual = lessons.settings_of(self.problem_name)
+        kept = {k: v for k, v in self.settings.items() if k in usual}
+        if kept != self.settings:
+            self.settings = kept
 
     @property
     def ticket(self) -> str:

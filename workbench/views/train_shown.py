@@ -3,6 +3,7 @@
 from typing import Any
 
 from workbench.views.style import Figure
+from workbench.views.train_crowd import Crowd, faces
 from workbench.views.train_paths import Paths, paths
 from workbench.views.train_pictures import Curve, Image, Plane, curve, gallery, plane
 
@@ -16,6 +17,8 @@ def shown(picture: Any, dark: bool, height: int) -> tuple[str, Figure | None]:
             return "", paths(picture, dark, height)
         case Curve():
             return "", curve(picture, dark, height)
+        case Crowd():
+            return faces(picture), None
         case [Image(), *_]:
             return gallery(picture), None
         case _:

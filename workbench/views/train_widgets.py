@@ -5,7 +5,7 @@ from typing import Any
 
 import ipywidgets as w
 
-from workbench.experiments import duties
+from workbench.experiments import lessons
 from workbench.views import train_engine as engine
 from workbench.views import train_plots, train_shown, train_words
 from workbench.views.acts import TrainActs
@@ -68,7 +68,7 @@ class TrainWidgets(TrainActs, ByTask, w.VBox):
     def _offer(self) -> None:
         """One control a setting of the chosen problem's training."""
         s = self.session
-        usual = duties.settings_of(s.problem_name)
+        usual = lessons.settings_of(s.problem_name)
         self.fields.children = [
             field_control(
                 key, s.settings.get(key, value), engine.DOCS[key], engine.CHOICES.get(key),
