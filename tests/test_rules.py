@@ -153,7 +153,33 @@ def test_an_estimate_that_parts_from_the_referee_is_marked_and_the_rule_made_str
     assert trainer.rule_of(state).lines == 8
 
 
+def test_half_spaces_part_from_the_referee_who_marks_the_trainer():
+    """A training against half-spaces alone (FORM) ends where they say little of P."""
+    trainer = Trainer(
+        Pointwise(price=0.3, lines=0), steps=20, batch=12, rate=2e-2,
+        estimator=wb.Tangent(lines=0, moves=1), referee=Referee(every=20, budget=4_000),
+    )  # fmt: skip
+    of = duty()
+    state, _ = run(trainer, of, trainer.init(of, wb.Rng(3)), UNLIMITED)
+    (verdict,) = trainer.read(state).judged()
+    assert state.exploited and state.rung == 1 and verdict["exploited"] == 1.0
+    gap = abs(verdict["log10_p"] - verdict["log10_p_referee"])
+    assert gap > max(1.0, 1.96 * verdict["err"])
+
+
+@pytest.mark.parametrize("proposal", ["cross entropy", "none"])
+def test_samplers_that_know_no_gradient_see_log_p_where_it_is_not_rare(proposal):
+    b = batch(linear())
+    _, seen = Sampled(draws=4_000, blur=1e-3, proposal=proposal).loss(b)
+    each = exact(b).exp()
+    # draws of D0 alone have a relative variance of at most 1 / (n m P), the mixture twice that
+    room = 5.0 * math.sqrt(2.0 / (len(each) * 4_000 * float(each.mean().detach()))) / math.log(10)
+    assert seen == pytest.approx(math.log10(float(each.mean().detach())), abs=room)
+
+
 def test_bad_settings_are_refused():
+    with pytest.raises(wb.BadInput, match="proposal is"):
+        Sampled(proposal="luck")
     for wrong in ({"power": 0.0}, {"target": 1.0}, {"event": "all"}, {"moves": 0}):
         with pytest.raises(wb.BadInput):
             Pointwise(**wrong)

@@ -11,6 +11,9 @@ from workbench.errors import BadInput
 from workbench.experiments import Course, Folder, Run, duties
 from workbench.experiments.kinds import lesson
 from workbench.iteration import pack
+from workbench.training import Duty, Referee, Task, digits
+from workbench.training.pointwise import Pointwise
+from workbench.training.trainer import Trainer
 
 QUICK = {"steps": 6, "every": 3, "referee": 500}
 
@@ -98,15 +101,34 @@ def test_train_resume_and_runs_on_the_command_line(tmp_path):
     assert "no defender is called" in refuse("train", "plane", "-d", "luck")
 
 
+def average():
+    """Fifty digits against log P of each, in minibatches."""
+    whole = digits.duty()
+    x, y = whole.task.inputs[:64], whole.task.targets[:64]
+    problem = whole.problem.vary(distribution=digits.around(x[y != 0], digits.SIGMA))
+    trainer = Trainer(
+        Pointwise(lines=2), steps=200, batch=16, estimator=wb.Tangent(lines=2),
+        referee=Referee(every=100, budget=500),
+    )  # fmt: skip
+    return lesson(Duty(problem, Task(x, y, (x, y))), trainer, 0)
+
+
+def defended():
+    """Two classes on a plane."""
+    return course(steps=200, every=100, nats=0.0)
+
+
 @pytest.mark.slow
-def test_twenty_kills_of_trainings_leave_no_trace(tmp_path):
+@pytest.mark.parametrize("make", [defended, average])
+def test_twenty_kills_of_trainings_leave_no_trace(tmp_path, make):
     """Of 200 gradient steps, at random moments: the end equals the straight one bit for bit."""
-    settings = {"steps": 200, "every": 100, "nats": 0.0}
-    whole = straight(**settings)
+    whole = make()
+    for _ in whole.walk():
+        pass
     assert isinstance(whole, Course) and whole.state.ticks == 200
 
     def start(place):
-        return Run.start(place, "train", course(**settings), every=10)
+        return Run.start(place, "train", make(), every=10)
 
     places = kill_again_and_again(start, tmp_path, kills=20, longest=1.0)
     for place in places:

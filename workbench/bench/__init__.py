@@ -15,6 +15,7 @@ from workbench.bench.latency import LATENCY
 from workbench.bench.precision import PRECISION
 from workbench.bench.propagation import PROPAGATION
 from workbench.bench.recognised import RECOGNISED
+from workbench.bench.recorded import recorded
 from workbench.bench.regions import REGIONS
 from workbench.bench.tails import TAILS
 from workbench.bench.throughput import THROUGHPUT
@@ -58,4 +59,4 @@ def find(name: str) -> Bench:
     raise BadInput(f"no bench is called {name!r}: use one of {known}")
 
 
-__all__ = ["ALL", "Bench", "Choice", "Column", "find"]
+__all__ = ["ALL", "Bench", "Choice", "Column", "find", "recorded"]

@@ -25,7 +25,7 @@ class Method:
 
 
 def _sampled(price: float) -> Sampled:
-    return Sampled(price, draws=64, moves=3, proposal="cross entropy")
+    return Sampled(price, moves=2, proposal="cross entropy")
 
 
 def _plain(price: float) -> Sampled:
@@ -51,15 +51,15 @@ METHODS: tuple[Method, ...] = (
         tuple(PGD(t, aim="catastrophe") for t in (2.0, 3.0, 4.0, 5.0)),
     ),
     Method(
-        "sampled from D0", _plain(0.002), 560,
+        "sampled from D0", _plain(0.003), 560,
         tuple(_plain(p) for p in (0.0005, 0.001, 0.002, 0.003)),
     ),
     Method(
-        "sampled by cross-entropy", _sampled(0.001), 220,
-        tuple(_sampled(p) for p in (0.0005, 0.001, 0.002, 0.003)),
+        "sampled by cross-entropy", _sampled(0.003), 850,
+        tuple(_sampled(p) for p in (0.001, 0.003, 0.006, 0.01)),
     ),
     Method(
-        "sampled by our search", Sampled(0.006), 700,
+        "sampled by our search", Sampled(0.004), 700,
         tuple(Sampled(p) for p in (0.003, 0.004, 0.006, 0.01)),
     ),
     Method(

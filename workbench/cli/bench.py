@@ -13,8 +13,7 @@ from workbench.cli.plain import print_json
 from workbench.cli.progress import Bar
 from workbench.cli.tables import grid, say, table, tables
 from workbench.errors import BadInput
-from workbench.plain import numbers, plain
-from workbench.problem import atomic
+from workbench.plain import plain
 
 
 def bench(
@@ -63,7 +62,9 @@ def bench(
 
     if seeds is not None and seeds < 1:
         raise BadInput(f"--seeds must be at least 1, got {seeds}")
-    done = _recorded(out) if resume else ()
+    if resume and out is None:
+        raise BadInput("--resume goes on with the rows of --out FILE: give both")
+    done = benches.recorded(out) if resume and out is not None else ()
     choice = benches.Choice(_names(problems), _names(methods), budget, seeds, done)
 
     if name is None:
@@ -105,19 +106,3 @@ def bench(
 
 def _names(text: str | None) -> tuple[str, ...] | None:
     return None if text is None else tuple(part.strip() for part in text.split(","))
-
-
-def _recorded(out: Path | None) -> tuple[dict[str, Any], ...]:
-    """The rows of a file; a last line that was cut off is cut away."""
-    if out is None:
-        raise BadInput("--resume goes on with the rows of --out FILE: give both")
-    if not out.exists():
-        return ()
-    text = out.read_text()
-    whole = text[: text.rfind("\n") + 1]
-    if whole != text:
-        atomic.write(out, whole.encode())
-    try:
-        return tuple(numbers(json.loads(line)) for line in whole.splitlines())
-    except json.JSONDecodeError as error:
-        raise BadInput(f"{out} does not hold rows, one JSON object a line ({error})") from error
