@@ -15,7 +15,7 @@ class Method:
         title: in the table.
         rule: with the setting that was chosen.
         steps: of the training.
-        tried: settings that it was chosen from (`workbench bench tuning`), four for each.
+        tried: settings that it was chosen from, four for each: see `digits_tuning`.
     """
 
     title: str
@@ -55,7 +55,7 @@ METHODS: tuple[Method, ...] = (
         tuple(_plain(p) for p in (0.0005, 0.001, 0.002, 0.003)),
     ),
     Method(
-        "sampled by cross-entropy", _sampled(0.003), 850,
+        "sampled by cross-entropy", _sampled(0.01), 850,
         tuple(_sampled(p) for p in (0.001, 0.003, 0.006, 0.01)),
     ),
     Method(
