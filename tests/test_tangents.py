@@ -10,6 +10,7 @@ from workbench.estimators.pieces import Field, event_of, mislabelled, nearest, p
 from workbench.estimators.tangents import log_p_each
 from workbench.iteration import UNLIMITED
 from workbench.math.gaussian import log_cdf
+from workbench.math.nodes import normal_nodes
 from workbench.models import dense, mlp
 from workbench.objective import log_p_and_grad
 
@@ -164,3 +165,15 @@ def test_fields_name_the_literals_of_shorter_clauses_twice():
     event = event_of((a & b) | a, 2, CENTRES)
     field = Field(linear(), pieces_of(mixture(CENTRES)), event)
     assert field.members.tolist() == [[0, 1], [2, 2]]
+
+
+def test_nodes_do_not_hang_on_the_default_precision():
+    """A run that one process began and another goes on with has the same ones, bit for bit."""
+    usual, found = torch.get_default_dtype(), []
+    try:
+        for dtype in (torch.float32, torch.float64):
+            torch.set_default_dtype(dtype)
+            found.append(torch.cat([normal_nodes(3, 5, net=7), normal_nodes(2, 5, 7, first=3)]))
+    finally:
+        torch.set_default_dtype(usual)
+    assert torch.equal(*found)

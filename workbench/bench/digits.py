@@ -31,15 +31,18 @@ SHORT = ("standard", "PGD", OURS)
 
 def works(quick: bool, seeds: int) -> list[Work]:
     """A row a method and seed, that a 0 is read; and, unless quick, that the label is lost."""
-    found = []
-    for seed in range(seeds):
-        for method in METHODS:
-            if not quick or method.title in SHORT:
-                job = partial(zero, seed, method, quick)
-                found.append(Work(ZERO, method.title, seed, job))
-            if not quick and method.title in SHORT:
-                found.append(Work(LABEL, method.title, seed, partial(label, seed, method)))
-    return found
+    read = [
+        Work(ZERO, m.title, seed, partial(zero, seed, m, quick))
+        for seed in range(seeds)
+        for m in METHODS
+        if not quick or m.title in SHORT
+    ]
+    lost = [
+        Work(LABEL, title, seed, partial(label, seed, find(title)))
+        for seed in range(seeds)
+        for title in SHORT
+    ]
+    return read if quick else [*read, *lost]
 
 
 def zero(seed: int, method: Method, quick: bool = False) -> Row:

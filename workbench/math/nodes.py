@@ -26,7 +26,10 @@ def normal_nodes(
     if d > _MOST:
         raise BadInput(f"Sobol nets have at most {_MOST} dimensions, got {d}")
     engine = torch.quasirandom.SobolEngine(d, scramble=True, seed=net)
+    origin = engine.quasi.double() / 2**engine.MAXBIT  # the engine rounds it to the default dtype
     u = engine.fast_forward(first).draw(n, dtype=torch.float64)
+    if n and not first:
+        u[0] = origin
     tiny = torch.finfo(torch.float64).eps
     u = torch.clamp(u, tiny, 1.0 - tiny)
     return (SQRT_2 * torch.erfinv(2.0 * u - 1.0)).to(dtype)
