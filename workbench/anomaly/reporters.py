@@ -35,8 +35,8 @@ _SHARP = 2.0
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """x ~ N(0, I_12). The event's strength is tanh(2 v . x); sensors lie the more, the further u . x
-    has passed the beginning of `LEVER`.
+    """x ~ N(0, I_12). The event's strength is tanh(2 v . x); the further u . x has passed the
+    beginning of `LEVER`, the more sensors lie.
 
     Args:
         event: v, and lever: u, `(d,)`, orthonormal.
