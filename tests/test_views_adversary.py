@@ -120,9 +120,11 @@ def test_settings_come_from_the_fields_and_refusals_are_sentences(session):
     view = AdversaryScreen(session)
     view.start()
     assert "rate" in view.status.value
-    session.problem_name = "E_product_1e-6"  # a discrete D0 has no mean to shift
     session.settings = {}
-    assert "gaussian D0" in view.status.value
+    session.problem_name = "C_digits_p1_s10"
+    session.family = "categorical"  # which has no pixels with finitely many values to start from
+    view.start()
+    assert "discrete D0" in view.status.value
 
 
 def test_both_faces_follow_one_session(session):

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import torch
 
-from workbench.distributions import Mixture, Reparameterised, Sampleable
+from workbench.distributions import Driven, Mixture, Reparameterised, Sampleable
 from workbench.errors import Unsupported
 from workbench.estimators import Estimate, Importance, MonteCarlo, Strata, Subset
 from workbench.math.cost import Cost
@@ -33,8 +33,9 @@ def check(problem: Problem, log_p: float, rng: Rng, budget: int = BUDGET) -> Est
 
     A mixture of many pieces is sampled piece by piece (`strata`), with a few hundred draws each at
     least. Otherwise plain Monte Carlo where `log_p` promises 200 failures; else importance
-    sampling. Where that one warns of itself, subset simulation has to confirm it: the sharper of
-    the two is returned, with a warning where they differ by more than 4 combined standard errors.
+    sampling, or for tokens subset simulation. Where importance sampling warns of itself, subset
+    simulation has to confirm it: the sharper of the two is returned, with a warning where they
+    differ by more than 4 combined standard errors.
 
     Args:
         problem: under the D that was found.
@@ -52,8 +53,10 @@ def check(problem: Problem, log_p: float, rng: Rng, budget: int = BUDGET) -> Est
     pieces = len(d.components) if isinstance(d, Mixture) else 1
     if pieces > _MANY and isinstance(problem.spec, Polyhedral):
         return Strata()(problem, max(budget, _EACH * pieces), rng.child("strata"))
-    if not isinstance(d, Reparameterised) or math.log(budget) + log_p > math.log(_HITS):
+    if not isinstance(d, Driven) or math.log(budget) + log_p > math.log(_HITS):
         return plain(problem, budget, rng.child("plain"))
+    if not isinstance(d, Reparameterised):
+        return Subset()(problem, budget, rng.child("subset"))
     weighed = Importance()(problem, budget, rng.child("importance"))
     if not weighed.warning and (weighed.log10_err or 0.0) < _ENOUGH:
         return weighed

@@ -104,7 +104,7 @@ def modes(problem: Problem, d: Distribution, n: int, rng: Rng) -> tuple[Mode, ..
         share = float((which == k).double().mean())
         if share >= _WORTH:
             told = f"{names[c]}, {kind} {p + 1}" if several else names[c]
-            found.append(Mode(share, told, x[which == k].mean(0)))
+            found.append(Mode(share, told, x[which == k].to(y.dtype).mean(0)))
     return tuple(sorted(found, key=lambda mode: -mode.share))
 
 
@@ -132,7 +132,7 @@ def _clauses(problem: Problem, x: Tensor, y: Tensor) -> tuple[Tensor, list[str]]
     c = problem.spec
     if not isinstance(c, Polyhedral):
         return torch.zeros(len(x), dtype=torch.long), ["fails"]
-    event = c.halfspaces(problem.outputs, x)
+    event = c.halfspaces(problem.outputs, y)
     s = y @ event.a.T + event.b
     each = torch.stack([s[:, list(rows)].amin(-1) for rows in event.clauses], dim=-1)
     if isinstance(c, Argmax) and c.event == "loses":

@@ -59,3 +59,28 @@ def occupancy(log_probs: Tensor, start: int, length: int) -> Tensor:
         at = (at.reshape(symbols, -1, 1) * probs).sum(0).reshape(-1)
         total = total + at
     return total
+
+
+def marginals(log_probs: Tensor, start: int, length: int) -> Tensor:
+    """log of the probability of every symbol at every place: `(T, V)`; carries the graph.
+
+    Args:
+        log_probs: `(S, V)`: log p(v | c).
+        start: the first context.
+        length: T.
+
+    >>> coin = torch.tensor([[0.9, 0.1], [0.5, 0.5]]).log()
+    >>> marginals(coin, 0, 2).exp()
+    tensor([[0.9000, 0.1000],
+            [0.8600, 0.1400]])
+    """
+    contexts, symbols = log_probs.shape
+    probs = log_probs.exp()
+    at = torch.zeros(contexts).to(log_probs)
+    at[start] = 1.0
+    found = []
+    for _ in range(length):
+        step = at[:, None] * probs
+        found.append(torch.log(step.sum(0)))
+        at = step.reshape(symbols, -1, symbols).sum(0).reshape(-1)
+    return torch.stack(found)

@@ -4,11 +4,11 @@ import torch
 from torch import Tensor
 
 from workbench.adversaries import Likeliest, portrait
-from workbench.distributions import Density, Distribution, Sampleable
+from workbench.distributions import Density, Distribution, Sampleable, Sequences
 from workbench.distributions import Moments as HasMoments
 from workbench.problem import Problem
 from workbench.rng import Rng
-from workbench.views import pictures
+from workbench.views import pictures, token_pictures
 from workbench.views.style import CATASTROPHE, GREY, Figure, axis, layout
 
 _DRAWS, _SHOWN, _GRID, _BARS, _DOTS = 2048, 8, 81, 10, 300
@@ -35,6 +35,17 @@ def mean_and_std(d: Distribution, seed: int = 0) -> tuple[Tensor, Tensor] | None
         x = d.sample(_DRAWS, Rng(seed).child("look").generator())
         return x.mean(0), x.std(0)
     return None
+
+
+def inputs(
+    problem: Problem, d: Distribution | None, seed: int, nearest: Likeliest | None = None
+) -> str:
+    """D beside D0 as HTML where inputs are images or text; else ""."""
+    if pictures.shows_digits(problem):
+        return digits(problem, d or problem.distribution, seed, nearest)
+    if token_pictures.shows_tokens(problem) or token_pictures.shows_text(problem):
+        return token_pictures.moved(problem, d, seed)
+    return ""
 
 
 @torch.no_grad()
@@ -164,7 +175,10 @@ def coordinates(problem: Problem, d: Distribution | None, dark: bool, height: in
 
 
 def shift(problem: Problem, d: Distribution) -> float | None:
-    """How far the mean moved: root of the summed squares, in D0's standard deviations."""
+    """How far the mean moved: root of the summed squares, in D0's standard deviations; None where
+    inputs are text."""
+    if isinstance(d, Sequences):
+        return None
     moved, still = mean_and_std(d), mean_and_std(problem.distribution)
     if moved is None or still is None:
         return None

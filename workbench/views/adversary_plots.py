@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from workbench.adversaries import Attack
+from workbench.adversaries.evidence import binary_nats
 from workbench.math.logspace import LN10
 from workbench.problem import Problem
 from workbench.views.adversary_kept import Check, Pin
@@ -12,6 +13,7 @@ from workbench.views.style import GREY, Figure, axis, colour, ink, layout, power
 
 CHECKED = "importance"
 """The row whose accent marks a check."""
+_LEAST, _LEVELS = 0.02, 60
 _RIVALS = ("x", "cross", "triangle-up", "triangle-down")
 _LEGEND = {"orientation": "h", "x": 0.0, "y": 1.02, "xanchor": "left", "yanchor": "bottom",
            "bgcolor": "rgba(0,0,0,0)", "font": {"size": 11}}  # fmt: skip
@@ -71,6 +73,56 @@ def frontier(
             data.append(_points(name, [rival.nats], [said], GREY, mark))
     values += y + [c.log10_p for c in checks]
     return _figure(data, values, level, dark, height, "nats spent: KL(D || D0)", [], [])
+
+
+def gain(
+    attack: Attack | None, checks: Sequence[Check], pins: Sequence[Pin], by: str,
+    dark: bool = False, height: int = 220,
+) -> Figure:  # fmt: skip
+    """Digits of P gained for each nat spent, against nats; and the most that any D could gain."""
+    data = []
+    for pin in pins:
+        data.append(_worth(f"pinned: {pin.name}", *_price_list(pin.attack), GREY, "dash"))
+    if attack is not None:
+        x, y = _price_list(attack)
+        data.append(_worth("this search", x, y, colour(by), "solid"))
+        data.append(_worth("no D gains more", *_most(attack.found.reference), GREY, "dot"))
+        data[-1]["mode"] = "lines"
+        start = attack.found.reference / LN10
+        seen = [(c.attack.nats, (c.log10_p - start) / c.attack.nats) for c in checks
+                if _drawn(c.log10_p) and math.isfinite(start) and c.attack.nats > 0.0]  # fmt: skip
+        data.append(_points("checked by a sampler", [n for n, _ in seen], [g for _, g in seen],
+                            colour(CHECKED), symbol(CHECKED)))  # fmt: skip
+    for trace in data:
+        trace["hovertemplate"] = "%{x:.3g} nats: %{y:.2f} digits a nat<extra></extra>"
+    found = [d for d in data if d["name"] != "no D gains more"]
+    reach = max([1.0, *(n for d in found for n in d["x"])])
+    top = max([1.0, *(g for d in found for g in d["y"])])  # the bound may go off it
+    return {
+        "data": data,
+        "layout": layout(
+            dark, height, showlegend=True,
+            legend={"x": 0.98, "y": 0.98, "xanchor": "right", "yanchor": "top",
+                    "font": {"size": 11}, "bgcolor": "rgba(0,0,0,0)"},
+            xaxis=axis(dark, title={"text": "nats spent: KL(D || D0)"}, range=[0, 1.05 * reach]),
+            yaxis=axis(dark, title={"text": "digits a nat"}, range=[0, 1.4 * top]),
+        ),
+    }  # fmt: skip
+
+
+def _worth(name: str, x: Sequence[float], y: Sequence[float], tone: str, dash: str) -> Figure:
+    """Digits above the first point, a nat."""
+    points = [(n, (v - y[0]) / n) for n, v in zip(x, y, strict=True) if n > _LEAST]
+    trace = _line(name, [n for n, _ in points], [g for _, g in points], tone, "linear", dash=dash)
+    return {**trace, "mode": "lines+markers", "marker": {"size": 4, "color": tone}}
+
+
+def _most(reference: float) -> tuple[list[float], list[float]]:
+    """(nats, log10 P) that the binary relative entropy allows at most."""
+    if not math.isfinite(reference) or reference >= 0.0:
+        return [0.0], [0.0]
+    levels = [reference * (1.0 - k / _LEVELS) for k in range(_LEVELS + 1)]
+    return [binary_nats(p, reference) for p in levels], [(p - reference) / LN10 for p in levels]
 
 
 def _price_list(attack: Attack) -> tuple[list[float], list[float]]:

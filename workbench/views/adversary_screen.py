@@ -4,11 +4,11 @@ from typing import Any
 
 import panel as pn
 
+from workbench.distributions import Sequences
 from workbench.problem import Problem
 from workbench.views import adversary_pictures as looks
 from workbench.views import adversary_plots as plots
 from workbench.views import adversary_words as words
-from workbench.views import pictures
 from workbench.views.about import about
 from workbench.views.acts import AdversaryActs
 from workbench.views.adversary_session import UNITS, AdversarySession, adjustable
@@ -19,7 +19,7 @@ from workbench.views.picker import picker
 from workbench.views.toolbar import Toolbar
 
 PULL_MS = 200
-_CHART, _FRONTIER, _PICTURE = 290, 340, 420
+_CHART, _FRONTIER, _PICTURE, _GAIN = 290, 340, 420, 220
 
 
 class AdversaryScreen(AdversaryActs, ByTicker, pn.viewable.Viewer):
@@ -59,6 +59,7 @@ class AdversaryScreen(AdversaryActs, ByTicker, pn.viewable.Viewer):
         self.proposal_words = text(margin=(4, 0))
         self.about = text()
         self.course, self.frontier = figure_pane(_CHART), figure_pane(_FRONTIER)
+        self.gain = figure_pane(_GAIN)
         self.picture = figure_pane(_PICTURE)
         self.gallery = text(css_classes=["wb-gallery"])
         self.course_words = text(css_classes=["wb-sentence"], margin=(4, 0, 10, 0))
@@ -106,7 +107,9 @@ class AdversaryScreen(AdversaryActs, ByTicker, pn.viewable.Viewer):
             text("<h3>How likely has it become?</h3>"),
             self.course, self.course_words,
             text("<h3>What does failure cost?</h3>"),
-            self.frontier, self.frontier_words, self.proposal_words, self.table,
+            self.frontier, self.frontier_words, self.proposal_words,
+            text("<h3>What is a nat worth?</h3>"),
+            self.gain, self.table,
             styles={"flex": "1.3 1 440px", "min-width": "0"},
         )  # fmt: skip
         right = pn.Column(
@@ -140,6 +143,7 @@ class AdversaryScreen(AdversaryActs, ByTicker, pn.viewable.Viewer):
         self.frontier.object = plots.frontier(
             attack, s.checks, s.pins, by, problem, s.rows, s.rivals, self.dark, _FRONTIER
         )
+        self.gain.object = plots.gain(attack, s.checks, s.pins, by, self.dark, _GAIN)
         self.course_words.value = words.course_sentence(s)
         shown = attack if s.checked is None else s.checked.attack
         self.frontier_words.value = words.frontier_sentence(shown, s.pins)
@@ -157,12 +161,14 @@ class AdversaryScreen(AdversaryActs, ByTicker, pn.viewable.Viewer):
         attack, seed, check = self.session.attack, self.session.seed, self.session.checked
         nearest = None if check is None else check.nearest
         d = None if attack is None else attack.distribution
-        as_digits = pictures.shows_digits(problem)
-        self.gallery.visible = as_digits
+        html = looks.inputs(problem, d, seed, nearest)
+        self.gallery.visible = bool(html)
+        self.gallery.value = html
+        self.picture.visible = not isinstance(problem.distribution, Sequences)
         self.picture.height = _PICTURE if problem.distribution.dim == 2 else _CHART
-        if as_digits:
-            self.gallery.value = looks.digits(problem, d or problem.distribution, seed, nearest)
-        if problem.distribution.dim == 2:
+        if not self.picture.visible:
+            pass
+        elif problem.distribution.dim == 2:
             self.picture.object = looks.plane(problem, d, self.dark, _PICTURE, nearest)
         else:
             self.picture.object = looks.coordinates(problem, d, self.dark, _CHART)

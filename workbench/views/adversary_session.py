@@ -119,6 +119,7 @@ class AdversarySession(param.Parameterized):
         super().__init__()
         self.param.problem_name.objects = self.known.names
         first = "conditioned" if "conditioned" in climbable() else next(iter(climbable()))
+        self.param.watch(lambda _: self._suit(), "problem_name")
         self.param.update(**{"problem_name": name, "by": first, **params})
 
     def take(self, values: dict[str, Any]) -> str:
@@ -129,6 +130,19 @@ class AdversarySession(param.Parameterized):
     def problem(self) -> Problem:
         """The chosen one, under D0."""
         return self.known.problem(self.problem_name)
+
+    def _suit(self) -> None:
+        """Another family or estimator, where the present one does not serve the problem."""
+        problem, now = self.problem, {}
+        if not FAMILIES[self.family]().serves(problem.distribution):
+            serve = [n for n, cls in FAMILIES.items() if cls().serves(problem.distribution)]
+            now |= {"family": serve[0]} if serve else {}
+        able = serving(problem)
+        if self.by not in able:
+            serve = [name for name in climbable() if name in able]
+            first = "conditioned" if "conditioned" in serve else next(iter(serve), None)
+            now |= {"by": first} if first else {}
+        self.param.update(**now)
 
     @property
     def adversary(self) -> Adversary:

@@ -4,11 +4,11 @@ from typing import Any
 
 import ipywidgets as w
 
+from workbench.distributions import Sequences
 from workbench.problem import Problem
 from workbench.views import adversary_pictures as looks
 from workbench.views import adversary_plots as plots
 from workbench.views import adversary_words as words
-from workbench.views import pictures
 from workbench.views.about import about
 from workbench.views.acts import AdversaryActs
 from workbench.views.adversary_session import UNITS, AdversarySession, adjustable
@@ -17,7 +17,7 @@ from workbench.views.following import ByTask
 from workbench.views.toolbar_widgets import ToolbarWidgets
 from workbench.views.widget_parts import STYLE, bound, button, half, settings_panel, wear
 
-_CHART, _FRONTIER, _PICTURE = 280, 330, 400
+_CHART, _FRONTIER, _PICTURE, _GAIN = 280, 330, 400, 220
 
 
 class AdversaryWidgets(AdversaryActs, ByTask, w.VBox):
@@ -45,11 +45,11 @@ class AdversaryWidgets(AdversaryActs, ByTask, w.VBox):
         middle = w.VBox(
             [w.HTML("<b>How likely has it become?</b>"), self.course, self.course_words,
              w.HTML("<b>What does failure cost?</b>"), self.frontier, self.frontier_words,
-             self.proposal_words,
+             self.proposal_words, w.HTML("<b>What is a nat worth?</b>"), self.gain,
              self.table], layout=half(),
         )  # fmt: skip
         right = w.VBox(
-            [w.HTML("<b>What D looks like</b>"), self.gallery, self.picture, self.picture_words],
+            [w.HTML("<b>What D looks like</b>"), self.gallery, self.frame, self.picture_words],
             layout=half(),
         )
         buttons = w.HBox([self.check, self.propose, self.challenge, self.pin, self.unpin])
@@ -85,7 +85,8 @@ class AdversaryWidgets(AdversaryActs, ByTask, w.VBox):
         self.about, self.unit, self.status, self.table, self.gallery = (w.HTML() for _ in range(5))
         self.course_words, self.frontier_words, self.picture_words = (w.HTML() for _ in range(3))
         self.course, self.frontier = empty_figure(_CHART), empty_figure(_FRONTIER)
-        self.picture = empty_figure(_CHART)
+        self.picture, self.gain = empty_figure(_CHART), empty_figure(_GAIN)
+        self.frame = w.VBox([self.picture])
 
     def paint(self) -> None:
         """Sentences, charts and pictures as the session has them."""
@@ -103,6 +104,8 @@ class AdversaryWidgets(AdversaryActs, ByTask, w.VBox):
                 attack, s.checks, s.pins, by, problem, s.rows, s.rivals, self.dark, _FRONTIER
             ),
         )
+        gain = plots.gain(attack, s.checks, s.pins, by, self.dark, _GAIN)
+        show_figure(self.gain, gain)
         self.course_words.value = STYLE + words.course_sentence(s)
         shown = attack if s.checked is None else s.checked.attack
         self.frontier_words.value = STYLE + words.frontier_sentence(shown, s.pins)
@@ -120,11 +123,12 @@ class AdversaryWidgets(AdversaryActs, ByTask, w.VBox):
         attack, seed, check = self.session.attack, self.session.seed, self.session.checked
         nearest = None if check is None else check.nearest
         d = None if attack is None else attack.distribution
-        shown = pictures.shows_digits(problem)
-        self.gallery.value = (
-            STYLE + looks.digits(problem, d or problem.distribution, seed, nearest) if shown else ""
-        )
-        if problem.distribution.dim == 2:
+        self.gallery.value = STYLE + looks.inputs(problem, d, seed, nearest)
+        text = isinstance(problem.distribution, Sequences)
+        self.frame.layout.display = "none" if text else None
+        if text:
+            pass
+        elif problem.distribution.dim == 2:
             show_figure(self.picture, looks.plane(problem, d, self.dark, _PICTURE, nearest))
         else:
             show_figure(self.picture, looks.coordinates(problem, d, self.dark, _CHART))

@@ -6,7 +6,7 @@ from html import escape
 from typing import Any
 
 from workbench.adversaries import Attack
-from workbench.distributions import Sampleable
+from workbench.distributions import Sampleable, Sequences
 from workbench.html import power, signed
 from workbench.math.logspace import LN10
 from workbench.numbers import places
@@ -119,7 +119,12 @@ def picture_sentence(problem: Problem, attack: Attack | None, check: Check | Non
     d = attack.distribution
     far = adversary_pictures.shift(problem, d)
     said = "" if far is None else f"The mean moved by {far:.2f} standard deviations of D0."
-    if not isinstance(d, Sampleable):
+    if isinstance(d, Sequences):
+        said = (
+            "Columns are positions, their likeliest tokens with what they are under D₀ (grey) and "
+            "under D (orange). In the draws the stronger its background, the more a token matters."
+        )
+    elif not isinstance(d, Sampleable):
         said += " D cannot be sampled."
     elif pictures.shows_digits(problem):
         said += " Draws marked ✗ are catastrophes."

@@ -24,6 +24,7 @@ class Known:
 
     def __init__(self, serves: Callable[[Problem], bool] | None = None) -> None:
         listed = catalogue.names() + catalogue.token_names()
+        listed += catalogue.short_text_names() if serves is not None else []
         self._listed = listed if serves is None else list(_served(serves, tuple(listed)))
         self._own: dict[str, tuple[Problem, str]] = {}
         self._loaded: dict[str, Problem] = {}

@@ -1,14 +1,16 @@
-"""What a law of tokens looks like: its positions as columns, before and after a tilt towards C."""
+"""What a law of tokens looks like: its positions as columns, before and after, and draws of it."""
 
+from collections.abc import Sequence
 from html import escape
 
 import torch
 from torch import Tensor
 
-from workbench.distributions import IndependentTokens
+from workbench.distributions import Distribution, IndependentTokens, Sampleable, ShortText
 from workbench.estimators.soft_tokens import margin_and_gradient
 from workbench.math.simplex import draw, tilted_by
-from workbench.models import Transformer
+from workbench.math.transitions import marginals
+from workbench.models import Automaton, Transformer
 from workbench.problem import Problem
 from workbench.rng import Rng
 from workbench.views.variation import NATS, token_slope
@@ -24,6 +26,12 @@ def shows_tokens(problem: Problem) -> bool:
     return isinstance(d, IndependentTokens) and known
 
 
+def shows_text(problem: Problem) -> bool:
+    """Whether D is text of a short-sighted language model that an automaton reads."""
+    d, model = problem.distribution, problem.model
+    return isinstance(d, ShortText) and isinstance(model, Automaton) and bool(model.symbols)
+
+
 @torch.no_grad()
 def tokens(problem: Problem, seed: int) -> str:
     """The likeliest tokens of every position under D and under D tilted towards C, and draws.
@@ -33,24 +41,62 @@ def tokens(problem: Problem, seed: int) -> str:
     In the draws the stronger a token's background, the more it moves the margin against what D
     would put there.
     """
-    d, model = problem.distribution, problem.model
-    assert isinstance(d, IndependentTokens) and isinstance(model, Transformer)
-    assert model.vocabulary is not None
-    texts = model.vocabulary.tokens
+    d = problem.distribution
+    assert isinstance(d, IndependentTokens)
     log_p = d.log_probs().detach().double()
     generator = Rng(seed).child("picture").generator()
-    slope = token_slope(problem, seed)
-    log_q = tilted_by(log_p, slope, NATS)
-    columns = "".join(_column(i, log_p[i], log_q[i], texts) for i in range(d.dim))
-    small = "font-size:11px;opacity:.7;margin-top:4px"
+    log_q = tilted_by(log_p, token_slope(problem, seed), NATS)
     laws = (("draws of D", log_p), (f"draws of D tilted by {NATS:.0f} nats", log_q))
+    drawn = [(said, draw(law.exp(), _SAMPLES, generator)) for said, law in laws]
+    return _laid(problem, log_p, log_q, drawn)
+
+
+@torch.no_grad()
+def moved(problem: Problem, d: Distribution | None, seed: int) -> str:
+    """The likeliest tokens of every position under D0 and under D, and draws of both.
+
+    Args:
+        problem: under D0.
+        d: None shows D0 alone.
+    """
+    log_p = places(problem.distribution)
+    log_q = log_p if d is None else places(d)
+    laws = [("draws of D₀", problem.distribution)] + ([] if d is None else [("draws of D", d)])
+    drawn = []
+    for said, law in laws:
+        assert isinstance(law, Sampleable)
+        generator = Rng(seed).child("picture", said).generator()
+        drawn.append((said, law.sample(_SAMPLES, generator)))
+    return _laid(problem, log_p, log_q, drawn)
+
+
+def places(d: Distribution) -> Tensor:
+    """`(T, V)`: log of the probability of every token at every position."""
+    if isinstance(d, ShortText):
+        return marginals(d.log_probs.detach(), d.start, d.length)
+    assert isinstance(d, IndependentTokens)
+    return d.log_probs().detach().double()
+
+
+def _laid(
+    problem: Problem, log_p: Tensor, log_q: Tensor, drawn: Sequence[tuple[str, Tensor]]
+) -> str:
+    texts = _texts(problem)
+    columns = "".join(_column(i, log_p[i], log_q[i], texts) for i in range(len(log_p)))
+    small = "font-size:11px;opacity:.7;margin-top:4px"
     rows = "".join(
-        f"<div style='{small}'>{said}</div>"
-        + _lines(problem, draw(law.exp(), _SAMPLES, generator), log_p)
-        for said, law in laws
+        f"<div style='{small}'>{said}</div>" + _lines(problem, x, log_p) for said, x in drawn
     )
     style = "display:flex;gap:8px;overflow-x:auto;padding-bottom:6px"
     return f"<div class='wb-tokens'><div style='{style}'>{columns}</div>{rows}</div>"
+
+
+def _texts(problem: Problem) -> tuple[str, ...]:
+    model = problem.model
+    if isinstance(model, Automaton):
+        return tuple(model.symbols)
+    assert isinstance(model, Transformer) and model.vocabulary is not None
+    return model.vocabulary.tokens
 
 
 def _column(i: int, log_p: Tensor, log_q: Tensor, texts: tuple[str, ...]) -> str:
@@ -59,7 +105,7 @@ def _column(i: int, log_p: Tensor, log_q: Tensor, texts: tuple[str, ...]) -> str
     order = torch.maximum(p, q).argsort(descending=True)[:_MOST].tolist()
     lines = []
     for v in (v for v in order if float(p[v]) > 0.0):
-        title = f"{_shown(texts[v])}: {float(p[v]):.3g} under D, {float(q[v]):.3g} tilted"
+        title = f"{_shown(texts[v])}: {float(p[v]):.3g} before, {float(q[v]):.3g} after"
         bars = "".join(
             f"<div style='height:4px;width:{max(1.0, 100.0 * share):.1f}%;background:{tone}'></div>"
             for share, tone in ((float(p[v]), _BEFORE), (float(q[v]), _AFTER))
@@ -74,15 +120,14 @@ def _column(i: int, log_p: Tensor, log_q: Tensor, texts: tuple[str, ...]) -> str
 
 
 def _lines(problem: Problem, x: Tensor, log_p: Tensor) -> str:
-    """Sequences with the tokens that matter marked, and what M says next."""
-    model = problem.model
-    assert isinstance(model, Transformer) and model.vocabulary is not None
-    texts = model.vocabulary.tokens
-    s, gradient = margin_and_gradient(problem, x)
-    usual = (log_p.exp() * gradient.double()).sum(2)
-    pull = (gradient.double().gather(2, x[..., None])[..., 0] - usual).abs()
+    """Sequences with the tokens that matter marked, and what M says of them."""
+    texts, s = _texts(problem), problem.margin(x)
+    pull = _pull(problem, x, s, log_p)
     strongest = float(pull.max()) or 1.0
-    said = model(x).argmax(1).tolist()
+    if isinstance(problem.model, Automaton):
+        said = ["✗" if fails else "" for fails in (s > 0).tolist()]
+    else:
+        said = [_shown(texts[v]) for v in problem.model(x).argmax(1).tolist()]
     lines = []
     for row, weights, after, margin in zip(
         x.tolist(), pull.tolist(), said, s.tolist(), strict=True
@@ -93,8 +138,25 @@ def _lines(problem: Problem, x: Tensor, log_p: Tensor) -> str:
             for v, w in zip(row, weights, strict=True)
         )
         bad = " style='color:#D55E00;font-weight:bold'" if margin > 0.0 else ""
-        lines.append(f"<div><code>{marked}</code> → <code{bad}>{_shown(texts[after])}</code></div>")
+        arrow = f" → <code{bad}>{after}</code>" if after else ""
+        lines.append(f"<div><code>{marked}</code>{arrow}</div>")
     return "".join(lines)
+
+
+def _pull(problem: Problem, x: Tensor, s: Tensor, log_p: Tensor) -> Tensor:
+    """`(n, T)`: how far a token moves the margin against what D would put there on average: to
+    first order for a transformer, exactly for an automaton."""
+    if not isinstance(problem.model, Automaton):
+        _, gradient = margin_and_gradient(problem, x)
+        usual = (log_p.exp() * gradient.double()).sum(2)
+        return (gradient.double().gather(2, x[..., None])[..., 0] - usual).abs()
+    n, t = x.shape
+    v = log_p.shape[1]
+    swapped = x[:, None, None].repeat(1, t, v, 1)
+    rows = torch.arange(t)
+    swapped[:, rows, :, rows] = torch.arange(v).expand(t, n, v)
+    others = problem.margin(swapped.reshape(-1, t)).reshape(n, t, v).double()
+    return (s[:, None].double() - (log_p.exp() * others).sum(2)).abs()
 
 
 def _shown(text: str) -> str:
