@@ -3,6 +3,7 @@
 from workbench.bench.algzoo import ALGZOO
 from workbench.bench.anomaly import ANOMALY
 from workbench.bench.attack import ATTACK
+from workbench.bench.automata import AUTOMATA
 from workbench.bench.base import Bench, Choice, Column
 from workbench.bench.bounds import BOUNDS
 from workbench.bench.coherence import COHERENCE, HEAT
@@ -44,6 +45,7 @@ ALL: tuple[Bench, ...] = (
     TUNING,
     HUSH,
     TOKENS,
+    AUTOMATA,
     ANOMALY,
     ALGZOO,
 )

@@ -12,9 +12,11 @@ Row: TypeAlias = dict[str, Any]
 Report: TypeAlias = Callable[[float, str], None]
 """Told the share of the work that is done, in [0, 1], and what is under way."""
 
-Form: TypeAlias = Literal["text", "power", "digits", "error", "count", "seconds", "ms", "small"]
+Form: TypeAlias = Literal[
+    "text", "power", "digits", "error", "count", "seconds", "ms", "small", "share"
+]
 """How a table prints a column: text; log10 P as 10^-8.97; a standard error in digits; a signed
-error in digits; a whole number; seconds; milliseconds; a number to two significant digits."""
+error in digits; a whole number; seconds; milliseconds; a number to two significant digits; a share of one, to four decimals."""
 
 
 @dataclass(frozen=True)

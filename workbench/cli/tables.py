@@ -28,6 +28,7 @@ _FORMS = {
     "seconds": lambda value, _: numbers.seconds(value),
     "ms": lambda value, _: numbers.milliseconds(value),
     "small": lambda value, _: numbers.small(value),
+    "share": lambda value, _: numbers.UNKNOWN if value is None else f"{value:.4f}",
 }
 
 

@@ -13,7 +13,7 @@ def densities(session: GlidersSession) -> str:
     now, seen = film.generation, film.densities[-1]
     parts = [f"Generation {now:,}: {100 * seen:.2f}% of the cells live."]
     told = [
-        f"{NAMES.get(name, name)} {100 * values[now]:.2g}%"
+        f"{NAMES.get(name, name)} {_share(values[now])}"
         for name, values in session.curves.items()
         if 0 < now < len(values)
     ]
@@ -26,6 +26,10 @@ def densities(session: GlidersSession) -> str:
             f"{100 * forecast.density(now):.2f}%, and {100 * forecast.limit:.2f}% in the end."
         )
     return " ".join(parts)
+
+
+def _share(density: float) -> str:
+    return "none" if density < 5e-5 else f"{100 * density:.3g}%"
 
 
 def found(session: GlidersSession) -> str:

@@ -40,7 +40,10 @@ class LabSession(param.Parameterized):
 
     def take(self, values: dict[str, Any]) -> str:
         """Take over what is sound of these values; a sentence about the rest, or ""."""
-        return take(self, values, {})
+        texts = {
+            k: str(v) if isinstance(self.param[k], param.String) else v for k, v in values.items()
+        }  # a link reads 110 as a number
+        return take(self, texts, {})
 
     def found(self, job: str) -> Mapping[str, Any]:
         """What a job published last; empty before it was started."""
