@@ -67,7 +67,7 @@ def _plane(name: str, density: float, at: tuple[int, ...]) -> Iterator[Row]:
                 resting += time.perf_counter() - pause
         speeds.append(end / (time.perf_counter() - start - resting))
         if seed and len(looks) == 2 and looks[1].share:
-            forecasts.append(Forecast(*looks, *_LOOKS))
+            forecasts.append(Forecast(looks[0], looks[1], _LOOKS[0], _LOOKS[1]))
     told = {
         key: list(
             islice(predicted(rule, density, key), 1 + min(end, _DEAR if key == "3x3" else end))

@@ -16,7 +16,8 @@ Form: TypeAlias = Literal[
     "text", "power", "digits", "error", "count", "seconds", "ms", "small", "share"
 ]
 """How a table prints a column: text; log10 P as 10^-8.97; a standard error in digits; a signed
-error in digits; a whole number; seconds; milliseconds; a number to two significant digits; a share of one, to four decimals."""
+error in digits; a whole number; seconds; milliseconds; a number to two significant digits; a share
+of one, to four decimals."""
 
 
 @dataclass(frozen=True)
