@@ -29,8 +29,10 @@ SEEDS = 2
 
 _NORMAL = (1.0, -1.0)
 _DRAWS = 20_000
-_BUDGET, _LITTLE = 2_000_000, 400_000
-_SAMPLERS = (Importance(), Subset(2000))
+_BUDGET, _LITTLE = 6_000_000, 400_000
+_SAMPLERS = (
+    Importance(), Subset(2000), Subset(2000, kernel="elliptical_slice", levels="fixed"),
+)  # fmt: skip
 _CLOSE, _SURE = 0.3, 0.1  # digits: an error to stay below; a truth to go by
 
 
