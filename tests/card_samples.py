@@ -57,6 +57,9 @@ def problems():
         "weighted": wb.Problem(replace(rare, softness=0.25), relu, half, "weighted"),
         "gibbs": wb.Problem(wb.Gibbs(gaussian(), dense(rand(14, 1, 3))), relu, half, "gibbs"),
         "spin glass": wb.Problem(glass, relu, half, "glass"),
+        "spin network": wb.Problem(
+            wb.SpinNetwork(rand(15, 3), dense(rand(16, 1, 3))), relu, half, "weighed spins"
+        ),
         "trusted": wb.Problem(gaussian(), relu, trusted | ~spec, "trusted"),
         "probe": wb.Problem(
             gaussian(),

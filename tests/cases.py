@@ -18,7 +18,7 @@ from workbench.distributions import (
     Recognised,
     Sequences,
     ShortText,
-    SpinGlass,
+    Spins,
 )
 from workbench.estimators import ALL
 from workbench.estimators.TEMPLATE import Stratified
@@ -300,7 +300,7 @@ def law(estimator: wb.Estimator, d: int, dtype: torch.dtype = torch.float64) -> 
         for p in network.parameters():
             torch.nn.init.zeros_(p)
         return ShortText(network.requires_grad_(False), (0,), 1)
-    if SpinGlass in needs.distribution:
+    if Spins in needs.distribution:
         return wb.SpinGlass(torch.zeros(d, d, dtype=dtype), torch.zeros(d, dtype=dtype))
     d = d if needs.most_dim is None else min(d, needs.most_dim)
     return wb.Gaussian(torch.zeros(d, dtype=dtype), torch.ones(d, dtype=dtype))

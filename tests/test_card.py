@@ -29,7 +29,7 @@ def told(distribution, x):
     match distribution:
         case wb.Conditional():
             return distribution.recognise(x) + distribution.softness
-        case wb.SpinGlass() | wb.Gibbs():
+        case wb.SpinGlass() | wb.SpinNetwork() | wb.Gibbs():
             return distribution.log_weight(x)
     return distribution.sample(9, torch.Generator().manual_seed(1))
 
@@ -64,7 +64,7 @@ def test_the_second_save_has_the_same_bytes(problem, tmp_path):
 @each_problem
 def test_estimates_survive_the_round_trip(problem, tmp_path):
     again = wb.Problem.load(problem.save(tmp_path))
-    energy = isinstance(problem.distribution, wb.SpinGlass | wb.Gibbs)
+    energy = isinstance(problem.distribution, wb.SpinGlass | wb.SpinNetwork | wb.Gibbs)
     recognised = isinstance(problem.distribution, wb.Conditional)
     serve = () if energy else (wb.Ratio(),) if recognised else (wb.Moments(), wb.MonteCarlo())
     if isinstance(problem.spec, wb.Points):  # an event of x and y together

@@ -16,7 +16,7 @@ from workbench.distributions import (
     IndependentTokens,
     Recognised,
     ShortText,
-    SpinGlass,
+    Spins,
 )
 from workbench.estimators import ALL
 from workbench.iteration import State, steps
@@ -234,7 +234,7 @@ def serves_any_model_in_3d(cls):
     """Whether it serves a Gaussian in three dimensions whatever M is."""
     needs = cls.needs
     few = needs.most_dim is not None and needs.most_dim < 3
-    own = {Enumerable, Gibbs, SpinGlass, Recognised, IndependentTokens, ShortText}
+    own = {Enumerable, Gibbs, Spins, Recognised, IndependentTokens, ShortText}
     return not (needs.readable or few or own & set(needs.distribution))
 
 

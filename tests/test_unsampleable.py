@@ -27,6 +27,10 @@ LAWS = {
         wb.Gibbs(gaussian(), dense(torch.ones(1, DIM).double())),
         {"partition", "free_energy"},
     ),
+    "spin network": (
+        wb.SpinNetwork(torch.ones(DIM).double(), dense(torch.zeros(1, DIM).double())),
+        {"mean_field", "enumeration"},
+    ),
     "spins": (
         wb.SpinGlass(torch.zeros(DIM, DIM).double(), torch.ones(DIM).double()),
         {"mean_field", "enumeration"},

@@ -8,6 +8,7 @@ from .distributions import (
     Gibbs,
     Mixture,
     SpinGlass,
+    SpinNetwork,
     Tokens,
     template,
 )
@@ -55,13 +56,13 @@ from .types import Grad, Kind
 __version__: str
 
 __all__ = [
-    "GLD", "ITGIS", "KL", "MHIS", "QLD", "Adversary", "And", "Argmax", "Attack", "BadInput", "Ball",
-    "Box", "Budget", "ChangeOfMeasure", "Conditional", "Conditioned", "CrossEntropy", "Cubature",
-    "Cube", "DesignPoint", "Discrete", "Enumeration", "Estimate", "Estimator", "FreeEnergy",
-    "Gaussian", "Gibbs", "Grad", "Halfspace", "Importance", "Kind", "LastInput", "Leaves", "Lower",
-    "MeanField", "Mixture", "Moments", "MonteCarlo", "NotConverged", "Or", "Orthant", "Partition",
-    "Penalty", "Points", "Polytope", "Probe", "Problem", "Ratio", "Rng", "Slices", "Spec",
-    "SpinGlass", "StaleRun", "Strata", "Subset", "Tangent", "Tokens", "Transformer", "Transitions",
-    "Trusted", "Truth", "Unsupported", "Upper", "WorkbenchError", "best_truth", "families", "load",
-    "log_p_and_grad", "template",
+    "GLD", "ITGIS", "KL", "MHIS", "QLD", "Adversary", "And", "Argmax", "Attack", "BadInput",
+    "Ball", "Box", "Budget", "ChangeOfMeasure", "Conditional", "Conditioned", "CrossEntropy",
+    "Cubature", "Cube", "DesignPoint", "Discrete", "Enumeration", "Estimate", "Estimator",
+    "FreeEnergy", "Gaussian", "Gibbs", "Grad", "Halfspace", "Importance", "Kind", "LastInput",
+    "Leaves", "Lower", "MeanField", "Mixture", "Moments", "MonteCarlo", "NotConverged", "Or",
+    "Orthant", "Partition", "Penalty", "Points", "Polytope", "Probe", "Problem", "Ratio", "Rng",
+    "Slices", "Spec", "SpinGlass", "SpinNetwork", "StaleRun", "Strata", "Subset", "Tangent",
+    "Tokens", "Transformer", "Transitions", "Trusted", "Truth", "Unsupported", "Upper",
+    "WorkbenchError", "best_truth", "families", "load", "log_p_and_grad", "template",
 ]  # fmt: skip

@@ -29,13 +29,15 @@ from workbench.distributions.prompted import PromptedText
 from workbench.distributions.recognised import Conditional
 from workbench.distributions.short_text import ShortText
 from workbench.distributions.spin_glass import SpinGlass
+from workbench.distributions.spin_network import SpinNetwork
+from workbench.distributions.spins import Spins
 from workbench.distributions.templates import template
 from workbench.distributions.tokens import Tokens
 from workbench.distributions.variation import base_of, tempered, varied
 from workbench.distributions.widened import widened
 
 ALL: tuple[type[Distribution], ...] = (
-    Gaussian, Mixture, Box, Discrete, Conditional, Gibbs, SpinGlass, Tokens, ShortText,
+    Gaussian, Mixture, Box, Discrete, Conditional, Gibbs, SpinGlass, SpinNetwork, Tokens, ShortText,
     PromptedText, AcceptedText,
 )  # fmt: skip
 """Every kind of distribution, as `workbench list distributions` shows them."""
@@ -44,6 +46,6 @@ __all__ = [
     "ALL", "AcceptedText", "Box", "BoxSupport", "ByContext", "Conditional", "Density", "Discrete",
     "Distribution", "Driven", "Energy", "Enumerable", "Event", "Factor", "Factored", "Gaussian",
     "Gibbs", "IndependentTokens", "Mixture", "Moments", "Piece", "PromptedText", "Recognised",
-    "Reparameterised", "Sampleable", "Sequences", "ShortText", "SpinGlass", "Tokens", "base_of",
-    "tempered", "template", "varied", "widened",
+    "Reparameterised", "Sampleable", "Sequences", "ShortText", "SpinGlass",
+    "SpinNetwork", "Spins", "Tokens", "base_of", "tempered", "template", "varied", "widened",
 ]  # fmt: skip

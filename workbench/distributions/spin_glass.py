@@ -6,19 +6,16 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from workbench.distributions.base import BoxSupport, Distribution, Energy, Enumerable
+from workbench.distributions.spins import Spins
 from workbench.errors import BadInput
 from workbench.math.checks import check_finite, check_vector
 
-_BITS = 62
-
 
 @dataclass(frozen=True, eq=False)
-class SpinGlass(Energy, BoxSupport, Enumerable, Distribution):
+class SpinGlass(Spins):
     """p(x) proportional to exp(beta (x . J x / 2 + h . x)) on x in {-1, 1}^d: an energy alone.
 
-    (Sherrington and Kirkpatrick, 1975, where J is Gaussian.) Neither draws nor moments nor
-    probabilities are offered: the normalisation sums 2^d terms. Few spins can be counted.
+    (Sherrington and Kirkpatrick, 1975, where J is Gaussian.)
 
     Args:
         couplings: J, `(d, d)`, symmetric with a zero diagonal.
@@ -38,7 +35,6 @@ class SpinGlass(Energy, BoxSupport, Enumerable, Distribution):
     fields: Tensor
     beta: float = 1.0
     name: ClassVar[str] = "energy"
-    normalised: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         check_vector("the fields of a spin glass", self.fields)
@@ -72,17 +68,3 @@ class SpinGlass(Energy, BoxSupport, Enumerable, Distribution):
 
     def log_weight(self, x: Tensor) -> Tensor:
         return self.beta * (0.5 * ((x @ self.couplings) * x).sum(1) + x @ self.fields)
-
-    @property
-    def outcomes(self) -> int:
-        return 2**self.dim
-
-    def outcome(self, start: int, n: int) -> tuple[Tensor, Tensor]:
-        number = torch.arange(start, min(start + n, self.outcomes))
-        place = torch.arange(self.dim).clamp(max=_BITS)  # no number of an outcome is longer
-        x = 2.0 * ((number[:, None] >> place) & 1).to(self.dtype) - 1.0
-        return x, self.log_weight(x).double()
-
-    def bounds(self) -> tuple[Tensor, Tensor]:
-        one = torch.ones_like(self.fields)
-        return -one, one

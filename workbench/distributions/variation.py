@@ -13,6 +13,7 @@ from workbench.distributions.gibbs import Gibbs
 from workbench.distributions.mixture import Mixture
 from workbench.distributions.recognised import Conditional
 from workbench.distributions.spin_glass import SpinGlass
+from workbench.distributions.spins import Spins
 from workbench.distributions.tokens import Tokens
 from workbench.errors import Unsupported
 from workbench.math.simplex import tilted_by
@@ -54,7 +55,7 @@ def varied(distribution: Distribution, factor: float, offset: Tensor) -> Distrib
             return replace(distribution, base=varied(distribution.base, factor, offset))
         case SpinGlass() if not bool(offset.any()):
             return replace(distribution, beta=distribution.beta / factor)
-        case SpinGlass():
+        case Spins():
             raise Unsupported("moving the mean of spins", "they are -1 or 1 wherever D goes")
         case _:
             raise Unsupported(

@@ -1,4 +1,4 @@
-"""log P of a linear margin under a spin glass: mean field, then the saddlepoint."""
+"""log P under spins known by their energy: mean field, then the saddlepoint."""
 
 import math
 from collections.abc import Mapping
@@ -8,16 +8,18 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from workbench.distributions import SpinGlass
+from workbench.distributions import SpinGlass, Spins
 from workbench.errors import BadInput, NotConverged, Unsupported
 from workbench.estimators.base import Estimate, Estimator, Needs
+from workbench.estimators.spin_means import Through
+from workbench.graph.rules import Affine
 from workbench.iteration import State
 from workbench.math.cost import Cost
 from workbench.math.logspace import LN10, log_sum
 from workbench.math.saddle import log_tail
 from workbench.problem import Problem
 from workbench.rng import Rng
-from workbench.specs import Polyhedral
+from workbench.specs import Halfspaces, Polyhedral
 from workbench.types import Grad, Kind, Pace
 
 _SWEEPS, _STILL, _RESTLESS = 300, 1e-8, 1e-3
@@ -35,19 +37,21 @@ class MeanFieldState(State):
     naive: Tensor
     tap: Tensor
     tap_settled: bool = True
+    by_means: bool = False
+    """Whether a network's propagated means stand for the margin or the energy."""
     flops: float = 0.0
     done: bool = False
 
 
 @dataclass(frozen=True)
 class MeanField(Estimator):
-    """P(a . x + b > 0) for x ~ exp(beta (x'Jx/2 + h.x)) / Z, no state drawn and Z never summed.
+    """P(s > 0) for spins x known by their energy, no state drawn and Z never summed.
 
     The cumulant generating function of the margin is a difference of free energies,
     K(t) = log Z(t) - log Z(0), where t pulls the spins along the margin. The `summed` spins with
     the strongest couplings are summed over by the law of total probability; for the others, given
     those, mean field
-    presumes independent spins of mean m and takes
+    presumes independent spins of mean m. Of a linear margin a.x + b under a spin glass it takes
 
         log Z(t) = max_m  beta (m'Jm/2 + h.m) + S(m) + t (a.m + b),
 
@@ -55,10 +59,14 @@ class MeanField(Estimator):
     593, 1977), (beta^2/4) sum_ij J_ij^2 (1 - m_i^2)(1 - m_j^2), the next order of Plefka's
     expansion (J. Phys. A 15, 1971, 1982). The tail is the saddlepoint's (Barndorff-Nielsen 1986)
     at K'(t) = 0, for each assignment of the summed spins. So `summed` is a knob from mean field to
-    enumeration.
+    enumeration. Where the energy or M is a network, covariance propagation gives their means, and
+    "tap" adds half the variance of log(weight / product law), whose TAP term that is (see
+    `spin_means`); at most two spins are summed.
 
     Its error shows in how much the two free energies differ (`info["defect_digits"]`): both are
-    right at high temperature; in the glass "tap" may not settle, and then the answer is naive.
+    right at high temperature; in the glass "tap" may not settle, and then the answer is naive. Of
+    a network both go by the means of its outputs: a margin that few states bring above 0 may be out
+    of reach for every product law, and then the answer is 0, with a warning.
 
     Args:
         free_energy: "naive" (a lower bound on every log Z) or "tap".
@@ -70,7 +78,7 @@ class MeanField(Estimator):
     name: ClassVar[str] = "mean_field"
     kind: ClassVar[Kind] = Kind.HEURISTIC
     grad: ClassVar[Grad] = Grad.NONE
-    needs: ClassVar[Needs] = Needs((SpinGlass,), (Polyhedral,), readable=True, affine=True)
+    needs: ClassVar[Needs] = Needs((Spins,), (Polyhedral,), readable=True)
     pace: ClassVar[Pace] = Pace.AT_REST
     choices: ClassVar[Mapping[str, tuple[str, ...]]] = {"free_energy": tuple(_FORM)}
 
@@ -90,10 +98,12 @@ class MeanField(Estimator):
     @torch.no_grad()
     def step(self, problem: Problem, state: MeanFieldState) -> MeanFieldState:
         d, c = problem.distribution, problem.spec
-        assert isinstance(d, SpinGlass) and isinstance(c, Polyhedral)
+        assert isinstance(d, Spins) and isinstance(c, Polyhedral)
         event = c.halfspaces(problem.outputs, torch.zeros(1, dtype=d.dtype))
         if any(len(clause) > 1 for clause in event.clauses):
             raise Unsupported("an intersection of half-spaces", "mean field takes one at a time")
+        if not isinstance(d, SpinGlass) or not _affine(problem):
+            return self._through(problem, state, event)
         slope, level = _margins(problem, event.a, event.b)
         found, sweeps = {}, 0
         for form, tap in _FORM.items():
@@ -112,13 +122,36 @@ class MeanField(Estimator):
             tap_settled=tap_settled, flops=flops, done=True,
         )  # fmt: skip
 
+    def _through(
+        self, problem: Problem, state: MeanFieldState, event: Halfspaces
+    ) -> MeanFieldState:
+        """Networks: both orders from the same product laws."""
+        parts, flops, settled = [], 0.0, True
+        for (i,) in event.clauses:
+            spins = Through(problem, event.a[i], event.b[i], self.summed)
+            parts.append(torch.stack(spins.log_p()).double())
+            flops, settled = flops + spins.flops, settled and not spins.unsettled
+        naive, tap = torch.clamp(torch.logsumexp(torch.stack(parts), 0), max=0.0)
+        asked = tap if settled and self.free_energy == "tap" else naive
+        return replace(
+            state,
+            log_p=asked,
+            naive=naive,
+            tap=tap,
+            tap_settled=settled,
+            by_means=True,
+            flops=flops,
+            done=True,
+        )
+
     def finished(self, state: MeanFieldState) -> bool:
         return state.done
 
     def read(self, state: MeanFieldState) -> Estimate:
         info: dict[str, Any] = {"tap_settled": state.tap_settled}
         if state.tap_settled:
-            defect = abs(float(state.naive - state.tap)) / LN10
+            both = float(state.naive - state.tap)
+            defect = 0.0 if math.isnan(both) else abs(both) / LN10  # NaN where both are -inf
             info["defect_digits"] = defect
             if defect > _FAR:
                 info["warning"] = (
@@ -130,7 +163,16 @@ class MeanField(Estimator):
                 "the next order of mean field does not settle, as in a glass: this is naive mean "
                 "field, and its defect is not known; sum over more spins (`summed`)"
             )
+        if state.by_means and state.log_p == -math.inf:
+            info["warning"] = (
+                "no product law brings the margin's propagated mean above 0: C is impossible, or "
+                "so few states fail that mean field does not see them"
+            )
         return Estimate(state.log_p, None, self.kind, Cost(flops=state.flops), info=info)
+
+
+def _affine(problem: Problem) -> bool:
+    return all(isinstance(rule, Affine) for rule in problem.graph.rules(problem.distribution.dim))
 
 
 def _margins(problem: Problem, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:

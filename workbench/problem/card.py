@@ -128,6 +128,14 @@ class SpinGlassCard(_Strict):
     beta: FiniteFloat
 
 
+class SpinNetworkCard(_Strict):
+    """exp(h . x - U(x)) on x of -1 and 1, U a network of one output."""
+
+    type: Literal["spin_network"] = "spin_network"
+    fields: Key = Field(description="h, (d,)")
+    energy: "ModelCard"
+
+
 DistributionCard = Annotated[
     GaussianCard
     | MixtureCard
@@ -136,6 +144,7 @@ DistributionCard = Annotated[
     | ConditionedCard
     | GibbsCard
     | SpinGlassCard
+    | SpinNetworkCard
     | TokensCard
     | ShortTextCard
     | AcceptedTextCard
@@ -333,6 +342,7 @@ for _card in (
     ProbeCard,
     ConditionedCard,
     GibbsCard,
+    SpinNetworkCard,
     PromptedTextCard,
 ):
     _card.model_rebuild()

@@ -18,6 +18,7 @@ from workbench.distributions import (
     PromptedText,
     ShortText,
     SpinGlass,
+    SpinNetwork,
     Tokens,
 )
 from workbench.errors import BadInput
@@ -81,6 +82,8 @@ class Reader:
                 return Gibbs(base, self.frozen(c.energy))
             case cards.SpinGlassCard():
                 return SpinGlass(self.get(c.couplings), self.get(c.fields), c.beta)
+            case cards.SpinNetworkCard():
+                return SpinNetwork(self.get(c.fields), self.frozen(c.energy))
             case cards.TokensCard():
                 return Tokens(self.get(c.probs, torch.float64))
             case cards.ShortTextCard():

@@ -19,6 +19,7 @@ from workbench.distributions import (
     PromptedText,
     ShortText,
     SpinGlass,
+    SpinNetwork,
     Tokens,
 )
 from workbench.errors import Unsupported
@@ -99,6 +100,11 @@ class Writer:
                     couplings=self.put(f"{at}.couplings", d.couplings),
                     fields=self.put(f"{at}.fields", d.fields),
                     beta=d.beta,
+                )
+            case SpinNetwork(network=network):
+                return cards.SpinNetworkCard(
+                    fields=self.put(f"{at}.fields", d.fields),
+                    energy=self.network(network, f"{at}.energy"),
                 )
             case Tokens():
                 return cards.TokensCard(probs=self.put(f"{at}.probs", d.probs))
