@@ -1,0 +1,77 @@
+"""Figures of anomalies: how a score tells kinds of inputs apart, what an explanation accounts for.
+
+Data in, plotly figures as dicts out.
+"""
+
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from workbench.anomaly import Account, Explanation
+from workbench.views.style import Figure, axis, ink, layout
+
+TONES = {"normal": "#0072B2", "unusual": "#E69F00", "anomalous": "#D55E00"}
+"""Colours of the kinds of inputs, safe for the colour-blind."""
+_LEGEND = {"orientation": "h", "y": 1.12, "x": 0}
+
+
+def scores(by_kind: Mapping[str, Tensor], dark: bool = False, height: int = 300) -> Figure:
+    """Histograms of a score, a kind of inputs each: {kind: scores `(m,)`}."""
+    low = min(float(s.min()) for s in by_kind.values())
+    high = max(float(s.max()) for s in by_kind.values())
+    bins = {"start": low, "end": high * (1 + 1e-9), "size": max((high - low) / 40, 1e-12)}
+    data = [
+        {
+            "type": "histogram", "name": kind, "x": s.tolist(), "opacity": 0.6, "xbins": bins,
+            "histnorm": "percent", "marker": {"color": TONES[kind]},
+        }
+        for kind, s in by_kind.items()
+    ]  # fmt: skip
+    return {
+        "data": data,
+        "layout": layout(
+            dark, height, barmode="overlay", showlegend=True, legend=_LEGEND,
+            xaxis=axis(dark, title={"text": "score"}),
+            yaxis=axis(dark, title={"text": "% of kind"}),
+        ),
+    }  # fmt: skip
+
+
+def accounts(by_kind: Mapping[str, Account], dark: bool = False, height: int = 340) -> Figure:
+    """The first margin as seen against as explained; on the line nothing is left."""
+    data: list[Figure] = []
+    ends: list[float] = []
+    for kind, account in by_kind.items():
+        told, seen = account.explained[:, 0].tolist(), account.seen[:, 0].tolist()
+        ends += [min(told + seen), max(told + seen)]
+        data.append({
+            "type": "scatter", "mode": "markers", "name": kind, "x": told, "y": seen,
+            "marker": {"color": TONES[kind], "size": 5, "opacity": 0.6},
+        })  # fmt: skip
+    span = [min(ends), max(ends)]
+    line = {
+        "type": "scatter", "mode": "lines", "name": "all explained", "x": span, "y": span,
+        "line": {"color": ink(dark), "width": 1, "dash": "dot"}, "hoverinfo": "skip",
+    }  # fmt: skip
+    return {
+        "data": [*data, line],
+        "layout": layout(
+            dark, height, showlegend=True, legend=_LEGEND,
+            xaxis=axis(dark, title={"text": "explained"}), yaxis=axis(dark, title={"text": "seen"}),
+        ),
+    }  # fmt: skip
+
+
+def terms(found: Explanation, dark: bool = False, height: int = 260) -> Figure:
+    """Share of the behaviour's variance that the first k terms account for."""
+    shares = found.shares.tolist()
+    return {
+        "data": [{
+            "type": "scatter", "mode": "lines+markers", "x": list(range(len(shares))), "y": shares,
+            "line": {"color": TONES["normal"], "width": 2}, "name": "accounted for",
+        }],
+        "layout": layout(
+            dark, height, xaxis=axis(dark, title={"text": "terms"}, dtick=1),
+            yaxis=axis(dark, title={"text": "share of variance"}, range=[-0.05, 1.05]),
+        ),
+    }  # fmt: skip
