@@ -137,7 +137,9 @@ def test_a_training_resumes_bit_for_bit():
     trained = trainer.read(state)
     assert [v["step"] for v in trained.judged()] == [3, 6]
     assert abs(trained.refereed() - trained.judged()[-1]["log10_p"]) < 0.3
-    assert len(trained.table()) == 6
+    rows = trained.table()
+    assert len(rows) == 6 and all(row["loss"] > 0.0 for row in rows)  # the task's alone
+    assert rows[0]["loss"] == rows[2]["loss"] != rows[3]["loss"]
 
 
 def test_an_estimate_that_parts_from_the_referee_is_marked_and_the_rule_made_stricter():

@@ -39,15 +39,15 @@ def _ours(price: float) -> Pointwise:
 OURS = "log P"
 METHODS: tuple[Method, ...] = (
     Method("standard", Plain(), 9200),
-    Method("noise", Noise(1.0), 5800, tuple(Noise(t) for t in (0.5, 1.0, 1.5, 2.0))),
-    Method("PGD", PGD(2.0), 3200, tuple(PGD(t) for t in (1.0, 1.5, 2.0, 3.0))),
+    Method("noise", Noise(1.5), 5800, tuple(Noise(t) for t in (0.5, 1.0, 1.5, 2.0))),
+    Method("PGD", PGD(3.0), 3200, tuple(PGD(t) for t in (1.0, 1.5, 2.0, 3.0))),
     Method("TRADES", Trades(2.0), 2800, tuple(Trades(t) for t in (1.0, 1.5, 2.0, 3.0))),
     Method(
         "SmoothAdv", SmoothAdv(0.5, 2.0), 2100,
         tuple(SmoothAdv(t, r) for t, r in ((0.5, 1.0), (0.5, 2.0), (1.0, 1.0), (1.0, 2.0))),
     ),
     Method(
-        "PGD on C", PGD(3.0, aim="catastrophe"), 2400,
+        "PGD on C", PGD(5.0, aim="catastrophe"), 2400,
         tuple(PGD(t, aim="catastrophe") for t in (2.0, 3.0, 4.0, 5.0)),
     ),
     Method(
@@ -63,7 +63,7 @@ METHODS: tuple[Method, ...] = (
         tuple(Sampled(p) for p in (0.003, 0.004, 0.006, 0.01)),
     ),
     Method(
-        OURS, _ours(0.03), 1000, tuple(_ours(p) for p in (0.02, 0.03, 0.05, 0.1))
+        OURS, _ours(0.1), 1000, tuple(_ours(p) for p in (0.02, 0.03, 0.05, 0.1))
     ),
 )  # fmt: skip
 """Steps as many as fit into the processor time that the last one takes. Of the three importance

@@ -9,7 +9,8 @@ from torch import Tensor
 from workbench.iteration import State
 
 ROW = ("step", "loss", "score", "log10_p", "log10_p_adversary", "price")
-"""One a step: task loss on the batch, held-out score, estimates before the step, the price."""
+"""One a step: task loss on the batch, held-out score, estimates before the step, the price. In
+minibatches, loss and score of the first step of the epoch."""
 VERDICT = ("step", "law", "log10_p", "log10_p_referee", "err", "exploited", "rung")
 """One for D0 (law 0) and one for the adversary's D (law 1) at every turn of the referee."""
 

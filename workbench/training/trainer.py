@@ -103,8 +103,12 @@ class Trainer:
             rate,
         )
         fresh = place == 0 or state.ticks + 1 == self.steps
-        score = task.score(problem.problem.model) if fresh else float(state.rows[-1, 2])
-        row = [state.ticks, float(loss.detach()), score, seen, math.nan, 0.0]
+        if fresh:  # once an epoch: what is told of the task costs passes through M
+            with torch.no_grad():
+                told = [float(batch.error()), task.score(problem.problem.model)]
+        else:
+            told = state.rows[-1, 1:3].tolist()
+        row = [state.ticks, *told, seen, math.nan, 0.0]
         state = replace(
             state, theta=theta, moments=moments, ticks=state.ticks + 1,
             rows=torch.cat([state.rows, torch.tensor([row], dtype=torch.float64)]),
