@@ -78,7 +78,10 @@ def test_tuning_takes_the_lowest_p_that_keeps_the_accuracy():
     rows += [row(other, r, *each) for r, each in zip(other.tried, reached, strict=True)]
     (said,) = digits_tuning.conclude(rows)
     assert said.startswith(f"{other.title}: {other.tried[1]}, 0.9 points lost; training has")
-    (said,) = digits_tuning.conclude([rows[0], row(other, other.tried[0], 0.9, -9.0)])
+    two = [row(other, other.tried[0], 0.9, -9.0), row(other, other.tried[1], 0.965, -4.0)]
+    (said,) = digits_tuning.conclude([rows[0], *two])
+    assert said.startswith(f"{other.title}: {other.tried[1]}, 1.5 points lost")
+    (said,) = digits_tuning.conclude([rows[0], two[0]])
     assert "8.0 points lost" in said
 
 

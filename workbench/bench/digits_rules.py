@@ -63,7 +63,7 @@ METHODS: tuple[Method, ...] = (
         tuple(Sampled(p) for p in (0.003, 0.004, 0.006, 0.01)),
     ),
     Method(
-        OURS, _ours(0.1), 1000, tuple(_ours(p) for p in (0.02, 0.03, 0.05, 0.1))
+        OURS, _ours(0.03), 1000, tuple(_ours(p) for p in (0.02, 0.03, 0.05, 0.1))
     ),
 )  # fmt: skip
 """Steps as many as fit into the processor time that the last one takes. Of the three importance
