@@ -5,8 +5,11 @@ from dataclasses import replace
 
 import pytest
 import torch
+from commands import ask
 
 import workbench as wb
+from workbench.bench.hush import HUSH
+from workbench.experiments import Run
 from workbench.iteration import UNLIMITED, equal, pack, run, steps, unpack
 from workbench.training.hush import Hush, Hushing, emission, prompts, worst_law
 
@@ -71,3 +74,23 @@ def test_bad_settings_are_told_in_a_sentence():
         Hush(growth=0.0)
     with pytest.raises(wb.Unsupported, match="text of a language model"):
         Hush().init(wb.load("A_d10_1e-3"), wb.Rng(0))
+
+
+def test_the_command_says_what_became_of_p_and_its_run_goes_on(tmp_path):
+    folder = tmp_path / "run"
+    few = ask("hush", "L_delete_1e-7", "--steps", "4", "--run", folder, "--every", "1")
+    before, after = few["log10_p_adversary"]
+    assert after < before and few["growth"] <= 1.02 and few["steps"] == 4
+    exact = Hush(steps=4)(wb.load("L_delete_1e-7"))
+    assert few["log10_p"] == list(exact.log10_p)
+    assert ask("resume", folder)["log10_p"] == few["log10_p"]  # it is done: nothing is added
+    with Run.resume(folder) as run_again:
+        assert run_again.kind.name == "hush"
+        row = run_again.kind.metrics(run_again.subject)
+    assert row["steps"] == 4 and row["log10_p_adv"] < before and 0.0 < row["score"] <= 1.0
+
+
+def test_the_bench_tells_digits_and_perplexity():
+    rows = list(HUSH.run(True, lambda share, what: None))
+    assert rows[0]["worst_after"] < rows[0]["worst_before"] - 2.0 and rows[0]["growth"] <= 2.0
+    assert any("digits while the perplexity" in line for line in HUSH.conclude(rows))

@@ -184,3 +184,9 @@ def test_subset_moves_tokens_too():
     found = wb.Subset(particles=400)(problem, 60_000, 1)
     assert found.info["repeats"] >= 10
     assert abs(found.log10_p - log10_p) < SIGMAS * found.log10_err
+
+
+def test_mhis_says_when_a_few_chains_carry_it():
+    """A thousandth of the budget that the event takes: few chains have met it."""
+    few = wb.MHIS()(wb.load("T_bpe_word_1e-4"), 16_384, 0)
+    assert few.log10_p == -math.inf or "chains carry the sum" in few.warning

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -18,6 +18,9 @@ from workbench.math.logspace import log_sum
 from workbench.problem import Problem
 from workbench.rng import Rng
 from workbench.types import Grad, Kind
+
+_FEW = 0.25
+"""Share of the chains that have to carry each of the two sums."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +51,8 @@ class MHIS(Estimator):
     v with probability proportional to p_i(v) exp(d s / d onehot_i[v] / T), and is taken or not by
     Metropolis and Hastings' rule, which needs the gradient at both ends. P is a ratio of two means
     under q, so its estimate is consistent and not unbiased; where q hardly overlaps p, the
-    denominator is carried by a few visits to it.
+    denominator is carried by a few visits to it. It warns where less than a quarter of the chains
+    carry either.
 
     Args:
         chains: side by side; their spread is the error.
@@ -151,7 +155,7 @@ class MHIS(Estimator):
     def read(self, state: Walk) -> Estimate:
         cost = Cost(forwards=state.forwards)
         share = state.accepted / state.proposed if state.proposed else 0.0
-        info = {"visits": state.kept, "hits": state.hits, "acceptance": share}
+        info: dict[str, Any] = {"visits": state.kept, "hits": state.hits, "acceptance": share}
         if state.hits == 0:
             none = torch.tensor(-math.inf, dtype=torch.float64)
             return Estimate(none, math.inf, self.kind, cost, (-math.inf, 0.0), info)
@@ -163,6 +167,12 @@ class MHIS(Estimator):
         log_err = float(torch.sqrt(off.square().sum() * m / (m - 1)))
         from scipy.special import stdtrit
 
+        for what, own in (("failures", state.log_hit), ("visits", state.log_all)):
+            effective = math.exp(float(2.0 * log_sum(own) - log_sum(2.0 * own)))
+            if effective < _FEW * m:
+                info["warning"] = (
+                    f"{effective:.1f} of {m} chains carry the sum over {what}: its error is a guess"
+                )
         reach = float(stdtrit(m - 1, 0.975)) * log_err
         interval = (log_p - reach, min(0.0, log_p + reach))
         value = torch.tensor(min(0.0, log_p), dtype=torch.float64)
