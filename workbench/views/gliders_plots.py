@@ -15,7 +15,13 @@ LASTING = (0, 158, 115, 255)
 TONES = ("#D55E00", "#E69F00", "#56B4E9", "#0072B2", "#A05EF7")
 """Of the presumptions, from the crudest on."""
 GIVEN = "#009E73"
-NAMES = {"cell": "independent cells", "pair": "pairs", "2x2": "2 × 2 blocks", "3x3": "3 × 3 blocks"}
+NAMES = {
+    "cell": "independent cells",
+    "pair": "pairs",
+    "2x2": "2 × 2 blocks",
+    "3x3": "3 × 3 blocks",
+    "1 cells": "independent cells",
+}
 """{presumption: as the legend calls it}; others by themselves."""
 
 
@@ -55,7 +61,10 @@ def densities(session: GlidersSession, dark: bool, height: int) -> Figure:
             dark, height, showlegend=True,
             legend={"orientation": "h", "y": 1.02, "x": 0, "yanchor": "bottom"},
             xaxis=axis(dark, title={"text": "generation, counted from 1"}, type="log"),
-            yaxis=axis(dark, title={"text": "density"}, rangemode="tozero"),
+            yaxis=axis(
+                dark, title={"text": "density"},
+                rangemode="normal" if film and film.trail is not None else "tozero",
+            ),
         ),
     }  # fmt: skip
 
