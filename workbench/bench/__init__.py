@@ -9,6 +9,7 @@ from workbench.bench.bounds import BOUNDS
 from workbench.bench.coherence import COHERENCE, HEAT
 from workbench.bench.coverage import COVERAGE
 from workbench.bench.digits_tuning import TUNING
+from workbench.bench.distillation import DISTILLATION
 from workbench.bench.economy import ECONOMY
 from workbench.bench.hush import HUSH
 from workbench.bench.language import LANGUAGE
@@ -48,6 +49,7 @@ ALL: tuple[Bench, ...] = (
     AUTOMATA,
     ANOMALY,
     ALGZOO,
+    DISTILLATION,
 )
 """Every bench, as `workbench bench` offers them."""
 

@@ -30,12 +30,12 @@ class Amount:
     truth: int
 
 
-FULL, QUICK = Amount(12, 1 << 15, 24), Amount(4, 1 << 12, 16)
+FULL, QUICK = Amount(8, 1 << 14, 12), Amount(4, 1 << 12, 8)
 _QUICK = (
     "algzoo_second_h2_n2", "algzoo_second_h4_n3", "algzoo_second_h3_n5", "algzoo_second_h4_n8",
     "algzoo_argmedian_h4_n5", "algzoo_argmax_h3_n3",
 )  # fmt: skip
-_TRIALS = 3
+_TRIALS = 2
 
 
 def noised(problem: Problem, rng: Rng) -> Problem:
