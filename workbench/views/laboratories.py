@@ -5,12 +5,13 @@ from typing import Any
 import param
 
 from workbench.errors import BadInput
+from workbench.views.lab_anomalies import ANOMALIES
 from workbench.views.lab_gliders import GLIDERS
 from workbench.views.laboratory import Laboratory
 from workbench.views.link import take
 
 ALL: tuple[Laboratory, ...] = (
-    GLIDERS,
+    GLIDERS, ANOMALIES,
 )  # fmt: skip
 """One line each."""
 LABORATORIES = {lab.name: lab for lab in ALL}

@@ -1,0 +1,57 @@
+"""The laboratory of anomalies: whether a behaviour occurs for its usual reason."""
+
+from workbench.views import anomaly_plots as plots
+from workbench.views.anomaly_session import AnomalySession
+from workbench.views.laboratory import Action, Chart, Laboratory, Slider
+from workbench.views.style import Figure, layout
+
+
+def _seen(session: AnomalySession, dark: bool, height: int) -> Figure:
+    if not session.accounts:
+        return {"data": [], "layout": layout(dark, height)}
+    return plots.accounts(session.accounts, dark, height)
+
+
+def _left(session: AnomalySession, dark: bool, height: int) -> Figure:
+    left = {kind: account.unexplained for kind, account in session.accounts.items()}
+    if not left:
+        return {"data": [], "layout": layout(dark, height)}
+    return plots.scores(left, dark, height)
+
+
+def _terms(session: AnomalySession, dark: bool, height: int) -> Figure:
+    found = session.explanation
+    if found is None:
+        return {"data": [], "layout": layout(dark, height)}
+    return plots.terms(found, dark, height)
+
+
+def _say_terms(session: AnomalySession) -> str:
+    found = session.explanation
+    if found is None:
+        return "Under way." if session.judging else "Not begun."
+    return (
+        f"Of {len(found.strengths)} terms {len(found.directions)} account for "
+        f"{100 * found.share:.0f}% of the variance of the behaviour on trusted inputs."
+    )
+
+
+def _say_left(session: AnomalySession) -> str:
+    told = [f"{area:.3f} against {kind} inputs" for kind, area in session.areas().items()]
+    return f"Area under the ROC curve: {', '.join(told)}." if told else ""
+
+
+ANOMALIES = Laboratory(
+    name="anomalies",
+    title="Anomalies",
+    about="The same behaviour may occur for its usual reason or for another. What the terms that "
+    "account for it on trusted inputs leave of it on an input tells which.",
+    session=AnomalySession,
+    controls=("bed", "seed", Slider("share", 0.5, 0.99), "inputs"),
+    actions=(Action("Judge", "judge", "Explain the behaviour and judge fresh inputs.", True),),
+    blocks=(
+        Chart("What is seen, and what is explained", _seen, "accounts", height=340),
+        Chart("What is left unexplained", _left, "unexplained", _say_left, 300),
+        Chart("Which terms account for it?", _terms, "terms", _say_terms, 260),
+    ),
+)  # fmt: skip
