@@ -1,6 +1,8 @@
 """Python that makes a row of a comparison again."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import fields, is_dataclass
+from typing import Any
 
 from workbench.estimators import Estimator
 from workbench.iteration import Budget
@@ -28,7 +30,7 @@ def recipe(source: str, estimator: Estimator, budget: Budget, seeds: Sequence[in
     """
     return (
         f"{IMPORTS}\n"
-        f"problem, estimator = wb.load({source!r}), {_call(estimator)}\n"
+        f"problem, estimator = wb.load({source!r}), {call(estimator)}\n"
         f"rows = list(compare(problem, [estimator], {_limit(budget)}, {_seeds(seeds)}))\n"
         "summarise(rows)"
     )
@@ -42,10 +44,21 @@ def recipes(
     return "\n".join(f"# %%\n{cell}\n" for cell in cells)
 
 
-def _call(estimator: Estimator) -> str:
-    usual = type(estimator)().settings()
-    given = {k: v for k, v in estimator.settings().items() if v != usual[k]}
-    return f"wb.{type(estimator).__name__}({', '.join(f'{k}={v!r}' for k, v in given.items())})"
+def call(made: Any) -> str:
+    """The call that makes an estimator, a region, a family or a search; what is usual is left out.
+
+    >>> from workbench.adversaries import KL, Adversary, families
+    >>> call(Adversary(families.LowRank(), KL(2.0), steps=10))
+    'wb.Adversary(family=wb.families.LowRank(), region=wb.KL(nats=2.0), steps=10)'
+    """
+    from workbench import __all__ as public
+
+    usual = type(made)()
+    values = {f.name: getattr(made, f.name) for f in fields(made) if f.init}
+    given = {k: v for k, v in values.items() if v != getattr(usual, k)}
+    words = (f"{k}={call(v) if is_dataclass(v) else repr(v)}" for k, v in given.items())
+    name = type(made).__name__
+    return f"wb.{name if name in public else f'families.{name}'}({', '.join(words)})"
 
 
 def _limit(budget: Budget) -> str:

@@ -50,11 +50,17 @@ def app() -> pn.template.BootstrapTemplate:
     )  # fmt: skip
     copy = _header_button("Copy link", "The whole screen, seeds included, is in the link.")
     copy.js_on_click(args={"button": copy}, code=COPY)
+    save = pn.widgets.FileDownload(
+        callback=house.notebook, filename="workbench.ipynb", label="Notebook", variant="outline",
+        color="light", height=30, margin=4, css_classes=["wb-notebook"],
+    )  # fmt: skip
+    house.param.watch(lambda e: save.param.update(filename=f"{e.new}.ipynb"), "room")
+    save.filename = f"{house.room}.ipynb"
     theme = _header_button("Light" if dark else "Dark", "Switch between light and dark.")
     theme.js_on_click(code=SWITCH % ("default" if dark else "dark"))
     return pn.template.BootstrapTemplate(
         title="Catastrophe workbench",
-        header=[pn.Row(rooms, pn.layout.HSpacer(), copy, theme, margin=0)],
+        header=[pn.Row(rooms, pn.layout.HSpacer(), copy, save, theme, margin=0)],
         header_background="#1f2b3a",
         header_color="#ffffff",
         main=[house.place],

@@ -1,5 +1,6 @@
 """The rooms of the app: one shown at a time, each made when it is first entered."""
 
+import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -7,10 +8,12 @@ from typing import Any, TypeAlias
 import panel as pn
 import param
 
+from workbench.errors import BadInput
 from workbench.problem import Problem
 from workbench.views.adversary_screen import AdversaryScreen
 from workbench.views.adversary_session import IN_URL as ADVERSARY_IN_URL
 from workbench.views.adversary_session import AdversarySession
+from workbench.views.as_notebook import as_notebook, refusal
 from workbench.views.coherence_screen import Coherence
 from workbench.views.coherence_session import IN_URL as COHERENCE_IN_URL
 from workbench.views.coherence_session import CoherenceSession
@@ -47,21 +50,23 @@ class Room:
     layout: pn.viewable.Viewable
     enter: Callable[[], None]
     leave: Callable[[], None]
-    session: Session | CoherenceSession | AdversarySession | None = None
-    """Its state, where it is about one problem of those that rooms share."""
+    state: tuple[param.Parameterized, Mapping[str, str]] | None = None
+    """Its session, and {parameter: its name in the link}."""
     choose: Callable[[str], None] | None = None
     """Makes another problem the one that it is about."""
 
     @property
     def problem(self) -> str | None:
-        """The name of the problem that it is about."""
-        return None if self.session is None else self.session.problem_name
+        """The name of the problem that it is about, where it is one of those that rooms share."""
+        if self.state is None or self.choose is None:
+            return None
+        return str(self.state[0].param.values()["problem_name"])
 
     def show(self, name: str) -> None:
         """Be about this problem too, if it is listed: a visitor takes it from room to room."""
-        if self.session is None or self.choose is None or self.session.problem_name == name:
+        if self.state is None or self.choose is None or self.problem == name:
             return
-        if name in self.session.param.problem_name.objects:
+        if name in self.state[0].param.problem_name.objects:
             self.choose(name)
 
 
@@ -131,6 +136,16 @@ class House(param.Parameterized):
         room.layout.visible = True
         room.enter()
 
+    def notebook(self) -> io.BytesIO:
+        """The open room as a notebook that shows the same, or that says why it cannot."""
+        state = self._room(self.room).state
+        if state is None:
+            return refusal("A laboratory has a notebook of its own, in the folder notebooks.")
+        try:
+            return as_notebook(self.room, *state)
+        except BadInput as error:
+            return refusal(f"There is no notebook of this screen: {error}.")
+
     def bring(self, problem: Problem) -> None:
         """List a visitor's problem in all rooms."""
         self._brought.append(problem)
@@ -170,28 +185,31 @@ class House(param.Parameterized):
             counting = session.running
             session.pause()
 
-        return Room(view.layout, enter, leave, session, view.choose)
+        return Room(view.layout, enter, leave, (session, EXPLORE_IN_URL), view.choose)
 
     def _make_compare(self) -> Room:
         session = CompareSession()
         refused = self._sync(session, COMPARE_IN_URL)
         view = Compare(session, dark=self.dark, open_cell=self._open_cell)
         view.say(refused)
-        return Room(view.layout, _once(view.start), lambda: None)
+        state = session, COMPARE_IN_URL
+        return Room(view.layout, _once(view.start), lambda: None, state)
 
     def _make_coherence(self) -> Room:
         session = CoherenceSession()
         refused = self._sync(session, COHERENCE_IN_URL)
         view = Coherence(session, dark=self.dark)
         view.say(refused)
-        return Room(view.layout, _once(view.start), lambda: None, session, _choosing(session))
+        state = session, COHERENCE_IN_URL
+        return Room(view.layout, _once(view.start), lambda: None, state, _choosing(session))
 
     def _make_adversary(self) -> Room:
         session = AdversarySession()
         refused = self._sync(session, ADVERSARY_IN_URL)
         view = AdversaryScreen(session, dark=self.dark)
         view.say(refused)
-        return Room(view.layout, _once(view.start), lambda: None, session, _choosing(session))
+        state = session, ADVERSARY_IN_URL
+        return Room(view.layout, _once(view.start), lambda: None, state, _choosing(session))
 
     def _make_train(self) -> Room:
         location = pn.state.location
@@ -215,7 +233,7 @@ class House(param.Parameterized):
             TRAININGS.leave(token)
 
         self._ends.append(end)
-        return Room(view.layout, enter, lambda: None)
+        return Room(view.layout, enter, lambda: None, (session, TRAIN_IN_URL))
 
     def _make_laboratory(self) -> Room:
         tabs = Tabs()
