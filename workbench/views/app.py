@@ -9,7 +9,10 @@ import torch
 from bokeh.server.urls import per_app_patterns
 from panel.io.server import WSHandler
 
+from workbench.views import terms
+from workbench.views.parts import text
 from workbench.views.rooms import House
+from workbench.views.tour import COOKIE, Tour
 
 PAGE_CSS = """
 #main { padding: 14px 26px 20px 26px; }
@@ -50,6 +53,9 @@ def app() -> pn.template.BootstrapTemplate:
     )  # fmt: skip
     copy = _header_button("Copy link", "The whole screen, seeds included, is in the link.")
     copy.js_on_click(args={"button": copy}, code=COPY)
+    tour = Tour(lambda room: house.param.update(room=room), COOKIE not in pn.state.cookies)
+    again = _header_button("Tour", "The rooms, in five stops.")
+    again.on_click(lambda _: tour.again())
     save = pn.widgets.FileDownload(
         callback=house.notebook, filename="workbench.ipynb", label="Notebook", variant="outline",
         color="light", height=30, margin=4, css_classes=["wb-notebook"],
@@ -60,10 +66,10 @@ def app() -> pn.template.BootstrapTemplate:
     theme.js_on_click(code=SWITCH % ("default" if dark else "dark"))
     return pn.template.BootstrapTemplate(
         title="Catastrophe workbench",
-        header=[pn.Row(rooms, pn.layout.HSpacer(), copy, save, theme, margin=0)],
+        header=[pn.Row(rooms, pn.layout.HSpacer(), again, copy, save, theme, margin=0)],
         header_background="#1f2b3a",
         header_color="#ffffff",
-        main=[house.place],
+        main=[tour, house.place, text(terms.line(), margin=(18, 0, 0, 0))],
         theme=pn.template.DarkTheme if dark else pn.template.DefaultTheme,
         raw_css=[PAGE_CSS],
         busy_indicator=None,
