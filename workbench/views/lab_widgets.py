@@ -100,14 +100,17 @@ class LabWidgets(ByTask, w.VBox):
             kind, more = w.BoundedIntText, {"min": low, "max": 2**31 if high is None else high}
         else:
             kind, more = w.Text, {"continuous_update": False}
-        return bound(session, kind, name, self.guard, turn=turn, **more)
+        made = bound(session, kind, name, self.guard, turn=turn, **more)
+        made.style.description_width = "136px"
+        return made
 
     def _block(self, block: Words | Chart) -> w.VBox:
         parts: list[Any] = [w.HTML(f"{STYLE}<h3>{block.title}</h3>")] if block.title else []
         if isinstance(block, Chart):
             parts.append(self.figures[block.mark])
         self.words[block.mark].add_class(f"wb-lab-{block.mark}")
-        layout = w.Layout(flex=f"1 1 {min(block.basis, 460)}px", min_width="0")
+        # A row each: a figure keeps the width that it found when it was made.
+        layout = w.Layout(flex="1 1 100%", min_width="0")
         return w.VBox([*parts, self.words[block.mark]], layout=layout)
 
     def paint(self) -> None:
