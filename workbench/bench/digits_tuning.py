@@ -59,8 +59,10 @@ def _best(found: list[tuple[float, float, str]]) -> tuple[float, str]:
     for points in (1, 2):
         kept = [(p, lost, rule) for lost, p, rule in found if lost <= points * digits.POINT + 1e-9]
         if kept:
-            return min(kept)[1:]
-    return min(found)[::2]
+            _, lost, rule = min(kept)
+            return lost, rule
+    lost, _, rule = min(found)
+    return lost, rule
 
 
 def _log10_p(row: Row) -> float:
