@@ -19,7 +19,8 @@ def scores(by_kind: Mapping[str, Tensor], dark: bool = False, height: int = 300)
     """Histograms of a score, a kind of inputs each: {kind: scores `(m,)`}."""
     low = min(float(s.min()) for s in by_kind.values())
     high = max(float(s.max()) for s in by_kind.values())
-    bins = {"start": low, "end": high * (1 + 1e-9), "size": max((high - low) / 40, 1e-12)}
+    size = max((high - low) / 40, 1e-12)
+    bins = {"start": low, "end": high + 2 * size, "size": size}  # the last bin is whole
     data = [
         {
             "type": "histogram", "name": kind, "x": s.tolist(), "opacity": 0.6, "xbins": bins,
