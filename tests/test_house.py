@@ -31,7 +31,7 @@ TOP_LEVEL = {
     "tests",
     "workbench",
 }
-ASKED_FOR = ["bench", "lm"]  # extras that neither `make` nor environment.yml installs
+ASKED_FOR = ["bench", "cluster", "lm"]  # extras that neither `make` nor environment.yml installs
 OUTSIDE = ["panel", "plotly", "ipywidgets", "anywidget", "pandas", "sklearn", "param", "bokeh"]
 
 

@@ -19,6 +19,7 @@ from workbench.cli.notebooks import notebooks
 from workbench.cli.report import report
 from workbench.cli.runs import resume, runs
 from workbench.cli.start import lab, serve
+from workbench.cli.sweep import sweep
 from workbench.cli.train import train
 from workbench.cli.truth import truth
 
@@ -55,6 +56,7 @@ app.command()(new)
 app.command("list")(listing)
 app.command()(estimate)
 app.command()(compare)
+app.command()(sweep)
 app.command()(attack)
 app.command("attack-lm")(attack_lm)
 app.command()(coherence)

@@ -1,0 +1,58 @@
+"""Sweeps on processes and on a Dask cluster: the same rows, also when a worker is killed midway."""
+
+import csv
+import os
+import signal
+
+import pytest
+from commands import refuse, workbench
+
+import workbench as wb
+from workbench.experiments import estimated, grid, sweep
+from workbench.experiments.workers import workers
+
+CONFIGS = grid(
+    problem=["A_d10_1e-3"], estimator=["monte_carlo"], forwards=[400_000], seed=range(8)
+)  # fmt: skip
+
+
+def numbers(rows):
+    return [(row["seed"], row["log10_p"]) for row in rows]
+
+
+def test_processes_of_the_command_line_and_a_sweep_that_goes_on(tmp_path):
+    words = ["A_d10_1e-3", "--estimators", "monte_carlo,moments", "--budget", "20000"]
+    kept = ["--runs", tmp_path / "runs", "--out", tmp_path / "rows.csv"]
+    (tmp_path / "runs").mkdir()
+    workbench("sweep", *words, *kept)
+    first = (tmp_path / "rows.csv").read_text()
+    workbench("sweep", *words, *kept)
+    assert (tmp_path / "rows.csv").read_text() == first  # seconds too: nothing ran
+    rows = list(csv.DictReader(first.splitlines()))
+    assert [row["estimator"] for row in rows] == ["monte_carlo", "moments"]
+    assert float(rows[1]["log10_p"]) == pytest.approx(-3.0, abs=1e-6)
+
+
+def test_bad_words_are_refused():
+    assert "at least one worker" in refuse("sweep", "A_d10_1e-3", "--workers", "0")
+    pytest.importorskip("distributed")
+    with pytest.raises(wb.BadInput, match="no Dask scheduler answers"), workers(scheduler="x://y"):
+        pass
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # Dask's own
+def test_a_worker_that_is_killed_midway_loses_nothing_and_doubles_nothing():
+    distributed = pytest.importorskip("distributed")
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+        ) as cluster,
+        workers(scheduler=cluster.scheduler_address) as team,
+    ):
+        pids = list(team.run(os.getpid).values())
+        rows = sweep(estimated, CONFIGS, team)
+        made = [next(rows)]
+        os.kill(pids[0], signal.SIGKILL)
+        made += rows
+    assert numbers(made) == numbers(sweep(estimated, CONFIGS))

@@ -1,0 +1,105 @@
+"""`workbench sweep`."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from workbench.cli import files, settings
+from workbench.cli.estimate import Forwards, Seconds
+from workbench.cli.frame import INTERRUPTED, AsJson, Debug, warn
+from workbench.cli.plain import print_json
+from workbench.cli.progress import Bar
+from workbench.cli.tables import grid, say, table
+from workbench.errors import BadInput
+
+
+def sweep(
+    problems: Annotated[
+        list[str],
+        typer.Argument(metavar="PROBLEM...", help="Catalogue names, or paths of cards."),
+    ],
+    names: Annotated[
+        str, typer.Option("--estimators", metavar="A,B,C", help="Which ones.")
+    ] = "conditioned,importance,subset",
+    budget: Forwards = None,
+    seconds: Seconds = None,
+    seeds: Annotated[
+        int,
+        typer.Option(
+            "--seeds", metavar="K", parser=settings.whole, help="Repeats, of seeds 0 to K - 1."
+        ),
+    ] = 1,
+    workers: Annotated[
+        int, typer.Option("--workers", metavar="W", parser=settings.whole, help="Local processes.")
+    ] = 2,
+    scheduler: Annotated[
+        str | None,
+        typer.Option("--scheduler", metavar="ADDRESS", help="A Dask scheduler, in their place."),
+    ] = None,
+    runs: Annotated[
+        Path | None,
+        typer.Option("--runs", metavar="DIR", help="Keep every run in a folder, and go on there."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="Write the table as .csv or .parquet."),
+    ] = None,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Many estimates side by side: on processes of this machine, or on a Dask cluster.
+
+    With --runs each is kept in a folder of its own, and a sweep that was stopped goes on there:
+    what is done is not done again.
+    """
+    from workbench import experiments
+    from workbench.experiments import export
+    from workbench.experiments.workers import workers as hired
+
+    if seeds < 1:
+        raise BadInput(f"--seeds must be at least 1, got {seeds}")
+    if out is not None:
+        files.check(out, (".csv", ".parquet"))
+    chosen = [settings.build(name.strip(), []).name for name in names.split(",")]
+    limit = settings.budget_of(budget, seconds)
+    configs = experiments.grid(problem=problems, estimator=chosen, seed=range(seeds))
+    for config in configs:
+        config |= {"forwards": limit.forwards, "seconds": limit.seconds}
+        if runs is not None:
+            place = "_".join(str(config[k]) for k in ("problem", "estimator", "seed"))
+            config["run"] = str((runs / place.replace("/", "_")).resolve())
+    rows: list[dict[str, Any]] = []
+    interrupted = False
+    with hired(workers, scheduler) as team, Bar(problems[0]) as bar:
+        try:
+            rows.extend(experiments.sweep(experiments.estimated, configs, team, bar.update))
+        except KeyboardInterrupt:
+            interrupted = True
+    if out is not None:
+        parquet = out.suffix == ".parquet"
+        content = export.table_parquet(rows) if parquet else export.table_csv(rows).encode()
+        out.write_bytes(content)
+    if as_json:
+        print_json({"rows": rows, "interrupted": interrupted})
+    else:
+        _show(rows)
+    if interrupted:
+        warn("stopped early; with --runs the same command goes on.")
+        raise typer.Exit(INTERRUPTED)
+
+
+def _show(rows: list[dict[str, Any]]) -> None:
+    from workbench.bench import Column
+
+    done = [row for row in rows if "log10_p" in row]
+    columns = [
+        Column("problem", "problem"), Column("estimator", "estimator"), Column("seed", "seed"),
+        Column("log10_p", "estimate", "power", "log10_err"),
+        Column("forwards", "forwards", "count"), Column("seconds", "seconds", "seconds"),
+    ]  # fmt: skip
+    if done:
+        say(table(columns, done))
+    refused = [(f"{r['problem']} {r['estimator']}", r["reason"]) for r in rows if "reason" in r]
+    if refused:
+        say(grid(refused))

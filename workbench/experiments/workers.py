@@ -1,0 +1,54 @@
+"""Who does the work of a sweep: processes here, or a Dask cluster."""
+
+import multiprocessing
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+
+from workbench.errors import BadInput, Unsupported
+from workbench.experiments.sweep import Submits
+
+PATIENCE = "10s"
+"""How long a scheduler may take to answer."""
+
+
+@contextmanager
+def workers(count: int = 2, scheduler: str | None = None) -> Iterator[Submits]:
+    """An executor for `sweep`, for as long as the block lasts.
+
+    Args:
+        count: local processes, each of one thread.
+        scheduler: address of a Dask scheduler, such as "tcp://10.0.0.1:8786", whose workers have
+            the same version of the workbench. A worker that dies loses nothing: the scheduler hands
+            its work to another, and a result that is there already is not made again.
+
+    Raises:
+        BadInput: where no scheduler answers at the address.
+        Unsupported: without Dask's `distributed`, which the extra `cluster` installs.
+    """
+    if scheduler is None:
+        if count < 1:
+            raise BadInput(f"a sweep needs at least one worker, got {count}")
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(count, mp_context=context, initializer=_alone) as pool:
+            yield pool
+        return
+    try:
+        from distributed import Client
+    except ImportError:
+        raise Unsupported(
+            "a scheduler without Dask", "pip install 'catastrophe-workbench[cluster]'"
+        ) from None
+    try:
+        client = Client(scheduler, timeout=PATIENCE)
+    except (OSError, ValueError, TimeoutError) as error:
+        raise BadInput(f"no Dask scheduler answers at {scheduler!r}: {error}") from None
+    with client:
+        yield client
+
+
+def _alone() -> None:
+    """One thread a process: the processes are what runs side by side."""
+    import torch
+
+    torch.set_num_threads(1)
