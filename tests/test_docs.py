@@ -68,16 +68,5 @@ def test_measurements_are_of_methods_and_problems_that_there_are():
     assert {run["estimator"] for run in runs} <= known and len(runs) > 100
 
 
-def test_start_runs_as_it_stands(tmp_path):
-    blocks = re.findall(r"^```python\n(.*?)^```$", (DOCS / "start.md").read_text(), re.M | re.S)
-    script = tmp_path / "start.py"
-    script.write_text("\n".join(blocks))
-    done = subprocess.run(
-        [sys.executable, "-W", "error", script], cwd=tmp_path, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    assert (tmp_path / "cards" / "mine.json").exists()
-
-
 def test_glossary_says_something_of_every_word():
     assert all(said.endswith(".") and len(said) > 30 for said in TERMS.values())

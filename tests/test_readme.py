@@ -1,4 +1,4 @@
-"""What README.md shows works: its Python, its commands, and `make lab`."""
+"""What README.md and the documentation show works: Python, commands, and `make lab`."""
 
 import os
 import re
@@ -10,16 +10,23 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-BLOCKS = BLOCK.findall((ROOT / "README.md").read_text())
+PAGES = [
+    ROOT / "README.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "docs/guide").glob("*.md")),
+]
+BLOCKS = {page: BLOCK.findall(page.read_text()) for page in PAGES}
 LINES = [
-    shlex.split(line, comments=True)[1:]
-    for language, text in BLOCKS
+    pytest.param(page, shlex.split(line, comments=True)[1:], id=f"{page.stem}: {line}")
+    for page, blocks in BLOCKS.items()
+    for language, text in blocks
     if language == "bash"
     for line in text.splitlines()
     if line.startswith("workbench ")
@@ -30,27 +37,36 @@ LAB_SECONDS = 60
 
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory):
-    """A folder in which all Python of README has run, top to bottom; and what it printed.
+    """Of a page: a folder in which all its Python has run, top to bottom; and what it printed.
 
     In a fresh interpreter, so that it meets the defaults that a reader has.
     """
-    folder = tmp_path_factory.mktemp("readme")
-    code = "\n".join(text for language, text in BLOCKS if language == "python")
-    script = folder / "readme.py"
-    script.write_text(code)
-    command = [sys.executable, "-W", "error", script.name]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return folder, done.stdout
+
+    @cache
+    def run(page):
+        folder = tmp_path_factory.mktemp(page.stem)
+        code = "\n".join(text for language, text in BLOCKS[page] if language == "python")
+        if not code:
+            return folder, ""
+        script = folder / "page.py"
+        script.write_text(code)
+        command = [sys.executable, "-W", "error", script.name]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return folder, done.stdout
+
+    return run
 
 
 def test_readme_has_the_promised_blocks():
-    assert sum(language == "python" for language, _ in BLOCKS) >= 2
-    assert {line[0] for line in LINES} >= {"list", "estimate", "compare", "bench", "schema"}
+    blocks = BLOCKS[ROOT / "README.md"]
+    assert sum(language == "python" for language, _ in blocks) >= 2
+    mine = [line.values[1][0] for line in LINES if line.values[0].name == "README.md"]
+    assert set(mine) >= {"new", "list", "estimate", "compare", "bench", "schema"}
 
 
 def test_python_blocks_run_and_print_what_their_comments_say(shown):
-    folder, printed = shown
+    folder, printed = shown(ROOT / "README.md")
     assert (folder / "cards" / "mine.json").exists()
     truth, moments, conditioned, weighed, climbed, counted, *_ = printed.splitlines()
     assert truth.startswith("-7.01")
@@ -63,11 +79,17 @@ def test_python_blocks_run_and_print_what_their_comments_say(shown):
     assert "log10 P = -inf" in counted
 
 
-@pytest.mark.parametrize("words", LINES, ids=" ".join)
-def test_command_runs(words, shown, monkeypatch, capsys):
+@pytest.mark.parametrize("page", PAGES[1:], ids=lambda page: page.stem)
+def test_python_of_every_page_runs(page, shown):
+    _, printed = shown(page)
+    assert printed or not any(language == "python" for language, _ in BLOCKS[page])
+
+
+@pytest.mark.parametrize(("page", "words"), LINES)
+def test_command_runs(page, words, shown, monkeypatch, capsys):
     from workbench.cli import main
 
-    folder, _ = shown
+    folder, _ = shown(page)
     if words[0] in STARTS:
         words = [words[0], "--help"]
     monkeypatch.chdir(folder)
@@ -82,7 +104,7 @@ def test_command_runs(words, shown, monkeypatch, capsys):
 def test_every_command_named_in_the_text_exists(monkeypatch, capsys):
     from workbench.cli import main
 
-    text = BLOCK.sub("", (ROOT / "README.md").read_text())
+    text = BLOCK.sub("", "\n".join(page.read_text() for page in PAGES))
     named = {words.split()[0] for words in re.findall(r"`workbench ([a-z][^`]*)`", text)}
     assert STARTS & named
     for name in sorted(named):
@@ -94,8 +116,8 @@ def test_every_command_named_in_the_text_exists(monkeypatch, capsys):
 
 
 def test_every_file_named_in_the_text_exists():
-    text = (ROOT / "README.md").read_text()
-    named = re.findall(r"`((?:workbench|tests|notebooks|data)/[\w./]+\.\w+)`", text)
+    text = "\n".join(page.read_text() for page in PAGES)
+    named = re.findall(r"`((?:workbench|tests|notebooks|data|docs)/[\w./]+\.\w+)`", text)
     assert named
     assert [name for name in named if not (ROOT / name).exists()] == []
 
