@@ -38,15 +38,18 @@ _QUICK = (
 _TRIALS = 2
 
 
-def noised(problem: Problem, rng: Rng) -> Problem:
-    """The same question of a copy of M with N(0, (0.1 rms)^2) added to each weight."""
+def noised(problem: Problem, rng: Rng, noise: float = NOISE) -> Problem:
+    """The same question of a copy of M with N(0, (noise rms)^2) added to each weight.
+
+    The same `rng` bends the weights along one line, `noise` says how far.
+    """
     model, generator = problem.model, rng.generator()
     assert isinstance(model, RNN)
     maps = []
     for layer in (model.read, model.recur, model.say):
         weight = layer.weight.detach()
-        noise = torch.randn(weight.shape, generator=generator, dtype=weight.dtype)
-        maps.append(dense(weight + NOISE * weight.square().mean().sqrt() * noise))
+        drawn = torch.randn(weight.shape, generator=generator, dtype=weight.dtype)
+        maps.append(dense(weight + noise * weight.square().mean().sqrt() * drawn))
     read, recur, say = maps
     copy = RNN(read, recur, say, model.steps).requires_grad_(False)
     return Problem(problem.distribution, copy, problem.spec, problem.name)

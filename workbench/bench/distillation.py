@@ -47,14 +47,24 @@ def _net(widths: list[int], rng: Rng, ends: bool) -> torch.nn.Module:
     return chain(parts).requires_grad_(False)
 
 
+def pair(width: int, hidden: int, rng: Rng) -> tuple[torch.nn.Module, torch.nn.Module]:
+    """A random teacher, and a student of a quarter of its width up to its last hidden layer.
+
+    Args:
+        width: of the teacher's hidden layers and of its input; it has 16 outputs.
+        hidden: layers of both.
+    """
+    teacher = _net([width] * (hidden + 1) + [OUTPUTS], rng.child("teacher"), False)
+    student = _net([width] + [width // NARROWER] * hidden, rng.child("student"), True)
+    return teacher, student
+
+
 def _rows(width: int, hidden: int, nets: int, truth: int) -> Iterator[Row]:
     found: dict[str, list[Row]] = {name: [] for name in METHODS}
     d = Gaussian(torch.zeros(width), torch.ones(width))
     for k in range(nets):
         rng = Rng(k).child("distillation", width, hidden)
-        teacher = _net([width] * (hidden + 1) + [OUTPUTS], rng.child("teacher"), False)
-        student = _net([width] + [width // NARROWER] * hidden, rng.child("student"), True)
-        joint = beside(teacher, student)
+        joint = beside(*pair(width, hidden, rng))
         start = time.process_time()
         known = sampled(joint, OUTPUTS, d, truth, rng.child("truth"))
         per_draw = (time.process_time() - start) / truth

@@ -8,6 +8,7 @@ distance to the teacher T is least where
 and both come from one propagation of teacher and student side by side: no input is drawn.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -59,6 +60,13 @@ class Moments:
         v, _ = self.readout()
         whole = float(torch.diagonal(self.cov[:k, :k]).sum())
         return whole - float((v * self.cov[:k, k:]).sum()), whole
+
+
+def pooled(parts: Sequence[Moments]) -> Moments:
+    """The moments of several samples of the same size, taken as one."""
+    mean = torch.stack([m.mean for m in parts]).mean(0)
+    squares = torch.stack([m.cov + m.mean[:, None] * m.mean for m in parts]).mean(0)
+    return Moments(mean, squares - mean[:, None] * mean, parts[0].outputs)
 
 
 def beside(teacher: nn.Module, student: nn.Module) -> Network:

@@ -7,11 +7,13 @@ import param
 from workbench.errors import BadInput
 from workbench.views.lab_anomalies import ANOMALIES
 from workbench.views.lab_gliders import GLIDERS
+from workbench.views.lab_students import STUDENTS
+from workbench.views.lab_tiny import TINY
 from workbench.views.laboratory import Laboratory
 from workbench.views.link import take
 
 ALL: tuple[Laboratory, ...] = (
-    GLIDERS, ANOMALIES,
+    GLIDERS, ANOMALIES, TINY, STUDENTS,
 )  # fmt: skip
 """One line each."""
 LABORATORIES = {lab.name: lab for lab in ALL}
