@@ -86,7 +86,7 @@ def test_one_hidden_layer_leaves_next_to_nothing_and_draws_fall(students):
     assert set(found.propagated) == {"covariance", "augmented", "cumulant"}
     # What is left to see is the error of the reference, whose mean the floor is.
     assert all(0.0 < fit.excess < 3.0 * found.floor for fit in found.propagated.values())
-    first, last = found.drawn[1], found.drawn[-1]
+    first, last = found.drawn[0], found.drawn[-1]
     fall = (first.excess / last.excess) / (last.draws / first.draws)
     assert 0.3 < fall < 10.0
     assert 0.0 < found.least < 1.0 and "exact" in STUDENTS.blocks[0].say(students)

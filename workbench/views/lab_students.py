@@ -11,6 +11,8 @@ ROWS = {
 }  # fmt: skip
 """{propagator: the row whose accent it has}."""
 DRAWS = "monte_carlo"
+SAME = 1.2
+"""Ratio of two CPU times up to which neither is called the shorter."""
 
 
 def _excess(session: StudentsSession, dark: bool, height: int) -> Figure:
@@ -80,8 +82,11 @@ def _judged(name: str, fit: Fit, drawn: tuple[Fit, ...], floor: float) -> str:
         f"<b>{name}</b>: an excess of {fit.excess:.2g} in {milliseconds(1e3 * fit.seconds)} ms; "
         f"draws get there in {'more than ' if unseen else ''}{milliseconds(1e3 * after)} ms"
     )
-    if after > fit.seconds:
-        return f"{text}, {small(after / fit.seconds)} times as long."
+    times = after / fit.seconds
+    if times > SAME:
+        return f"{text}, {small(times)} times as long."
+    if times * SAME > 1.0:
+        return f"{text}, in about the same time."
     return f"{text}: <b>draws are better</b>."
 
 

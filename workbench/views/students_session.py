@@ -119,9 +119,10 @@ def _steps(width: int, hidden: int, rng: Rng) -> Iterator[dict[str, Any]]:
         seconds = cpu_seconds(work, repeats=3, clock=time.thread_time)
         mine[propagator.name] = Student(seconds, work())
         yield told()
-    draws = 4 * (width // NARROWER)  # far fewer fit nothing
+    draws = 8 * (width // NARROWER)  # fewer fit next to nothing
     while draws <= _MOST:
         theirs[draws] = []
+        sampled(joint, OUTPUTS, d, draws, rng.child("warm"))  # the first of a size is slow
         for k in range(REPEATS):
             start = time.thread_time()
             moments = sampled(joint, OUTPUTS, d, draws, rng.child("draws", draws, k))
