@@ -12,6 +12,7 @@ from workbench.views.style import Figure, axis, ink, layout
 
 TONES = {"normal": "#0072B2", "unusual": "#E69F00", "anomalous": "#D55E00"}
 """Colours of the kinds of inputs, safe for the colour-blind."""
+SYMBOLS = {"normal": "circle", "unusual": "x-thin-open", "anomalous": "diamond"}
 _LEGEND = {"orientation": "h", "y": 1.12, "x": 0}
 
 
@@ -19,11 +20,11 @@ def scores(by_kind: Mapping[str, Tensor], dark: bool = False, height: int = 300)
     """Histograms of a score, a kind of inputs each: {kind: scores `(m,)`}."""
     low = min(float(s.min()) for s in by_kind.values())
     high = max(float(s.max()) for s in by_kind.values())
-    size = max((high - low) / 40, 1e-12)
+    size = max((high - low) / 20, 1e-12)
     bins = {"start": low, "end": high + 2 * size, "size": size}  # the last bin is whole
     data = [
         {
-            "type": "histogram", "name": kind, "x": s.tolist(), "opacity": 0.6, "xbins": bins,
+            "type": "histogram", "name": kind, "x": s.tolist(), "xbins": bins,
             "histnorm": "percent", "marker": {"color": TONES[kind]},
         }
         for kind, s in by_kind.items()
@@ -31,7 +32,7 @@ def scores(by_kind: Mapping[str, Tensor], dark: bool = False, height: int = 300)
     return {
         "data": data,
         "layout": layout(
-            dark, height, barmode="overlay", showlegend=True, legend=_LEGEND,
+            dark, height, barmode="group", showlegend=True, legend=_LEGEND,
             xaxis=axis(dark, title={"text": "score"}),
             yaxis=axis(dark, title={"text": "% of kind"}),
         ),
@@ -47,7 +48,7 @@ def accounts(by_kind: Mapping[str, Account], dark: bool = False, height: int = 3
         ends += [min(told + seen), max(told + seen)]
         data.append({
             "type": "scatter", "mode": "markers", "name": kind, "x": told, "y": seen,
-            "marker": {"color": TONES[kind], "size": 5, "opacity": 0.6},
+            "marker": {"color": TONES[kind], "symbol": SYMBOLS[kind], "size": 6, "opacity": 0.7},
         })  # fmt: skip
     span = [min(ends), max(ends)]
     line = {
@@ -58,7 +59,8 @@ def accounts(by_kind: Mapping[str, Account], dark: bool = False, height: int = 3
         "data": [*data, line],
         "layout": layout(
             dark, height, showlegend=True, legend=_LEGEND,
-            xaxis=axis(dark, title={"text": "explained"}), yaxis=axis(dark, title={"text": "seen"}),
+            xaxis=axis(dark, title={"text": "margin that the terms explain"}),
+            yaxis=axis(dark, title={"text": "margin seen"}),
         ),
     }  # fmt: skip
 

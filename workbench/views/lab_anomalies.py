@@ -26,6 +26,18 @@ def _terms(session: AnomalySession, dark: bool, height: int) -> Figure:
     return plots.terms(found, dark, height)
 
 
+def _say_seen(session: AnomalySession) -> str:
+    if "anomalous" not in session.accounts:
+        return "Under way." if session.judging else "Not begun."
+    account = session.accounts["anomalous"]
+    without = float((account.explained.amin(1) < 0.0).double().mean())
+    return (
+        "An input a mark: normal, unusual in what has nothing to do with the behaviour, or "
+        "anomalous. Above 0 the behaviour occurs; on the line the terms explain all of it. On "
+        f"{100 * without:.0f}% of the anomalous inputs they explain no behaviour at all."
+    )
+
+
 def _say_terms(session: AnomalySession) -> str:
     found = session.explanation
     if found is None:
@@ -38,7 +50,12 @@ def _say_terms(session: AnomalySession) -> str:
 
 def _say_left(session: AnomalySession) -> str:
     told = [f"{area:.3f} against {kind} inputs" for kind, area in session.areas().items()]
-    return f"Area under the ROC curve: {', '.join(told)}." if told else ""
+    if not told:
+        return ""
+    return (
+        f"Area under the ROC curve: {', '.join(told)}. The score is the margin left unexplained, in "
+        "standard deviations of the margin on trusted inputs."
+    )
 
 
 ANOMALIES = Laboratory(
@@ -50,7 +67,7 @@ ANOMALIES = Laboratory(
     controls=("bed", "seed", Slider("share", 0.5, 0.99), "inputs"),
     actions=(Action("Judge", "judge", "Explain the behaviour and judge fresh inputs.", True),),
     blocks=(
-        Chart("What is seen, and what is explained", _seen, "accounts", height=340),
+        Chart("What is seen, and what is explained", _seen, "accounts", _say_seen, 340),
         Chart("What is left unexplained", _left, "unexplained", _say_left, 300),
         Chart("Which terms account for it?", _terms, "terms", _say_terms, 260),
     ),
