@@ -53,8 +53,8 @@ def _say_left(session: AnomalySession) -> str:
     if not told:
         return ""
     return (
-        f"Area under the ROC curve: {', '.join(told)}. The score is the margin left unexplained, in "
-        "standard deviations of the margin on trusted inputs."
+        f"Area under the ROC curve: {', '.join(told)}. The score is the margin left "
+        "unexplained, in standard deviations of the margin on trusted inputs."
     )
 
 
