@@ -8,7 +8,7 @@ import typer
 
 from workbench import numbers
 from workbench.cli import files, settings
-from workbench.cli.estimate import Forwards, Seconds, truth_text
+from workbench.cli.estimate import Forwards, Problems, Seconds, Seeds, truth_text
 from workbench.cli.extras import need_views
 from workbench.cli.frame import INTERRUPTED, AsJson, Debug, warn
 from workbench.cli.plain import print_json
@@ -23,22 +23,14 @@ _FORMATS = (".csv", ".parquet", ".py")
 
 
 def compare(
-    problems: Annotated[
-        list[str],
-        typer.Argument(metavar="PROBLEM...", help="Catalogue names, or paths of cards."),
-    ],
+    problems: Problems,
     names: Annotated[
         str | None,
         typer.Option("--estimators", metavar="A,B,C", help="Which ones; all by default."),
     ] = None,
     budget: Forwards = None,
     seconds: Seconds = None,
-    seeds: Annotated[
-        int,
-        typer.Option(
-            "--seeds", metavar="K", parser=settings.whole, help="Repeats, of seeds 0 to K - 1."
-        ),
-    ] = 1,
+    seeds: Seeds = 1,
     out: Annotated[
         Path | None,
         typer.Option(

@@ -33,6 +33,15 @@ Seconds = Annotated[
     float | None,
     typer.Option("--seconds", metavar="S", parser=settings.real, help="Seconds of wall clock."),
 ]
+Seeds = Annotated[
+    int,
+    typer.Option(
+        "--seeds", metavar="K", parser=settings.whole, help="Repeats, of seeds 0 to K - 1."
+    ),
+]
+Problems = Annotated[
+    list[str], typer.Argument(metavar="PROBLEM...", help="Catalogue names, or paths of cards.")
+]
 Seed = Annotated[
     int, typer.Option("--seed", metavar="K", parser=settings.whole, help="Of all random numbers.")
 ]

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from workbench.cli import files, settings
-from workbench.cli.estimate import Forwards, Seconds
+from workbench.cli.estimate import Forwards, Problems, Seconds, Seeds
 from workbench.cli.frame import INTERRUPTED, AsJson, Debug, warn
 from workbench.cli.plain import print_json
 from workbench.cli.progress import Bar
@@ -15,21 +15,13 @@ from workbench.errors import BadInput
 
 
 def sweep(
-    problems: Annotated[
-        list[str],
-        typer.Argument(metavar="PROBLEM...", help="Catalogue names, or paths of cards."),
-    ],
+    problems: Problems,
     names: Annotated[
         str, typer.Option("--estimators", metavar="A,B,C", help="Which ones.")
     ] = "conditioned,importance,subset",
     budget: Forwards = None,
     seconds: Seconds = None,
-    seeds: Annotated[
-        int,
-        typer.Option(
-            "--seeds", metavar="K", parser=settings.whole, help="Repeats, of seeds 0 to K - 1."
-        ),
-    ] = 1,
+    seeds: Seeds = 1,
     workers: Annotated[
         int, typer.Option("--workers", metavar="W", parser=settings.whole, help="Local processes.")
     ] = 2,
