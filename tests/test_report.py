@@ -24,6 +24,7 @@ def runs(tmp_path_factory):
     workbench("attack-lm", "L_zap_1e-7", *texts, "--run", place / "attack_lm")
     workbench("train", "digits_average", "--steps", 12, "--run", place / "average")
     workbench("train", "plane", "--steps", 4, "--target", -6, "--run", place / "train")
+    workbench("hush", "L_zap_1e-7", "--steps", 3, "--run", place / "hush")
     return place
 
 
@@ -31,7 +32,7 @@ def markup(page):
     return re.sub(r"<script.*?</script>", "", page, flags=re.DOTALL)
 
 
-@pytest.mark.parametrize("kind", ["estimate", "attack", "attack_lm", "train", "average"])
+@pytest.mark.parametrize("kind", ["estimate", "attack", "attack_lm", "train", "average", "hush"])
 def test_a_report_is_one_page_with_problem_settings_and_provenance(runs, kind, tmp_path):
     told = ask("report", runs / kind, "--out", tmp_path / "report.html")
     page = (tmp_path / "report.html").read_text()

@@ -38,7 +38,7 @@ _CLOSE, _SURE = 0.3, 0.1  # digits: an error to stay below; a truth to go by
 
 def held_out(quick: bool) -> Iterator[Problem]:
     """Random pairs of networks; nothing was chosen by looking at them."""
-    nets, seeds, bars = (NETS[:1], 1, RARE[:1]) if quick else (NETS, SEEDS, RARE)
+    nets, seeds, bars = (NETS[-1:], 1, RARE[:1]) if quick else (NETS, SEEDS, RARE)
     for seed in range(seeds):
         for size in nets:
             for rare in bars:

@@ -126,6 +126,34 @@ def _train_figures(folder: Folder, rows: Sequence[Row], subject: Any) -> list[Fi
     ]
 
 
+def _hush_words(folder: Folder, rows: Sequence[Row], subject: Any) -> str:
+    first, last = rows[0], rows[-1]
+    before, after = (power(row["log10_p_adv"]) for row in (first, last))
+    return (
+        f"Under the worst prompts P of the word went from {before} to <b>{after}</b>, under the "
+        f"model's own to {power(last['log10_p'])}, in {last['steps']:,} steps; the perplexity of "
+        f"its text is {100.0 * (1.0 / last['score'] - 1.0):.2g}% up. All of it is exact."
+    )
+
+
+def _hush_figures(folder: Folder, rows: Sequence[Row], subject: Any) -> list[Figure]:
+    """log10 P under both kinds of prompts against steps."""
+    steps = [row["steps"] for row in rows]
+    lines = (("log10_p_adv", "the worst prompts", "adversary"), ("log10_p", "its own", "moments"))
+    data: list[Figure] = [
+        {"type": "scatter", "mode": "lines", "x": steps, "y": [row[key] for row in rows],
+         "name": name, "line": {"color": colour(tone), "width": 2}}
+        for key, name, tone in lines
+    ]  # fmt: skip
+    low, high = window([y for line in data for y in line["y"]], [])
+    ticks, names = power_ticks(low, high)
+    shape = layout(
+        False, _HEIGHT, showlegend=True, xaxis=axis(False, title={"text": "steps"}),
+        yaxis=axis(False, range=[low, high], tickvals=ticks, ticktext=names, title={"text": "P"}),
+    )  # fmt: skip
+    return [{"data": data, "layout": shape}]
+
+
 _LISTENED = {
     "attack": "the estimator that was climbed, and an adversary finds its mistakes too",
     "attack_lm": "the few texts of a step, and the best of many steps is lucky too",
@@ -135,6 +163,7 @@ _KINDS: dict[str, tuple[Callable[..., str], Callable[..., list[Figure]]]] = {
     "attack": (_attack_words, _attack_figures),
     "attack_lm": (_attack_words, _attack_figures),
     "train": (_train_words, _train_figures),
+    "hush": (_hush_words, _hush_figures),
 }
 
 
