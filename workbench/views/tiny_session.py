@@ -89,7 +89,7 @@ class TinySession(LabSession):
         doc="Which of the numbers it reads it was trained to point at, and how large it is.",
     )  # fmt: skip
     noise = param.Number(
-        0.0, bounds=(0.0, 1.0), label="Noise on the weights",
+        0.0, bounds=(0.0, 1.0), label="Weight noise",
         doc="Standard deviation of what is added to a weight, over the root mean square of its "
         "matrix; at 1 little is left of what was learnt.",
     )  # fmt: skip
