@@ -227,7 +227,8 @@ def fake_app(monkeypatch):
 def test_serve_starts_the_app(fake_app):
     found = ask("serve", "--port", "0", "--no-browser")
     assert found["url"] == f"http://localhost:{found['port']}/" and found["port"] > 0
-    assert fake_app == [{"port": found["port"], "show": False}]
+    how = {"address": "localhost", "token": ""}
+    assert fake_app == [{"port": found["port"], "show": False, **how}]
 
 
 def test_serve_names_a_port_that_is_taken(fake_app):

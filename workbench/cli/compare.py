@@ -76,7 +76,7 @@ def compare(
     truths = {triple.name: experiments.truth_row(triple) for triple in triples}
     summary = experiments.summarise(rows)
     if plot is not None and rows:
-        plot.write_text(importlib.import_module("workbench.views.compare_page").page(rows))
+        files.write(plot, importlib.import_module("workbench.views.compare_page").page(rows))
     if out is not None:
         _write(out, rows, experiments.recipes(sources, methods, limit, range(seeds)), limit)
     if as_json:
@@ -102,9 +102,9 @@ def _write(path: Path, rows: list[dict[str, Any]], script: str, limit: Any) -> N
     from workbench.experiments import export
 
     if path.suffix == ".parquet":
-        path.write_bytes(export.to_parquet(rows, limit))
+        files.write(path, export.to_parquet(rows, limit))
     else:
-        path.write_text(script if path.suffix == ".py" else export.to_csv(rows, limit))
+        files.write(path, script if path.suffix == ".py" else export.to_csv(rows, limit))
 
 
 def _show(

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from workbench.cli import files
 from workbench.cli.frame import AsJson, Debug
 from workbench.cli.plain import print_json
 from workbench.cli.tables import say
@@ -24,7 +25,7 @@ def new(
 
     card = save_commented(starter.problem(), folder)
     script = folder / "problem.py"
-    script.write_text(Path(starter.__file__).read_text())
+    files.write(script, Path(starter.__file__).read_bytes())
     if as_json:
         print_json({"script": str(script), "card": str(card)})
         return

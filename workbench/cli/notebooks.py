@@ -64,7 +64,7 @@ def notebooks(
             interrupted = True
     if report is not None:
         module = importlib.import_module("workbench.views.rehearsal_page")
-        report.write_text(module.page(done))
+        files.write(report, module.page(done))
     rows = [
         {
             "notebook": r.notebook, "standing": r.standing, "seconds": r.seconds,

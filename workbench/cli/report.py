@@ -26,7 +26,7 @@ def report(
     need_views("a report")
     target = folder.with_name(f"{folder.resolve().name}.html") if out is None else out
     files.check(target, (".html",))
-    target.write_text(importlib.import_module("workbench.views.report").page(folder))
+    files.write(target, importlib.import_module("workbench.views.report").page(folder))
     if as_json:
         print_json({"run": str(folder), "report": str(target)})
     else:

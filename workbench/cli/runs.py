@@ -61,9 +61,9 @@ def _write(path: Path, rows: list[dict[str, Any]]) -> None:
     whole = [row["run"] for row in rows if row["standing"] != "damaged"]
     steps = [{"run": run, **step} for run in whole for step in Folder.look(run).rows]
     if path.suffix == ".parquet":
-        path.write_bytes(table_parquet(steps))
+        files.write(path, table_parquet(steps))
     else:
-        path.write_text(table_csv(steps))
+        files.write(path, table_csv(steps))
 
 
 def _short(run: str, place: Path) -> str:

@@ -2,7 +2,6 @@
 
 import importlib
 import os
-import socket
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -13,7 +12,7 @@ from workbench.cli.extras import need, need_views
 from workbench.cli.frame import AsJson, Debug, warn
 from workbench.cli.plain import print_json
 from workbench.cli.settings import whole
-from workbench.errors import BadInput, Unsupported
+from workbench.errors import Unsupported
 
 NOTEBOOK = Path("notebooks") / "00_tour.ipynb"
 
@@ -24,34 +23,34 @@ def serve(
     port: Annotated[
         int, typer.Option("--port", parser=whole, metavar="PORT", help="0 takes a free one.")
     ] = 5006,
+    address: Annotated[
+        str,
+        typer.Option(
+            "--address",
+            metavar="HOST",
+            help="Where to listen; on any but this machine's own, visitors need a token.",
+        ),
+    ] = "localhost",
     browser: Browser = True,
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
-    """Serve the app on this machine until Ctrl-C."""
+    """Serve the app on this machine until Ctrl-C.
+
+    With --address 0.0.0.0 others reach it too, by the link that is printed: it holds a random
+    token, and nobody is let in without.
+    """
     need_views("the app")
+    access = importlib.import_module("workbench.views.access")
     app = importlib.import_module("workbench.views.app")
-    chosen = free_port(port)
-    url = f"http://localhost:{chosen}/"
+    chosen = access.free_port(port, address)
+    token = "" if access.is_local(address) else access.Token().value
+    url = access.url(address, chosen, token)
     if as_json:
         print_json({"url": url, "port": chosen})
     else:
         warn(f"the app is at {url} (Ctrl-C stops it)")
-    app.serve(port=chosen, show=browser)
-
-
-def free_port(port: int) -> int:
-    """The port, or a free one for 0. Raises `BadInput` where another program has it."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except (OSError, OverflowError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "ports are 0 to 65535"
-            raise BadInput(
-                f"port {port} cannot be used ({reason}): choose another, or 0 for a free one"
-            ) from None
-        return probe.getsockname()[1]
+    app.serve(port=chosen, show=browser, address=address, token=token)
 
 
 def lab(

@@ -71,7 +71,7 @@ def sweep(
     if out is not None:
         parquet = out.suffix == ".parquet"
         content = export.table_parquet(rows) if parquet else export.table_csv(rows).encode()
-        out.write_bytes(content)
+        files.write(out, content)
     if as_json:
         print_json({"rows": rows, "interrupted": interrupted})
     else:

@@ -3,13 +3,15 @@
 import argparse
 import sys
 from typing import Any
+from urllib.parse import urlsplit
 
 import panel as pn
 import torch
 from bokeh.server.urls import per_app_patterns
 from panel.io.server import WSHandler
+from tornado.web import HTTPError
 
-from workbench.views import terms
+from workbench.views import access, terms
 from workbench.views.parts import text
 from workbench.views.rooms import House
 from workbench.views.tour import COOKIE, Tour
@@ -82,50 +84,79 @@ def _header_button(name: str, doc: str) -> pn.widgets.Button:
     )
 
 
-def serve(port: int = 5006, show: bool = True, address: str = "localhost", **more: Any) -> None:
+def serve(
+    port: int = 5006,
+    show: bool = True,
+    address: str = access.LOCALHOST,
+    token: str = "",
+    **more: Any,
+) -> None:
     """Serve the app until interrupted; the address is printed.
 
     Args:
         port: 0 takes a free one.
-        show: whether to open a browser.
-        address: where to listen.
+        show: whether to open a browser; only on this machine's own address.
+        address: where to listen. On any but this machine's own, visitors need the token.
+        token: what they need; a random one without it.
+
+    Raises:
+        BadInput: where the port cannot be used.
     """
+    port = access.free_port(port, address)
+    local = access.is_local(address)
+    if not local:
+        more["auth_provider"] = access.Token(token)
     torch.set_num_threads(1)  # one for each: the sliders' closed forms and each session's sampling
     sys.setswitchinterval(5e-4)  # a slider's handler waits less for the threads that sample
     pn.extension("plotly")
-    _send_at_once()
+    _bring_socket()
     pn.serve(
         {"/": app},
         port=port,
         address=address,
-        show=show,
+        show=show and local,
         title="Catastrophe workbench",
-        websocket_origin=[f"{address}:{port}", f"127.0.0.1:{port}"] if port else "*",
+        websocket_origin=access.origins(address, port),
         **more,
     )
 
 
-class _PromptSocket(WSHandler):
-    """No Nagle: Bokeh writes a message as three frames, and each would wait 40 ms for the last."""
+class _OwnSocket(WSHandler):
+    """No Nagle: Bokeh writes a message as three frames, and each would wait 40 ms for the last.
+
+    Pages of other sites are refused, under whatever name they ask: Tornado lets in a page whose
+    origin is the host that it asks for, and a name of another site may lead to this machine.
+    """
+
+    async def prepare(self) -> None:
+        await super().prepare()
+        if not self._finished and not self.check_origin(f"http://{self.request.host}"):
+            raise HTTPError(403)
 
     def open(self) -> None:
         self.set_nodelay(True)
         super().open()
 
+    def check_origin(self, origin: str) -> bool:
+        host = urlsplit(origin).netloc.lower()
+        return host == self.request.host.lower() and super().check_origin(origin)
 
-def _send_at_once() -> None:
+
+def _bring_socket() -> None:
     places = [k for k, entry in enumerate(per_app_patterns) if entry[1] is WSHandler]
     for k in places:
-        per_app_patterns[k] = (per_app_patterns[k][0], _PromptSocket)
+        per_app_patterns[k] = (per_app_patterns[k][0], _OwnSocket)
 
 
 def main() -> None:
     """`python -m workbench.views.app --port 5006 --no-browser`."""
     parser = argparse.ArgumentParser(description="Serve the app.")
     parser.add_argument("--port", type=int, default=5006)
+    parser.add_argument("--address", default=access.LOCALHOST)
+    parser.add_argument("--token", default="")
     parser.add_argument("--no-browser", action="store_true")
     options = parser.parse_args()
-    serve(options.port, show=not options.no_browser)
+    serve(options.port, not options.no_browser, options.address, options.token)
 
 
 if __name__ == "__main__":
