@@ -24,7 +24,8 @@ def report(
 ) -> None:
     """Write a run as one HTML page: findings, curves, problem, settings, provenance."""
     need_views("a report")
-    target = folder.with_name(f"{folder.resolve().name}.html") if out is None else out
+    place = folder.resolve()  # "." has no name of its own
+    target = place.parent / f"{place.name}.html" if out is None else out
     files.check(target, (".html",))
     files.write(target, importlib.import_module("workbench.views.report").page(folder))
     if as_json:

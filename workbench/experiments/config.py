@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Iterable
 from typing import Any
 
-from workbench.errors import BadInput, StaleRun, Unsupported
+from workbench.errors import StaleRun, Unsupported
 
 TYPE = "type"
 
@@ -50,9 +50,10 @@ def decode(raw: Any, known: Iterable[type]) -> Any:
             return fields
         try:
             return classes[part[TYPE]](**fields)
-        except (KeyError, TypeError, BadInput):
+        except (KeyError, TypeError, ValueError):  # BadInput among them
+            names = ", ".join(map(str, fields))
             raise StaleRun(
-                f"this workbench has no {part[TYPE]!r} with the settings {', '.join(fields)} of "
+                f"this workbench has no {part[TYPE]!r} with the settings {names} of "
                 "the run: use the one that made it"
             ) from None
 

@@ -20,7 +20,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_type_hints
 
 import torch
 
@@ -35,6 +35,7 @@ VERSION = 1
 RUN, CHECKPOINT, METRICS, LOCK = "run.json", "checkpoint.json", "metrics.jsonl", "lock"
 
 _LOST = "the run cannot go on from it"
+_MANIFEST = {"kind": str, "every": int, "config": dict, "versions": dict, "files": dict}
 
 S = TypeVar("S", bound=State)
 
@@ -54,6 +55,9 @@ class Mark:
     finished: bool = False
 
 
+_MARK = get_type_hints(Mark)
+
+
 class Folder:
     """One run's folder, held by one process at a time. Made by `create`, `open` or `look`.
 
@@ -66,7 +70,7 @@ class Folder:
 
     def __init__(self, path: Path, manifest: dict[str, Any], mark: Mark, metrics: bytes):
         self.path, self.manifest, self.mark = path, manifest, mark
-        self.rows: list[Row] = [numbers(json.loads(line)) for line in metrics.splitlines()]
+        self.rows: list[Row] = _rows(path, metrics)
         self._sum = hashlib.sha256(metrics)
         self._lock: int | None = None
 
@@ -251,6 +255,16 @@ class Folder:
                 entry.unlink()
 
 
+MALFORMED = (KeyError, IndexError, TypeError, ValueError, AttributeError, ArithmeticError)
+"""What reading settings raises that are not those of a run."""
+
+
+def altered(place: Path, error: Exception) -> str:
+    """What is said of a run whose settings cannot be read, though its digests are right."""
+    what = " ".join(f"{type(error).__name__}: {error}".split())
+    return f"what {place / RUN} says makes no run of this workbench ({what[:120]})"
+
+
 def versions() -> dict[str, str]:
     """What a run depends on bit for bit."""
     from workbench import __version__
@@ -276,17 +290,36 @@ def _manifest(place: Path) -> dict[str, Any]:
             "use the workbench that made it, or a newer one"
         )
     manifest = _opened(raw, place / RUN)
-    if not manifest.keys() >= {"kind", "every", "config", "versions", "files"}:
-        raise StaleRun(f"{place / RUN} lacks part of what describes a run")
+    if not _fits(manifest, _MANIFEST) or not manifest["every"]:
+        raise StaleRun(f"{place / RUN} lacks part of what describes a run: it was altered")
     return manifest
 
 
 def _mark(place: Path) -> Mark:
     raw = _opened(_json(place, CHECKPOINT), place / CHECKPOINT)
+    if raw.keys() != _MARK.keys() or not _fits(raw, _MARK):
+        raise StaleRun(f"{place / CHECKPOINT} has other fields than a checkpoint")
+    return Mark(**raw)
+
+
+def _fits(value: dict[str, Any], kinds: dict[str, type]) -> bool:
+    """Whether it has these fields, of these types; numbers of things are not negative."""
+    return all(
+        isinstance(value.get(name), kind)
+        and (kind is bool or not isinstance(value[name], bool))
+        and not (kind is int and value[name] < 0)
+        for name, kind in kinds.items()
+    )
+
+
+def _rows(place: Path, metrics: bytes) -> list[Row]:
     try:
-        return Mark(**raw)
-    except TypeError:
-        raise StaleRun(f"{place / CHECKPOINT} has other fields than a checkpoint") from None
+        rows = [numbers(json.loads(line)) for line in metrics.splitlines()]
+    except (ValueError, RecursionError):
+        rows = [None]
+    if not all(isinstance(row, dict) for row in rows):
+        raise StaleRun(f"{place / METRICS} holds other things than metrics: it was altered")
+    return rows
 
 
 def _json(place: Path, name: str) -> dict[str, Any]:

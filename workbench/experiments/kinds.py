@@ -72,6 +72,8 @@ class Estimates(RunKind):
     def rebuild(self, config: dict[str, Any], file: Callable[[str], bytes]) -> Attempt:
         """The attempt. Raises `StaleRun` where this workbench has no such estimator."""
         estimator, budget = decode([config["settings"], config["budget"]], (*ALL, Budget))
+        if not (isinstance(estimator, ALL) and isinstance(budget, Budget)):
+            raise StaleRun("the run names no estimator and budget: it was altered")
         return Attempt(codec.from_files(file), estimator, budget, config["seed"])
 
     def metrics(self, subject: Attempt) -> Row:

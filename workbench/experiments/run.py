@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from workbench.errors import StaleRun, WorkbenchError
 from workbench.estimators.base import check_positive
 from workbench.experiments.attempt import Row
 from workbench.experiments.course import Subject
-from workbench.experiments.folder import Folder
+from workbench.experiments.folder import MALFORMED, Folder, altered
 from workbench.experiments.kinds import RunKind, kind_of
 
 EVERY, SECONDS = 50, 1.0
@@ -67,6 +68,12 @@ class Run:
             kind = kind_of(folder.kind)
             subject = kind.rebuild(folder.config, folder.file)
             subject.state = folder.state(type(subject.state))
+        except WorkbenchError:
+            folder.close()
+            raise
+        except MALFORMED as error:
+            folder.close()
+            raise StaleRun(altered(folder.path, error)) from error
         except BaseException:
             folder.close()
             raise

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from workbench.errors import BadInput, WorkbenchError
 from workbench.experiments.attempt import Row
-from workbench.experiments.folder import RUN, Folder, is_run
+from workbench.experiments.folder import MALFORMED, RUN, Folder, altered, is_run
 from workbench.experiments.kinds import kind_of
 
 
@@ -32,13 +32,16 @@ def _row(path: Path) -> Row:
         running = folder.held
         if not running:  # else it may move on meanwhile
             folder.verify()
+        title = kind.title(folder.config)
     except WorkbenchError as error:
         return {"run": str(path), "standing": "damaged", "reason": str(error)}
+    except MALFORMED as error:
+        return {"run": str(path), "standing": "damaged", "reason": altered(path, error)}
     mark = folder.mark
     return {
         "run": str(path),
         "kind": kind.name,
-        "title": kind.title(folder.config),
+        "title": title,
         "standing": "running" if running else "finished" if mark.finished else "stopped",
         "steps": mark.steps,
         "seconds": mark.seconds,
