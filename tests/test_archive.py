@@ -6,6 +6,7 @@ import zipfile
 
 import pytest
 from card_samples import PROBLEMS
+from fuzzing import fuzz
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -90,8 +91,9 @@ def test_what_is_no_archive_is_refused_in_a_sentence(data):
     assert "\n" not in str(refusal.value)
 
 
+@fuzz(100)
 @given(st.data())
-def test_damaged_archives_raise_nothing_but_bad_input(data):
+def test_fuzzed_archives_raise_nothing_but_bad_input(data):
     whole = bytearray(card_archive(PROBLEMS["bare"], "bare").getvalue())
     for _ in range(data.draw(st.integers(1, 8))):
         whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))

@@ -7,7 +7,8 @@ import json
 
 import pytest
 from card_samples import LINEAR, PROBLEMS
-from hypothesis import HealthCheck, given, settings
+from fuzzing import fuzz, places
+from hypothesis import given
 from hypothesis import strategies as st
 
 import workbench as wb
@@ -35,15 +36,6 @@ JSON = st.recursive(
 )
 
 
-def places(value, path=()):
-    """Paths to everything inside a JSON value."""
-    found = [path]
-    if isinstance(value, dict | list):
-        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
-            found += places(inner, (*path, key))
-    return found
-
-
 @pytest.fixture(scope="module")
 def originals(tmp_path_factory):
     """Two saved cards: the text of each, its tensors' bytes and its path."""
@@ -66,7 +58,7 @@ def survives(path):
         wb.MonteCarlo()(problem, 16)
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@fuzz(300)
 @given(st.data())
 def test_fuzzed_cards_raise_nothing_but_bad_input(originals, tmp_path, data):
     path, card, tensors = data.draw(st.sampled_from(originals))
@@ -95,7 +87,7 @@ def test_fuzzed_cards_raise_nothing_but_bad_input(originals, tmp_path, data):
     survives(target)
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@fuzz(150)
 @given(st.data())
 def test_fuzzed_bytes_raise_nothing_but_bad_input(originals, tmp_path, data):
     """Bytes cut, changed and added in the card's text."""
@@ -116,7 +108,7 @@ def test_fuzzed_bytes_raise_nothing_but_bad_input(originals, tmp_path, data):
     survives(target)
 
 
-@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@fuzz(200)
 @given(st.data())
 def test_fuzzed_tensors_raise_nothing_but_bad_input(originals, tmp_path, data):
     """Bytes of the tensor file cut and changed, header and all, under a hash that fits."""

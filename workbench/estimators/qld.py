@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from workbench.distributions import Sampleable
+from workbench.errors import NotConverged
 from workbench.estimators.base import Estimate, Estimator, Needs, check_positive
 from workbench.iteration import State
 from workbench.math.cost import Cost
@@ -136,7 +137,11 @@ def _log_p(state: Activations) -> float:
     n, width = v.shape
     mean = v.mean(0)
     cov = (v - mean).T @ (v - mean) / (n - 1)
-    scale = torch.linalg.cholesky(cov + _RIDGE * torch.eye(width, dtype=v.dtype))
+    scale, failed = torch.linalg.cholesky_ex(cov + _RIDGE * torch.eye(width, dtype=v.dtype))
+    if failed or not scale.isfinite().all():
+        raise NotConverged(
+            "qld: the last activations are too large, or too unlike one another, for a covariance"
+        )
     g = state.normals @ scale
     h = state.offsets + state.normals @ mean
     u = torch.linalg.solve_triangular(scale, (v - mean).T, upper=False).T

@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 
@@ -13,18 +14,33 @@ def write(path: Path, data: bytes) -> None:
     Raises:
         OSError: where the folder cannot be written.
     """
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    write_all({path: data})
+
+
+def write_all(files: Mapping[Path, bytes]) -> None:
+    """As `write`, of files that belong together: none takes its name until all are on the disk.
+
+    So a disk that fills up leaves all former ones. Only a loss of power between two renames can
+    leave some of them new; the last of them is the one that should vouch for the others.
+    """
+    drafts: dict[Path, Path] = {}
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
+        for path, data in files.items():
+            handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+            drafts[Path(name)] = path
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(name).chmod(0o644)
+        for draft, path in drafts.items():
+            draft.replace(path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        for draft in drafts:
+            draft.unlink(missing_ok=True)
         raise
-    settle(path.parent)
+    for folder in {path.parent for path in files}:
+        settle(folder)
 
 
 def settle(folder: Path) -> None:

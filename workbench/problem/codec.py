@@ -58,12 +58,11 @@ def encode(problem: Problem) -> tuple[cards.Card, bytes]:
 
 
 def save(problem: Problem, folder: Path) -> Path:
-    """Write the tensors, then the card, each in one atomic step."""
+    """Write the tensors and the card that vouches for them, in one step."""
     card, data = encode(problem)
     folder.mkdir(parents=True, exist_ok=True)
-    atomic.write(folder / card.weights.file, data)
     path = folder / f"{_file_name(problem.name)}.json"
-    atomic.write(path, _text(card))
+    atomic.write_all({folder / card.weights.file: data, path: _text(card)})
     return path
 
 
@@ -73,9 +72,8 @@ def save_commented(problem: Problem, folder: Path) -> Path:
     weights = cards.WeightsCard(file="card.safetensors", sha256=card.weights.sha256)
     said = card.model_copy(update={"weights": weights}).model_dump(exclude_none=True)
     folder.mkdir(parents=True, exist_ok=True)
-    atomic.write(folder / weights.file, data)
     path = folder / "card.yaml"
-    atomic.write(path, commented(said))
+    atomic.write_all({folder / weights.file: data, path: commented(said)})
     return path
 
 
