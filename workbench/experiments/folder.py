@@ -313,6 +313,7 @@ def _fits(value: dict[str, Any], kinds: dict[str, type]) -> bool:
 
 
 def _rows(place: Path, metrics: bytes) -> list[Row]:
+    rows: list[Any]
     try:
         rows = [numbers(json.loads(line)) for line in metrics.splitlines()]
     except (ValueError, RecursionError):
