@@ -66,7 +66,7 @@ def _say(session: StudentsSession) -> str:
             lines.append(
                 "<b>Where it loses:</b> beyond one hidden layer the moments are approximate, and "
                 f"no further compute mends that. From {milliseconds(1e3 * last)} ms on draws are "
-                "the best; on narrow and deep teachers sooner than on wide and shallow ones."
+                "the best of all."
             )
     lines.append(
         f"<span class='small'>Each mark of draws is the mean of {REPEATS} students. CPU times are "
