@@ -39,6 +39,12 @@ def test_it_is_skipped_and_comes_back_from_the_start():
     assert went[-1] == STOPS[0].room
 
 
+def test_it_begins_in_the_room_that_a_link_names():
+    for k, stop in enumerate(STOPS[:4]):
+        assert Tour(print, True, stop.room).at == k
+    assert not Tour(print, True, "laboratory").layout.visible
+
+
 def test_every_word_is_explained_under_the_pointer():
     shown = terms.line()
     assert shown.count("title=") == len(TERMS)

@@ -55,7 +55,8 @@ def app() -> pn.template.BootstrapTemplate:
     )  # fmt: skip
     copy = _header_button("Copy link", "The whole screen, seeds included, is in the link.")
     copy.js_on_click(args={"button": copy}, code=COPY)
-    tour = Tour(lambda room: house.param.update(room=room), COOKIE not in pn.state.cookies)
+    fresh = COOKIE not in pn.state.cookies
+    tour = Tour(lambda room: house.param.update(room=room), fresh, house.room)
     again = _header_button("Tour", "The rooms, in five stops.")
     again.on_click(lambda _: tour.again())
     save = pn.widgets.FileDownload(

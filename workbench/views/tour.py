@@ -59,11 +59,14 @@ class Tour(pn.viewable.Viewer):
     Args:
         go: told the room of each stop.
         shown: whether it is there at first; `again()` brings it back.
+        room: where it begins; it keeps away from a room that it has no stop in.
     """
 
-    def __init__(self, go: Callable[[str], object], shown: bool):
+    def __init__(self, go: Callable[[str], object], shown: bool, room: str = STOPS[0].room):
         super().__init__()
-        self._go, self.at = go, 0
+        rooms = [stop.room for stop in STOPS]
+        shown = shown and room in rooms
+        self._go, self.at = go, rooms.index(room) if shown else 0
         self.words = text(margin=(6, 12, 6, 0))
         self.next = pn.widgets.Button(label="Next", height=32, margin=4)
         self.skip = pn.widgets.Button(label="Skip the tour", height=32, margin=4)
