@@ -24,7 +24,9 @@ PAGE_CSS = """
 body { overflow-x: hidden; }
 """
 COPY = """
-const text = window.location.href;
+const link = new URL(window.location.href);
+link.searchParams.delete("token");  // what opens a server to others is not passed on with a screen
+const text = link.href;
 const done = () => { button.label = "Copied"; setTimeout(() => button.label = "Copy link", 1500); };
 if (navigator.clipboard) { navigator.clipboard.writeText(text).then(done); }
 else {
