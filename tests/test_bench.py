@@ -2,6 +2,7 @@
 
 import io
 import math
+import os
 import subprocess
 import sys
 
@@ -362,3 +363,16 @@ def test_training_bench_says_what_controllers_and_triggers_came_to():
     said = list(bench.find("training").conclude([steered, {**steered, "lost": 0.06}, planted]))
     assert "on 1 of 2 seeds; by 5.0 digits or more, for 6.0% or less" in said[0]
     assert "needle" in said[1] and "down by 7.0 digits or more" in said[1] and "on 1;" in said[1]
+
+
+def test_a_crowd_is_judged_by_its_slowest_moves(monkeypatch):
+    from workbench.bench import crowd
+
+    assert latency.percentile95([float(k) for k in range(1, 101)]) == 95.0
+    mine = os.getpid()
+    assert crowd._memory(mine) > 10.0 and crowd._cpu(mine) > 0.0
+    full = {"visitors": crowd.VISITORS, "p95_ms": 500.0, "others_ms": 90.0}
+    gone = {"visitors": 0, "memory_mib": 400.0, "cpu_share": 0.0}
+    said = " ".join(crowd.conclude([full, gone]))
+    assert "500 ms (target 400: missed)" in said and "400 MiB and uses 0% of a core" in said
+    assert "met" in " ".join(crowd.conclude([{**full, "p95_ms": 399.0}]))

@@ -8,6 +8,7 @@ from workbench.bench.base import Bench, Choice, Column
 from workbench.bench.bounds import BOUNDS
 from workbench.bench.coherence import COHERENCE, HEAT
 from workbench.bench.coverage import COVERAGE
+from workbench.bench.crowd import CROWD
 from workbench.bench.digits_tuning import TUNING
 from workbench.bench.distillation import DISTILLATION
 from workbench.bench.economy import ECONOMY
@@ -34,6 +35,7 @@ ALL: tuple[Bench, ...] = (
     THROUGHPUT,
     PRECISION,
     LATENCY,
+    CROWD,
     BOUNDS,
     COHERENCE,
     HEAT,

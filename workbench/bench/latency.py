@@ -21,7 +21,7 @@ TARGET_MEDIAN_MS, TARGET_P95_MS = 100.0, 250.0
 _MOVES = {True: 10, False: 60}
 _PATIENCE = 60.0
 _SLIDER = ".wb-slider-sigma .noUi-handle"
-_STATE = "?budget=100000000"  # so that Monte Carlo is still counting when the bench ends
+STATE = "?budget=100000000"  # so that Monte Carlo is still counting when the bench ends
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 _FLAGS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -81,29 +81,33 @@ def run(quick: bool, report: Report) -> Iterator[Row]:
         Unsupported: where Playwright, the views or a Chromium are missing.
         NotConverged: where the app does not come up, or the estimate does not follow the slider.
     """
-    for module, extra in (("playwright", "test"), ("panel", "views")):
-        if importlib.util.find_spec(module) is None:
-            raise Unsupported(
-                f"measuring latency without {module}",
-                f"install the {extra!r} extra: pip install 'catastrophe-workbench[{extra}]'",
-            )
+    need_browser()
     report(0.0, "starting the app")
-    with served() as url, page_on(url + _STATE) as page:
-        ways = (("arrow keys", _by_keys), ("dragging", _by_dragging))
+    with served() as (url, _), page_on(url + STATE) as page:
+        ways = (("arrow keys", by_keys), ("dragging", _by_dragging))
         for i, (name, moves) in enumerate(ways):
             found: list[float] = []
             behind = 0
             count = _MOVES[quick]
             for k, move in enumerate(moves(page, count)):
                 report((i + k / count) / len(ways), f"{name}, move {k + 1}")
-                found.append(_measure(page, move))
+                found.append(measure(page, move))
                 behind += bool(page.evaluate("window.probe.sampling()"))
             yield _row(name, found, behind)
 
 
+def need_browser() -> None:
+    """Raises `Unsupported` unless the app and what drives a browser are installed."""
+    for module, extra in (("playwright", "test"), ("panel", "views")):
+        if importlib.util.find_spec(module) is None:
+            raise Unsupported(
+                f"measuring latency without {module}",
+                f"install the {extra!r} extra: pip install 'catastrophe-workbench[{extra}]'",
+            )
+
+
 def _row(name: str, found: list[float], behind: int) -> Row:
-    ordered = sorted(found)
-    p95 = ordered[max(0, -(-95 * len(ordered) // 100) - 1)]
+    p95 = percentile95(found)
     return {
         "action": name,
         "moves": len(found),
@@ -112,11 +116,17 @@ def _row(name: str, found: list[float], behind: int) -> Row:
         "target_median_ms": TARGET_MEDIAN_MS,
         "p95_ms": p95,
         "target_p95_ms": TARGET_P95_MS,
-        "worst_ms": ordered[-1],
+        "worst_ms": max(found),
     }
 
 
-def _by_keys(page: Any, count: int) -> Iterator[Callable[[], None]]:
+def percentile95(found: list[float]) -> float:
+    """The value that 95 of 100 do not exceed."""
+    ordered = sorted(found)
+    return ordered[max(0, -(-95 * len(ordered) // 100) - 1)]
+
+
+def by_keys(page: Any, count: int) -> Iterator[Callable[[], None]]:
     """Presses of the arrow keys on the slider, there and back."""
     handle = page.locator(_SLIDER)
     handle.focus()
@@ -137,7 +147,7 @@ def _by_dragging(page: Any, count: int) -> Iterator[Callable[[], None]]:
     page.mouse.up()
 
 
-def _measure(page: Any, move: Callable[[], None]) -> float:
+def measure(page: Any, move: Callable[[], None]) -> float:
     """Milliseconds from the input event to the frame that shows another estimate."""
     page.wait_for_timeout(150)  # a hand that looks before it moves on
     page.evaluate("window.probe.arm()")
@@ -149,8 +159,8 @@ def _measure(page: Any, move: Callable[[], None]) -> float:
 
 
 @contextmanager
-def served() -> Iterator[str]:
-    """The app on a free port in a process of its own; its address."""
+def served() -> Iterator[tuple[str, int]]:
+    """The app on a free port in a process of its own; its address and process number."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -162,7 +172,7 @@ def served() -> Iterator[str]:
         )
         try:
             wait_for(process, port, log)
-            yield f"http://localhost:{port}/"
+            yield f"http://localhost:{port}/", process.pid
         finally:
             process.terminate()
             try:
