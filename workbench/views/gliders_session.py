@@ -73,10 +73,6 @@ class GlidersSession(LabSession):
         "segments of 1, 2 or 4 cells.",
     )  # fmt: skip
 
-    def __init__(self, **params: Any):
-        super().__init__(**params)
-        self._film: Film | None = None
-
     @property
     def law(self) -> Rule:
         """The rule."""
@@ -113,28 +109,27 @@ class GlidersSession(LabSession):
 
     def play(self) -> None:
         """Step on to the horizon."""
-        self._start(self._steps(self.horizon))
+        self._start(self._steps(self.film, self.horizon))
 
     def step(self) -> None:
         """One generation, and no further."""
         film = self.film
-        self._start(self._steps((film.generation if film else 0) + 1))
+        self._start(self._steps(film, (film.generation if film else 0) + 1))
 
     def pause(self) -> None:
-        """Stop after the present generation."""
+        """Stop at the board that is shown."""
         if self.stepping:
             self._start(iter(()))
 
     def reset(self) -> None:
         """A new first generation, as the controls say."""
-        self._film = None
         self.worker.drop(FOUND)
-        self.worker.start(JOB, self._steps(0))
+        self.worker.start(JOB, self._steps(None, 0))
         self.worker.start(FORETOLD, self._foretelling(), curves={})
 
     def find(self) -> None:
         """Look for what stands out on the present board, and forecast from it."""
-        film = self._film or self._first()
+        film = self.film or self._first()
         self.worker.start(FOUND, self._finding(film), generation=film.generation)
 
     def _start(self, blocks: Iterator[dict[str, Any]]) -> None:
@@ -144,10 +139,9 @@ class GlidersSession(LabSession):
         board = start(self.law, int(self.side), float(self.density), int(self.seed))
         return Film(0, (board.density,), board, board.trail(None))
 
-    def _steps(self, end: int) -> Iterator[dict[str, Any]]:
-        film = self._film or self._first()
+    def _steps(self, shown: Film | None, end: int) -> Iterator[dict[str, Any]]:
+        film = shown or self._first()
         while True:
-            self._film = film
             yield {"film": film}
             if film.generation >= end:
                 if end == self.horizon:
