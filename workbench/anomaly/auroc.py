@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from scipy.stats import t as student
+from scipy.special import stdtrit
 from torch import Tensor
 
 from workbench.errors import BadInput
@@ -81,5 +81,5 @@ def over_seeds(values: Sequence[float]) -> OverSeeds:
     if n == 1:
         return OverSeeds(mean, 0.0, 1.0, mean, 1)
     sd = math.sqrt(math.fsum((v - mean) ** 2 for v in values) / (n - 1))
-    half = float(student.ppf(0.975, n - 1)) * sd / math.sqrt(n)
+    half = float(stdtrit(n - 1, 0.975)) * sd / math.sqrt(n)
     return OverSeeds(mean, max(0.0, mean - half), min(1.0, mean + half), min(values), n)

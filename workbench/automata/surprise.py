@@ -17,7 +17,7 @@ from typing import Any, cast
 
 import numpy as np
 from scipy.ndimage import find_objects, label
-from scipy.stats import poisson
+from scipy.special import pdtrc
 
 from workbench.automata.blocks import Blocks, Closure, forget
 from workbench.automata.census import Census
@@ -110,7 +110,7 @@ def surprises(
     blocks = forget(presumption)(Blocks.counted(board, 2))
     census = census or Census.of(board)
     sides = range(1, LARGEST + 1)
-    level = math.log(LEVEL) - math.log(sum(2.0 ** (h * w) for h in sides for w in sides))
+    level = LEVEL / sum(2.0 ** (h * w) for h in sides for w in sides)
     found = []
     for pattern, places in census.places.items():
         seen, cells = len(places), read(pattern)
@@ -118,7 +118,7 @@ def surprises(
             continue
         logs = [log_p(blocks, np.pad(image, 1)[None])[0] for image in turned(cells)]
         expected = board.size * float(np.exp(logs).sum())
-        if seen <= expected or poisson.logsf(seen - 1, expected) > level:
+        if seen <= expected or pdtrc(seen - 1, expected) > level:
             continue
         found.append((gain(seen, expected), pattern, expected, census.tiles(pattern)))
     found.sort(key=lambda entry: (-entry[0], entry[1]))
