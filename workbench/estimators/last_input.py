@@ -16,6 +16,7 @@ from workbench.estimators.ordered import in_order
 from workbench.iteration import State
 from workbench.math.cost import Cost, forward_equivalents
 from workbench.math.lattice import korobov
+from workbench.math.nodes import sobol_nodes
 from workbench.models import RNN
 from workbench.problem import Problem
 from workbench.rng import Rng
@@ -165,7 +166,7 @@ def _uniform(n: int, d: int, rng: Rng) -> Tensor:
     generator = rng.generator()
     if d <= _SOBOL:
         seed = int(torch.randint(2**31 - 1, (1,), generator=generator))
-        u = torch.quasirandom.SobolEngine(d, scramble=True, seed=seed).draw(n, dtype=torch.float64)
+        u = sobol_nodes(n, d, seed)
     else:
         u = (korobov(n, d) + torch.rand(d, generator=generator, dtype=torch.float64)) % 1.0
     return u.clamp(_EDGE, 1.0 - _EDGE)

@@ -17,6 +17,7 @@ from workbench.math.cost import Cost
 from workbench.math.disjoint import disjoint
 from workbench.math.gaussian import log_cdf
 from workbench.math.logspace import log_sum
+from workbench.math.nodes import sobol_nodes
 from workbench.models import dense
 from workbench.problem import Problem
 from workbench.rng import Rng
@@ -116,8 +117,7 @@ class Orthant(Estimator):
         for cell in (c for c in cells if c.rank > 2):
             separated = tilted.separate(cell.a, cell.b)
             seed = int(torch.randint(2**31 - 1, (1,), generator=seeds))
-            sobol = torch.quasirandom.SobolEngine(separated.rank - 1, scramble=True, seed=seed)
-            u = sobol.draw(self.points, dtype=torch.float64)
+            u = sobol_nodes(self.points, separated.rank - 1, seed)
             logs.append(cell.log_weight + float(tilted.log_estimate(separated, u)))
             flops += _FLOPS * self.points * separated.low.numel()
         new = torch.tensor(logs, dtype=torch.float64)[:, None]

@@ -1,4 +1,4 @@
-"""Equidistributed nodes of N(0, I): integration without a random number."""
+"""Equidistributed nodes of the cube and of N(0, I): integration without a random number."""
 
 import torch
 from torch import Tensor
@@ -9,19 +9,14 @@ from workbench.math.gaussian import SQRT_2
 _MOST = torch.quasirandom.SobolEngine.MAXDIM
 
 
-def normal_nodes(
-    n: int, d: int, net: int = 0, first: int = 0, dtype: torch.dtype = torch.float64
-) -> Tensor:
-    """Points first .. first + n - 1 of a scrambled Sobol net, mapped to N(0, I), `(n, d)`.
+def sobol_nodes(n: int, d: int, net: int = 0, first: int = 0) -> Tensor:
+    """Points first .. first + n - 1 of a scrambled Sobol net in [0, 1)^d, `(n, d)`, in float64.
 
     (Owen 1998; Joe & Kuo 2008.) Equal arguments give equal nodes; `net` numbers the scramblings,
     each as good as another.
 
     Raises:
         BadInput: for more than 21,201 dimensions.
-
-    >>> normal_nodes(4, 3).shape
-    torch.Size([4, 3])
     """
     if d > _MOST:
         raise BadInput(f"Sobol nets have at most {_MOST} dimensions, got {d}")
@@ -30,6 +25,20 @@ def normal_nodes(
     u = engine.fast_forward(first).draw(n, dtype=torch.float64)
     if n and not first:
         u[0] = origin
+    return u
+
+
+def normal_nodes(
+    n: int, d: int, net: int = 0, first: int = 0, dtype: torch.dtype = torch.float64
+) -> Tensor:
+    """`sobol_nodes` mapped to N(0, I), `(n, d)`.
+
+    Raises:
+        BadInput: for more than 21,201 dimensions.
+
+    >>> normal_nodes(4, 3).shape
+    torch.Size([4, 3])
+    """
     tiny = torch.finfo(torch.float64).eps
-    u = torch.clamp(u, tiny, 1.0 - tiny)
+    u = torch.clamp(sobol_nodes(n, d, net, first), tiny, 1.0 - tiny)
     return (SQRT_2 * torch.erfinv(2.0 * u - 1.0)).to(dtype)

@@ -13,6 +13,7 @@ from workbench.distributions import Sampleable
 from workbench.errors import WorkbenchError
 from workbench.math.gaussian import log_pdf
 from workbench.math.law import Law
+from workbench.math.nodes import sobol_nodes
 from workbench.problem import Problem
 from workbench.propagation import Covariance
 from workbench.rng import Rng
@@ -153,8 +154,8 @@ def _log_density(law: Law, event: Halfspaces, t: Tensor) -> Tensor:
 def _draws(law: Law) -> Tensor:
     """`(_CONDITIONED, r)` draws of the jointly Gaussian margins, the same noise every time."""
     values, vectors = torch.linalg.eigh(law.cov)
-    u = torch.quasirandom.SobolEngine(len(law.mean), scramble=True, seed=0).draw(_CONDITIONED)
-    z = torch.special.ndtri(u.to(law.mean.dtype).clamp(1e-6, 1.0 - 1e-6))
+    u = sobol_nodes(_CONDITIONED, len(law.mean)).to(law.mean.dtype)
+    z = torch.special.ndtri(u.clamp(1e-6, 1.0 - 1e-6))
     return law.mean + (z * values.clamp(min=0.0).sqrt()) @ vectors.T
 
 
