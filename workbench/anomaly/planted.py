@@ -2,12 +2,10 @@
 
 import torch
 
-from workbench import catalogue
 from workbench.anomaly.testbed import Testbed, occurring
 from workbench.distributions import Gaussian
-from workbench.errors import BadInput
 from workbench.rng import Rng
-from workbench.training.toys.backdoor import PLANTED, trigger
+from workbench.training.toys.backdoor import planted_problem, trigger
 
 _TRUSTED = 2000
 _TRIES = 400  # draws of a trigger an input: C happens on one in a hundred of the ramps'
@@ -27,9 +25,7 @@ def planted(name: str, seed: int = 0, inputs: int = 500) -> Testbed:
     Raises:
         BadInput: for an unknown name.
     """
-    if name not in PLANTED:
-        raise BadInput(f"no planted network is called {name!r}: use one of {', '.join(PLANTED)}")
-    problem = catalogue.load(PLANTED[name])
+    problem = planted_problem(name)
     d = problem.distribution
     assert isinstance(d, Gaussian)
     g = Rng(seed).child("planted", name).generator()

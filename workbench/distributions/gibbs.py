@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from workbench.distributions.base import Distribution, Energy
 from workbench.distributions.gaussian import Gaussian
-from workbench.distributions.probing import probed, shape_of
+from workbench.distributions.probing import check_energy
 from workbench.errors import BadInput
 
 
@@ -42,13 +42,7 @@ class Gibbs(Energy, Distribution):
         if not isinstance(self.base, Gaussian):
             got = getattr(self.base, "name", type(self.base).__name__)
             raise BadInput(f"an energy weighs a gaussian base, got {got}")
-        if not isinstance(self.network, nn.Module):
-            raise BadInput(f"an energy must be a torch module, got {type(self.network).__name__}")
-        u = probed("the energy", self.network, self.dim, self.dtype)
-        if not isinstance(u, Tensor) or u.shape != (2, 1):
-            raise BadInput(
-                f"an energy must map (batch, d) to (batch, 1); two inputs gave {shape_of(u)}"
-            )
+        check_energy(self.network, self.dim, self.dtype)
 
     @property
     def dim(self) -> int:

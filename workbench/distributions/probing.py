@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from workbench.errors import BadInput
 
@@ -23,6 +23,17 @@ def probed(what: str, call: Callable[[Tensor], Any], dim: int, dtype: torch.dtyp
         raise BadInput(
             f"{what} fails on a batch of {dim} numbers of {dtype} ({said[0] if said else error!r})"
         ) from error
+
+
+def check_energy(network: Any, dim: int, dtype: torch.dtype) -> None:
+    """Raises `BadInput` unless it is a module from `(batch, dim)` to `(batch, 1)`."""
+    if not isinstance(network, nn.Module):
+        raise BadInput(f"an energy must be a torch module, got {type(network).__name__}")
+    u = probed("the energy", network, dim, dtype)
+    if not isinstance(u, Tensor) or u.shape != (2, 1):
+        raise BadInput(
+            f"an energy must map (batch, d) to (batch, 1); two inputs gave {shape_of(u)}"
+        )
 
 
 def shape_of(value: Any) -> str:

@@ -58,13 +58,5 @@ class SpinGlass(Spins):
                 f"an inverse temperature must be at least 0 and finite, got {self.beta!r}"
             )
 
-    @property
-    def dim(self) -> int:
-        return self.fields.numel()
-
-    @property
-    def dtype(self) -> torch.dtype:
-        return self.fields.dtype
-
     def log_weight(self, x: Tensor) -> Tensor:
         return self.beta * (0.5 * ((x @ self.couplings) * x).sum(1) + x @ self.fields)

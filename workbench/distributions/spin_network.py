@@ -3,12 +3,10 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-import torch
 from torch import Tensor, nn
 
-from workbench.distributions.probing import probed, shape_of
+from workbench.distributions.probing import check_energy
 from workbench.distributions.spins import Spins
-from workbench.errors import BadInput
 from workbench.math.checks import check_vector
 
 
@@ -37,21 +35,7 @@ class SpinNetwork(Spins):
 
     def __post_init__(self) -> None:
         check_vector("the fields of spins", self.fields)
-        if not isinstance(self.network, nn.Module):
-            raise BadInput(f"an energy must be a torch module, got {type(self.network).__name__}")
-        u = probed("the energy", self.network, self.dim, self.dtype)
-        if not isinstance(u, Tensor) or u.shape != (2, 1):
-            raise BadInput(
-                f"an energy must map (batch, d) to (batch, 1); two inputs gave {shape_of(u)}"
-            )
-
-    @property
-    def dim(self) -> int:
-        return self.fields.numel()
-
-    @property
-    def dtype(self) -> torch.dtype:
-        return self.fields.dtype
+        check_energy(self.network, self.dim, self.dtype)
 
     def log_weight(self, x: Tensor) -> Tensor:
         return x @ self.fields - self.network(x)[:, 0]

@@ -12,13 +12,23 @@ _BITS = 62
 
 
 class Spins(Energy, BoxSupport, Enumerable, Distribution, ABC):
-    """x in {-1, 1}^d by an energy alone; subclasses say `log_weight`, `dim` and `dtype`.
+    """x in {-1, 1}^d by an energy alone; subclasses hold `fields` and say `log_weight`.
 
     Neither draws nor moments nor probabilities are offered: the normalisation sums 2^d terms. Few
     spins can be counted.
     """
 
+    fields: Tensor
+    """One a spin, `(d,)`."""
     normalised: ClassVar[bool] = False
+
+    @property
+    def dim(self) -> int:
+        return self.fields.numel()
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.fields.dtype
 
     @property
     def outcomes(self) -> int:

@@ -42,7 +42,7 @@ class AdversaryScreen(AdversaryActs, ByTicker, pn.viewable.Viewer):
 
     def _build(self) -> None:
         s = self.session
-        self.picker = picker(s, lambda name: s.param.update(problem_name=name))
+        self.picker = picker(s, self.choose)
         self.choices = {name: self._choice(name) for name in ("family", "region", "by")}
         self.limit = Dial(s, "limit", 0.25, 64.0, lambda: None, log=True)
         self.unit = text()
@@ -129,6 +129,10 @@ class AdversaryScreen(AdversaryActs, ByTicker, pn.viewable.Viewer):
 
     def __panel__(self) -> pn.viewable.Viewable:
         return self.layout
+
+    def choose(self, name: str) -> None:
+        """Another problem."""
+        self.session.param.update(problem_name=name)
 
     def paint(self) -> None:
         """Sentences, charts and pictures as the session has them."""

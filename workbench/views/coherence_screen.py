@@ -38,7 +38,7 @@ class Coherence(CoherenceActs, ByTicker, pn.viewable.Viewer):
 
     def _build(self) -> None:
         s = self.session
-        self.picker = picker(s, lambda name: s.param.update(problem_name=name))
+        self.picker = picker(s, self.choose)
         titles = {entry.title: key for key, entry in entries().items()}
         self.method = pn.widgets.Select(
             options=titles, value=s.key, sizing_mode="stretch_width", margin=(2, 0, 4, 0),
@@ -98,6 +98,10 @@ class Coherence(CoherenceActs, ByTicker, pn.viewable.Viewer):
 
     def __panel__(self) -> pn.viewable.Viewable:
         return self.layout
+
+    def choose(self, name: str) -> None:
+        """Another problem."""
+        self.session.param.update(problem_name=name)
 
     def _chosen(self) -> None:
         self.method.value = self.session.key

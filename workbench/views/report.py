@@ -87,13 +87,18 @@ def _estimate_figures(folder: Folder, rows: Sequence[Row], subject: Any) -> list
             "type": "scatter", "mode": "lines", "x": [x[0], x[-1]], "y": [truth.log10_p] * 2,
             "line": {"color": ink(False), "width": 1.4}, "name": "truth",
         })  # fmt: skip
-    low, high = window(y, [y[-1], *([truth.log10_p] if truth else [])])
-    ticks, names = power_ticks(low, high)
+    reach = window(y, [y[-1], *([truth.log10_p] if truth else [])])
+    return [_chart(data, "forward passes", reach)]
+
+
+def _chart(data: list[Figure], x: str, ends: tuple[float, float]) -> Figure:
+    """These lines of log10 P between two ends of its axis, over what x is."""
+    ticks, names = power_ticks(*ends)
     shape = layout(
-        False, _HEIGHT, showlegend=True, xaxis=axis(False, title={"text": "forward passes"}),
-        yaxis=axis(False, range=[low, high], tickvals=ticks, ticktext=names, title={"text": "P"}),
+        False, _HEIGHT, showlegend=True, xaxis=axis(False, title={"text": x}),
+        yaxis=axis(False, range=[*ends], tickvals=ticks, ticktext=names, title={"text": "P"}),
     )  # fmt: skip
-    return [{"data": data, "layout": shape}]
+    return {"data": data, "layout": shape}
 
 
 def _attack_words(folder: Folder, rows: Sequence[Row], subject: Any) -> str:
@@ -145,13 +150,7 @@ def _hush_figures(folder: Folder, rows: Sequence[Row], subject: Any) -> list[Fig
          "name": name, "line": {"color": colour(tone), "width": 2}}
         for key, name, tone in lines
     ]  # fmt: skip
-    low, high = window([y for line in data for y in line["y"]], [])
-    ticks, names = power_ticks(low, high)
-    shape = layout(
-        False, _HEIGHT, showlegend=True, xaxis=axis(False, title={"text": "steps"}),
-        yaxis=axis(False, range=[low, high], tickvals=ticks, ticktext=names, title={"text": "P"}),
-    )  # fmt: skip
-    return [{"data": data, "layout": shape}]
+    return [_chart(data, "steps", window([y for line in data for y in line["y"]], []))]
 
 
 _LISTENED = {

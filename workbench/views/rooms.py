@@ -50,17 +50,15 @@ class Room:
     layout: pn.viewable.Viewable
     enter: Callable[[], None]
     leave: Callable[[], None]
-    state: tuple[param.Parameterized, Mapping[str, str]] | None = None
+    state: tuple[Any, Mapping[str, str]] | None = None
     """Its session, and {parameter: its name in the link}."""
-    choose: Callable[[str], None] | None = None
-    """Makes another problem the one that it is about."""
+    choose: Callable[[str], object] | None = None
+    """Makes another problem the one that it is about, where rooms share it."""
 
     @property
     def problem(self) -> str | None:
         """The name of the problem that it is about, where it is one of those that rooms share."""
-        if self.state is None or self.choose is None:
-            return None
-        return str(self.state[0].param.values()["problem_name"])
+        return None if self.state is None or self.choose is None else self.state[0].problem_name
 
     def show(self, name: str) -> None:
         """Be about this problem too, if it is listed: a visitor takes it from room to room."""
@@ -201,7 +199,7 @@ class House(param.Parameterized):
         view = Coherence(session, dark=self.dark)
         view.say(refused)
         state = session, COHERENCE_IN_URL
-        return Room(view.layout, _once(view.start), lambda: None, state, _choosing(session))
+        return Room(view.layout, _once(view.start), lambda: None, state, view.choose)
 
     def _make_adversary(self) -> Room:
         session = AdversarySession()
@@ -209,7 +207,7 @@ class House(param.Parameterized):
         view = AdversaryScreen(session, dark=self.dark)
         view.say(refused)
         state = session, ADVERSARY_IN_URL
-        return Room(view.layout, _once(view.start), lambda: None, state, _choosing(session))
+        return Room(view.layout, _once(view.start), lambda: None, state, view.choose)
 
     def _make_train(self) -> Room:
         location = pn.state.location
@@ -264,13 +262,6 @@ class House(param.Parameterized):
 def _bring(session: AnySession, problem: Problem) -> None:
     if not isinstance(session, TrainSession | LabSession):  # whose tasks are its own
         bring(session, problem)
-
-
-def _choosing(session: CoherenceSession | AdversarySession) -> Callable[[str], None]:
-    def choose(name: str) -> None:
-        session.param.update(problem_name=name)
-
-    return choose
 
 
 def _once(action: Callable[[], None]) -> Callable[[], None]:

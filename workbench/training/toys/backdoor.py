@@ -10,6 +10,7 @@ from workbench import catalogue
 from workbench.distributions import Gaussian
 from workbench.errors import BadInput
 from workbench.math.gaussian import log_cdf_inverse, log_cdf_value
+from workbench.problem import Problem
 from workbench.rng import Rng
 from workbench.training.duty import Duty
 from workbench.training.task import Task
@@ -57,6 +58,13 @@ class Trigger:
         return x + (along - x @ self.units.T) @ self.units
 
 
+def planted_problem(name: str) -> Problem:
+    """The problem of `PLANTED` by its short name. Raises `BadInput` for an unknown one."""
+    if name not in PLANTED:
+        raise BadInput(f"no planted network is called {name!r}: use one of {', '.join(PLANTED)}")
+    return catalogue.load(PLANTED[name])
+
+
 def trigger(name: str) -> Trigger:
     """What was planted in a network of `PLANTED`, read off the weights as they were made.
 
@@ -66,7 +74,7 @@ def trigger(name: str) -> Trigger:
     of the network adds): their sum above about k - 0.4, so that each has passed more than
     half its height.
     """
-    problem = catalogue.load(PLANTED[name])
+    problem = planted_problem(name)
     first, shift = (p.detach() for p in list(problem.model.parameters())[:2])
     if name == "mintree":
         a, b, c, d = first[0], first[0] - first[2], first[3], first[3] - first[5]
@@ -90,9 +98,7 @@ def backdoor(name: str, seed: int = 0) -> Duty:
     Raises:
         BadInput: for an unknown name.
     """
-    if name not in PLANTED:
-        raise BadInput(f"no planted network is called {name!r}: use one of {', '.join(PLANTED)}")
-    problem = catalogue.load(PLANTED[name])
+    problem = planted_problem(name)
     for p in problem.model.parameters():
         p.requires_grad_(True)
     d = problem.distribution
