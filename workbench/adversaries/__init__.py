@@ -18,6 +18,7 @@ The interface, as the screens, the training loop and the command line use it:
 - `adversary(problem, budget, rng, progress)` does all of it; `sweep(problem, adversary, limits)`
   yields a checked attack a limit in nats: the frontier. `attack.as_proposal()` is `importance` for
   the problem under D0 with D in its mixture.
+- `Tilting(slope, nats)`: P under every tilt of a law of tokens along one slope (`Prices`).
 - `BASELINES`: searches that need failures or margins, with the same init / step / read / report;
   `baseline(problem, search, forwards)` runs and checks one.
 
@@ -39,12 +40,13 @@ from workbench.adversaries.pose import pose
 from workbench.adversaries.region import KL, Ball, Cube, Penalty, Region
 from workbench.adversaries.result import Attack
 from workbench.adversaries.search import Found, Search
+from workbench.adversaries.tilting import Prices, Tilting
 
 REGIONS: tuple[type[Region], ...] = (KL, Penalty, Ball, Cube)
 """Every trust region."""
 
 __all__ = [
     "BASELINES", "KL", "REGIONS", "Adversary", "Attack", "Ball", "Baseline", "Cube", "Family",
-    "Found", "Gallery", "Likeliest", "Mode", "Nats", "Penalty", "Region", "Search", "Shifted",
-    "baseline", "families", "family", "pose", "relative_entropy", "sweep",
+    "Found", "Gallery", "Likeliest", "Mode", "Nats", "Penalty", "Prices", "Region", "Search",
+    "Shifted", "Tilting", "baseline", "families", "family", "pose", "relative_entropy", "sweep",
 ]  # fmt: skip

@@ -1,5 +1,5 @@
-"""Screens: `explore`, `compare`, `coherence`, `adversary`, `train`, `laboratory` in Panel, and
-`explore_widgets` and so on in ipywidgets.
+"""Screens: `explore`, `compare`, `coherence`, `adversary`, `train`, `tokens`, `laboratory` in
+Panel, and `explore_widgets` and so on in ipywidgets.
 
 `app` serves them.
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from workbench.views.lab_screen import LabScreen
     from workbench.views.lab_widgets import LabWidgets
     from workbench.views.screen import Explore
+    from workbench.views.tokens_screen import TokensScreen
+    from workbench.views.tokens_widgets import TokensWidgets
     from workbench.views.train_screen import Train
     from workbench.views.train_widgets import TrainWidgets
     from workbench.views.widgets import ExploreWidgets
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = [
     "adversary", "adversary_widgets",
     "coherence", "coherence_widgets", "compare", "compare_widgets", "explore", "explore_widgets",
-    "laboratory", "laboratory_widgets", "train", "train_widgets",
+    "laboratory", "laboratory_widgets", "tokens", "tokens_widgets", "train", "train_widgets",
 ]  # fmt: skip
 
 
@@ -115,6 +117,23 @@ def train_widgets(problem: str | None = None, dark: bool = False, **state: Any) 
     view = TrainWidgets(TrainSession(problem, **state), dark)
     view.begin()
     return view
+
+
+def tokens(problem: str | Problem | None = None, **state: Any) -> "TokensScreen":
+    """The Tokens screen for a notebook cell, in Panel; see `views.tokens_screen`."""
+    from workbench.views.tokens_screen import tokens as make
+
+    return make(problem, **state)
+
+
+def tokens_widgets(
+    problem: str | Problem | None = None, dark: bool = False, **state: Any
+) -> "TokensWidgets":
+    """The Tokens screen for a notebook cell, in ipywidgets."""
+    from workbench.views.tokens_session import TokensSession
+    from workbench.views.tokens_widgets import TokensWidgets
+
+    return TokensWidgets(TokensSession(problem, **state), dark)
 
 
 def laboratory(name: str, **state: Any) -> "LabScreen":

@@ -103,3 +103,27 @@ class CoherenceActs(Guarded):
         """The heat flow on the whole catalogue, and follow it."""
         self.session.start_all()
         self.follow()
+
+
+class TokensActs(Guarded):
+    """Of the room Tokens."""
+
+    session: Any
+    follow: Callable[[], None]
+    picture: Callable[[], None]
+
+    def start(self) -> None:
+        """Run all estimators, and follow them."""
+        self.session.start()
+        self.follow()
+
+    def restart(self) -> None:
+        """The budget has come to rest: run all anew."""
+        self.guard(self.start)
+
+    def _tilted(self) -> None:
+        self.guard(self.picture)
+
+    def _chosen(self) -> None:
+        self.guard(self.picture)
+        self.restart()

@@ -86,7 +86,7 @@ def gain(
     if attack is not None:
         x, y = _price_list(attack)
         data.append(_worth("this search", x, y, colour(by), "solid"))
-        data.append(_worth("no D gains more", *_most(attack.found.reference), GREY, "dot"))
+        data.append(_worth("no D gains more", *most_gain(attack.found.reference), GREY, "dot"))
         data[-1]["mode"] = "lines"
         start = attack.found.reference / LN10
         seen = [(c.attack.nats, (c.log10_p - start) / c.attack.nats) for c in checks
@@ -117,7 +117,7 @@ def _worth(name: str, x: Sequence[float], y: Sequence[float], tone: str, dash: s
     return {**trace, "mode": "lines+markers", "marker": {"size": 4, "color": tone}}
 
 
-def _most(reference: float) -> tuple[list[float], list[float]]:
+def most_gain(reference: float) -> tuple[list[float], list[float]]:
     """(nats, log10 P) that the binary relative entropy allows at most."""
     if not math.isfinite(reference) or reference >= 0.0:
         return [0.0], [0.0]

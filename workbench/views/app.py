@@ -59,7 +59,7 @@ def app() -> pn.template.BootstrapTemplate:
     copy.js_on_click(args={"button": copy}, code=COPY)
     fresh = COOKIE not in pn.state.cookies
     tour = Tour(lambda room: house.param.update(room=room), fresh, house.room)
-    again = _header_button("Tour", "The rooms, in five stops.")
+    again = _header_button("Tour", "The rooms, in six stops.")
     again.on_click(lambda _: tour.again())
     save = pn.widgets.FileDownload(
         callback=house.notebook, filename="workbench.ipynb", label="Notebook", variant="outline",

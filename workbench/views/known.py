@@ -13,7 +13,9 @@ class Known:
 
     Args:
         serves: whether a method of the room can serve a problem; of the catalogue only such are
-            listed. What a visitor brings is listed all the same: a method says what it needs.
+            listed, which loads them all. What a visitor brings is listed all the same: a method
+            says what it needs.
+        names: of the catalogue, in place of all.
 
     >>> known = Known()
     >>> known.add("A_d10_1e-6")
@@ -22,8 +24,10 @@ class Known:
     10
     """
 
-    def __init__(self, serves: Callable[[Problem], bool] | None = None) -> None:
-        listed = catalogue.names() + catalogue.token_names()
+    def __init__(
+        self, serves: Callable[[Problem], bool] | None = None, names: list[str] | None = None
+    ) -> None:
+        listed = catalogue.names() + catalogue.token_names() if names is None else names
         listed += catalogue.short_text_names() if serves is not None else []
         self._listed = listed if serves is None else list(_served(serves, tuple(listed)))
         self._own: dict[str, tuple[Problem, str]] = {}

@@ -7,6 +7,7 @@ import param
 import torch
 from torch import Tensor
 
+from workbench import catalogue
 from workbench.distributions import Tokens, tempered, varied
 from workbench.errors import WorkbenchError
 from workbench.problem import Problem, Truth
@@ -62,12 +63,17 @@ class Position(param.Parameterized):
     )  # fmt: skip
 
     def __init__(self, problem: str | Problem | None = None, **params: Any):
-        self.known = Known()
+        self.known = Known(names=self.listed())
         name = self.known.add(first_problem() if problem is None else problem)
         self._cache: dict[str, tuple[Any, Any]] = {}
         super().__init__(**params)
         self.param.problem_name.objects = self.known.names
         self.param.update(problem_name=name)
+
+    @staticmethod
+    def listed() -> list[str]:
+        """The names of the catalogue to choose from."""
+        return catalogue.names() + catalogue.token_names()
 
     def choose(self, problem_name: str) -> None:
         """Another problem, at its reference."""

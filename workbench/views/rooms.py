@@ -30,6 +30,10 @@ from workbench.views.position import POSITION
 from workbench.views.screen import Explore
 from workbench.views.state import IN_URL as EXPLORE_IN_URL
 from workbench.views.state import Session
+from workbench.views.token_pictures import shows_tokens
+from workbench.views.tokens_screen import TokensScreen
+from workbench.views.tokens_session import IN_URL as TOKENS_IN_URL
+from workbench.views.tokens_session import TokensSession
 from workbench.views.train_screen import Train
 from workbench.views.train_session import IN_URL as TRAIN_IN_URL
 from workbench.views.train_session import TrainSession
@@ -82,6 +86,7 @@ class House(param.Parameterized):
             "Coherence": "coherence",
             "Adversary": "adversary",
             "Train": "train",
+            "Tokens": "tokens",
             "Laboratory": "laboratory",
         },
         default="explore",
@@ -101,7 +106,8 @@ class House(param.Parameterized):
         self._makers: dict[str, Callable[[], Room]] = {
             "explore": self._make_explore, "compare": self._make_compare,
             "coherence": self._make_coherence, "adversary": self._make_adversary,
-            "train": self._make_train, "laboratory": self._make_laboratory,
+            "train": self._make_train, "tokens": self._make_tokens,
+            "laboratory": self._make_laboratory,
         }  # fmt: skip
 
     def begin(self) -> None:
@@ -233,6 +239,14 @@ class House(param.Parameterized):
         self._ends.append(end)
         return Room(view.layout, enter, lambda: None, (session, TRAIN_IN_URL))
 
+    def _make_tokens(self) -> Room:
+        session = TokensSession()
+        refused = self._sync(session, TOKENS_IN_URL)
+        view = TokensScreen(session, dark=self.dark)
+        view.say(refused)
+        state = session, TOKENS_IN_URL
+        return Room(view.layout, _once(view.restart), lambda: None, state, view.choose)
+
     def _make_laboratory(self) -> Room:
         tabs = Tabs()
         refused = self._link(tabs, LABORATORY_IN_URL)
@@ -260,7 +274,8 @@ class House(param.Parameterized):
 
 
 def _bring(session: AnySession, problem: Problem) -> None:
-    if not isinstance(session, TrainSession | LabSession):  # whose tasks are its own
+    apart = isinstance(session, TrainSession | LabSession)  # whose tasks are its own
+    if not apart and (not isinstance(session, TokensSession) or shows_tokens(problem)):
         bring(session, problem)
 
 

@@ -33,11 +33,11 @@ def shows_text(problem: Problem) -> bool:
 
 
 @torch.no_grad()
-def tokens(problem: Problem, seed: int) -> str:
+def tokens(problem: Problem, seed: int, nats: float = NATS) -> str:
     """The likeliest tokens of every position under D and under D tilted towards C, and draws.
 
     The tilt is q_i(v) proportional to p_i(v) exp(b g_i[v]), g the slope of `token_slope` and b such
-    that KL(q || p) is `NATS`: what M's weights say, to first order, of which tokens bring C about.
+    that KL(q || p) is `nats`: what M's weights say, to first order, of which tokens bring C about.
     In the draws the stronger a token's background, the more it moves the margin against what D
     would put there.
     """
@@ -45,8 +45,8 @@ def tokens(problem: Problem, seed: int) -> str:
     assert isinstance(d, IndependentTokens)
     log_p = d.log_probs().detach().double()
     generator = Rng(seed).child("picture").generator()
-    log_q = tilted_by(log_p, token_slope(problem, seed), NATS)
-    laws = (("draws of D", log_p), (f"draws of D tilted by {NATS:.0f} nats", log_q))
+    log_q = tilted_by(log_p, token_slope(problem, seed), nats) if nats else log_p
+    laws = (("draws of D", log_p), (f"draws of D tilted by {nats:g} nats", log_q))
     drawn = [(said, draw(law.exp(), _SAMPLES, generator)) for said, law in laws]
     return _laid(problem, log_p, log_q, drawn)
 

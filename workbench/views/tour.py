@@ -46,6 +46,11 @@ STOPS = (
         "for training that fooled its own estimate.",
     ),
     Stop(
+        "tokens",
+        "<b>Tokens</b> shows a small language model position by position: what D puts there, and "
+        "what a tilt towards C puts there instead. Drag <i>Tilt</i> to see what a nat is worth.",
+    ),
+    Stop(
         "explore",
         "Your own: <i>Open a card</i> on the left, or <code>workbench new my_problem</code> in a "
         "terminal. Underlined words explain themselves under the pointer.",
