@@ -17,7 +17,7 @@ def test_app_prices_tilts_and_estimates_by_itself_and_follows_the_tilt(address, 
     worth = page.locator(".wb-worth")
     expect(worth).to_contain_text("digits a nat", timeout=PATIENCE)
     expect(worth).to_contain_text("8 nats")
-    expect(page.locator("tr.wb-done .wb-estimate-leaves")).to_be_visible(timeout=PATIENCE)
+    expect(page.locator("tr.wb-done .wb-estimate-gld")).to_be_visible(timeout=PATIENCE)
     expect(page.locator(".wb-tokens")).to_contain_text("tilted by 8 nats")
     page.locator(".wb-tilt .noUi-handle").press("ArrowLeft")
     expect(worth).to_contain_text("6 nats", timeout=PATIENCE)
