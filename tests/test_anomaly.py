@@ -8,7 +8,7 @@ from scipy.stats import chi2, kstest, norm
 from torch import nn
 
 import workbench as wb
-from workbench.anomaly import auroc, detectors, explain, judge, make_testbed, over_seeds
+from workbench.anomaly import Account, auroc, detectors, explain, judge, make_testbed, over_seeds
 from workbench.anomaly.coins import BAND, Coins, orthonormal, tossed
 from workbench.anomaly.inner import hidden_layers, inner
 from workbench.models import Network, Sum, dense, mlp
@@ -171,6 +171,8 @@ def test_tampering_is_found_where_distances_find_what_is_merely_unusual():
             assert bool((bed.problem.margin(x) > 0).all())  # C occurs, whatever the reason
     ours = judge(bed, detectors.Unexplained()).against
     theirs = judge(bed, detectors.Mahalanobis()).against
+    either = judge(bed, detectors.Unlikely()).against
+    assert min(either["normal"].value, either["unusual"].value) >= 0.95
     assert min(ours["normal"].value, ours["unusual"].value) >= 0.95
     assert max(theirs["normal"].value, theirs["unusual"].value) <= 0.8
 
@@ -185,6 +187,28 @@ def test_a_backdoor_is_what_its_explanation_leaves():
     assert float(found.scores(bed.normal).median()) < 0.1
 
 
-def test_where_the_usual_path_is_the_anomalous_one_nothing_is_left_to_find():
+def test_where_the_usual_path_is_the_anomalous_one_only_its_terms_are_far_out():
     bed = make_testbed("mintree", 0, 60)
-    assert judge(bed, detectors.Unexplained()).against["normal"].value < 0.9
+    assert judge(bed, detectors.Unexplained()).against["normal"].value == 0.5  # nothing is left
+    assert judge(bed, detectors.Unlikely()).against["normal"].value >= 0.95
+
+
+def test_what_is_usual_is_as_unlikely_as_chance_has_it():
+    """A linear behaviour leaves nothing: exp(-surprise) = P(chi^2_1 > t^2), uniform under D."""
+    problem = wb.Problem(standard(6), dense(torch.randn(1, 6, generator=generator())), single())
+    x = torch.randn(3000, 6, generator=generator(1)).double()
+    account = explain(problem).account(x)
+    assert kstest(torch.exp(-account.surprise).numpy(), "uniform").pvalue > LEVEL
+    t = account.terms[:9, 0].numpy()
+    assert account.surprise[:9].tolist() == pytest.approx((-chi2.logsf(t**2, 1)).tolist())
+
+
+def test_what_is_left_is_as_unlikely_as_a_normal_has_it():
+    """Terms at 0 and residuals of z standard deviations, of two margins: -log(4 Phi(-z))."""
+    zero, one = torch.zeros(3, 2).double(), torch.ones(3, 2).double()
+    seen = torch.tensor([[0.0, 2.0], [-6.0, 1.0], [30.0, 0.0]]).double()
+    told = Account(seen, zero, 10.0 * one, 10.0 * one[0], zero).surprise
+    assert told.tolist() == [0.0, 0.0, pytest.approx(-norm.logsf(3.0) - math.log(4), rel=1e-4)]
+    steep = Account(seen, zero, 0.0 * one, one[0], zero)  # no std: a hundredth of the scale
+    assert steep.surprise.tolist()[0] == pytest.approx(-math.log(1e-300))
+    assert Account(1e-12 * seen, zero, one, one[0], zero).unexplained.tolist() == [0.0, 0.0, 0.0]

@@ -27,6 +27,7 @@ SMALL = {
     "attack": [["A_d10_1e-3", "--steps", "1", "--check", "100", "--estimator", "moments"]],
     "coherence": [["A_d10_1e-3", "--probes", "1"]],
     "truth": [["A_d10_1e-3", "--budget", "300"]],
+    "anomaly": [["mintree", "-d", "output,unlikely", "--inputs", "5"]],
     "life": [["--rule", "B3/S23", "--generations", "1", "--side", "64"]],
     "runs": [["."]],
     "resume": [["nowhere"]],

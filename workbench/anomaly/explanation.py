@@ -20,6 +20,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from workbench.anomaly.account import Account
 from workbench.anomaly.inner import Inner, inner
 from workbench.distributions import Moments, Piece
 from workbench.errors import BadInput, NotConverged, Unsupported
@@ -34,29 +35,6 @@ SHARE = 0.9
 _PROPAGATOR = Covariance(order=40)  # of pairs of steep ramps the series ends late
 _NODES = 64
 _CHUNK = 128
-
-
-@dataclass(frozen=True, eq=False)
-class Account:
-    """What was seen on inputs and what the explanation accounts for. Margins `(batch, r)`.
-
-    Args:
-        seen: s.
-        explained: E[s | explained terms].
-        std: standard deviation of s that propagation presumes around it.
-        scale: `(r,)`, standard deviation of s on trusted data.
-    """
-
-    seen: Tensor
-    explained: Tensor
-    std: Tensor
-    scale: Tensor
-
-    @property
-    def unexplained(self) -> Tensor:
-        """`(batch,)`: the part of the behaviour that is not accounted for, in standard deviations
-        of the behaviour on trusted data; the root mean square over margins."""
-        return ((self.seen - self.explained) / self.scale).square().mean(1).sqrt()
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +76,8 @@ class Explanation:
         t = self.inner.whiten(h) @ self.directions.T
         laws = [_law(self.inner, self.directions, part) for part in t.split(_CHUNK)]
         mean, var = (torch.cat(parts) for parts in zip(*laws, strict=True))
-        return Account(self.inner.margins(h), mean, var.clamp(min=0.0).sqrt(), self.scale)
+        std = var.clamp(min=0.0).sqrt()
+        return Account(self.inner.margins(h), mean, std, self.scale, t)
 
     def scores(self, x: Tensor) -> Tensor:
         """`(batch,)`: `Account.unexplained` of inputs x `(batch, d)`."""

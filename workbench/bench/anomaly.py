@@ -1,10 +1,11 @@
 """Detectors of anomalies on behaviours whose reasons are known, over seeds."""
 
-import statistics
 from collections.abc import Iterator
+from functools import partial
 
-from workbench.anomaly import OverSeeds, detectors, judge, make_testbed, over_seeds
+from workbench.anomaly import detectors, make_testbed
 from workbench.anomaly.detectors import Detector
+from workbench.anomaly.survey import summary, survey
 from workbench.bench.base import Bench, Column, Report, Row
 
 REACH, BLIND = 0.95, 0.8
@@ -13,7 +14,19 @@ REACH, BLIND = 0.95, 0.8
 SEEDS, INPUTS = 10, 250
 _QUICK_SEEDS, _QUICK_INPUTS = 2, 60
 _MATCHED, _PLANTED = ("tampering", "backdoor"), ("ramp", "needle", "mintree")
-_OURS = "unexplained"
+_OURS, _BOTH = "unexplained", "unlikely"
+
+AREAS = (
+    Column("testbed", "testbed"),
+    Column("normal", "against"),
+    Column("detector", "detector"),
+    Column("area", "AUROC"),
+    Column("interval", "95%"),
+    Column("least", "worst seed"),
+    Column("seeds", "seeds", "count"),
+    Column("seconds", "CPU", "seconds"),
+)
+"""The columns of `summary`."""
 
 
 def methods() -> dict[str, Detector]:
@@ -21,6 +34,7 @@ def methods() -> dict[str, Detector]:
     return {
         _OURS: detectors.Unexplained(),
         f"{_OURS}, first hidden": detectors.Unexplained(layer=2),
+        _BOTH: detectors.Unlikely(),
         "mahalanobis": detectors.Mahalanobis(),
         "mahalanobis, last hidden": detectors.Mahalanobis("last"),
         "mahalanobis, inputs": detectors.Mahalanobis("inputs"),
@@ -38,48 +52,25 @@ def run(quick: bool, report: Report) -> Iterator[Row]:
     seeds, inputs = (_QUICK_SEEDS, _QUICK_INPUTS) if quick else (SEEDS, INPUTS)
     names = (*_MATCHED, *_PLANTED[-1 if quick else 0 :])
     for i, name in enumerate(names):
-        found: dict[tuple[str, str], list[float]] = {}
-        seconds: dict[str, list[float]] = {}
-        for seed in range(seeds):
-            report((i + seed / seeds) / len(names), f"{name}, seed {seed}")
-            bed = make_testbed(name, seed, inputs)
-            for method, detector in methods().items():
-                judged = judge(bed, detector)
-                seconds.setdefault(method, []).append(judged.seconds)
-                for kind, area in judged.against.items():
-                    found.setdefault((kind, method), []).append(area.value)
-        for (kind, method), values in sorted(found.items(), key=lambda item: item[0][0]):
-            yield _row(name, kind, method, over_seeds(values), statistics.median(seconds[method]))
 
+        def told(share: float, label: str, at: int = i) -> None:
+            report((at + share) / len(names), label)
 
-def _row(name: str, kind: str, method: str, found: OverSeeds, seconds: float) -> Row:
-    return {
-        "testbed": name, "normal": kind, "detector": method, "auroc": found.mean,
-        "low": found.low, "high": found.high, "worst": found.worst, "seeds": found.seeds,
-        "area": f"{found.mean:.3f}", "interval": f"{found.low:.3f} to {found.high:.3f}",
-        "least": f"{found.worst:.3f}", "seconds": seconds,
-    }  # fmt: skip
+        make = partial(make_testbed, name, inputs=inputs)
+        yield from summary(survey(make, methods(), range(seeds), told))
 
 
 def conclude(rows: list[Row]) -> Iterator[str]:
     """Where the figure is reached, where it is not, and where another detector does as well."""
     for name, kind in dict.fromkeys((r["testbed"], r["normal"]) for r in rows):
         mine = {r["detector"]: r for r in rows if (r["testbed"], r["normal"]) == (name, kind)}
-        ours, plain = mine[_OURS], mine["mahalanobis"]
-        text = (
-            f"{name}, against {kind} inputs: {_OURS} {ours['auroc']:.3f} ({ours['interval']}), "
-            f"worst seed {ours['worst']:.3f}; mahalanobis {plain['auroc']:.3f}"
-        )
-        if ours["auroc"] < REACH:
-            text += f": {_OURS} FAILS to reach {REACH}"
-        elif plain["auroc"] <= BLIND:
-            text += f": {REACH} reached where mahalanobis is at most {BLIND}"
-        else:
-            text += ": reached, and mahalanobis does it too"
-        rivals = [m for m, r in mine.items() if not m.startswith(_OURS) and r["auroc"] >= REACH]
+        plain = mine["mahalanobis"]["auroc"]
+        yield f"{name}, against {kind} inputs: mahalanobis {plain:.3f}."
+        for ours in (_OURS, _BOTH):
+            yield f"  {_said(mine[ours], plain)}"
+        rivals = [m for m, r in mine.items() if _rival(m) and r["auroc"] >= REACH]
         if rivals:
-            text += f"; {REACH} is reached by {', '.join(rivals)} as well"
-        yield text + "."
+            yield f"  {REACH} is reached by {', '.join(rivals)} as well."
     yield (
         "Inputs of tampering and backdoor have the mean and covariance of trusted ones whatever "
         "their kind; those of the planted networks do not. Below 0.5 a detector finds what is "
@@ -87,19 +78,26 @@ def conclude(rows: list[Row]) -> Iterator[str]:
     )
 
 
+def _said(ours: Row, plain: float) -> str:
+    text = (
+        f"{ours['detector']} {ours['auroc']:.3f} ({ours['interval']}), worst seed "
+        f"{ours['worst']:.3f}: "
+    )
+    if ours["auroc"] < REACH:
+        return text + f"FAILS to reach {REACH}."
+    if plain <= BLIND:
+        return text + f"{REACH} reached where mahalanobis is at most {BLIND}."
+    return text + "reached, and mahalanobis does it too." if plain >= REACH else text + "reached."
+
+
+def _rival(method: str) -> bool:
+    return not method.startswith((_OURS, _BOTH))
+
+
 ANOMALY = Bench(
     name="anomaly",
     about="detectors of behaviour that occurs for another reason than usual: AUROC over seeds",
-    columns=(
-        Column("testbed", "testbed"),
-        Column("normal", "against"),
-        Column("detector", "detector"),
-        Column("area", "AUROC"),
-        Column("interval", "95%"),
-        Column("least", "worst seed"),
-        Column("seeds", "seeds", "count"),
-        Column("seconds", "CPU", "seconds"),
-    ),
+    columns=AREAS,
     run=run,
     conclude=conclude,
     sections=("testbed", "normal"),

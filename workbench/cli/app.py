@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from workbench.cli.anomaly import anomaly
 from workbench.cli.attack import attack
 from workbench.cli.attack_lm import attack_lm
 from workbench.cli.bench import bench
@@ -61,6 +62,7 @@ app.command()(attack)
 app.command("attack-lm")(attack_lm)
 app.command()(coherence)
 app.command()(truth)
+app.command()(anomaly)
 app.command()(life)
 app.command()(train)
 app.command()(hush)

@@ -14,6 +14,7 @@ from workbench.errors import BadInput
 
 if TYPE_CHECKING:
     from workbench.adversaries import Family
+    from workbench.anomaly.detectors import Detector
     from workbench.estimators import Estimator
     from workbench.iteration import Budget
 
@@ -53,6 +54,13 @@ def build_family(name: str, assignments: Sequence[str]) -> "Family":
     from workbench.adversaries import family
 
     return _made(type(family(name)), assignments)
+
+
+def build_detector(name: str, assignments: Sequence[str]) -> "Detector":
+    """The detector of anomalies of that name, with settings and errors as `build`."""
+    from workbench.anomaly.detectors import ALL
+
+    return _made(_named("detector", name, {cls.name: cls for cls in ALL}), assignments)
 
 
 def _made(cls: Any, assignments: Sequence[str]) -> Any:
@@ -130,13 +138,16 @@ def estimator_class(name: str) -> "type[Estimator]":
     """The estimator of that name. Raises `BadInput` with the known names."""
     from workbench.estimators import ALL
 
-    known = {cls.name: cls for cls in ALL}
+    return _named("estimator", name, {cls.name: cls for cls in ALL})
+
+
+def _named(what: str, name: str, known: dict[str, Any]) -> Any:
     if name in known:
         return known[name]
     near = [k for k in known if name and k.startswith(name)]
     near = near or difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {near[0]}" if near else f"use one of {', '.join(known)}"
-    raise BadInput(f"no estimator is called {name!r}: {hint}")
+    raise BadInput(f"no {what} is called {name!r}: {hint}")
 
 
 def budget_of(forwards: int | None, seconds: float | None) -> "Budget":

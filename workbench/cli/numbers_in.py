@@ -1,0 +1,46 @@
+"""Inputs x out of a file of numbers."""
+
+import csv
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from workbench.errors import BadInput
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def read_inputs(path: Path) -> "Tensor":
+    """`(k, d)` out of a CSV file, one input a line; a first line without a number is a heading.
+
+    Raises:
+        BadInput: where it is empty, or a line has another length or what is no finite number.
+    """
+    import torch
+
+    rows: list[list[float]] = []
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            lines = [line for line in csv.reader(file) if line]
+    except (UnicodeDecodeError, csv.Error):
+        raise BadInput(f"{str(path)!r} is not a file of comma-separated numbers") from None
+    if lines and not any(_finite(text) for text in lines[0]):
+        del lines[0]
+    if not lines:
+        raise BadInput(f"{str(path)!r} holds no inputs")
+    for i, line in enumerate(lines, 1):
+        if len(line) != len(lines[0]) or not all(_finite(text) for text in line):
+            raise BadInput(
+                f"every input in {str(path)!r} must be {len(lines[0])} finite numbers; "
+                f"input {i} is not"
+            )
+        rows.append([float(text) for text in line])
+    return torch.tensor(rows, dtype=torch.float64)
+
+
+def _finite(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
