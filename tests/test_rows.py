@@ -282,7 +282,7 @@ def test_a_heuristic_shows_its_own_indicator():
     with torch.no_grad():
         estimate = wb.Conditioned()(problem)
     done = {"state": "done", "estimate": estimate, "fraction": 1.0, "position": 1}
-    row = rows.worker_row(entry, problem, {}, done, 1)
+    row = rows.worker_row(entry, done, 1)
     assert row.indicator == estimate.indicator and row.err is None
     assert f"presumption, ~ {estimate.indicator:.1g}" in table.table([row], problem.truth)
 

@@ -64,15 +64,14 @@ def _bivariate(a: Tensor, b: Tensor, rho: Tensor) -> Tensor:
     floor = log_f(mode) - _DROP
     # By bisection of the logarithm of the distance, which spans many decades where s is small.
     span = torch.log(reach + 20.0)
-    near_l = near_r = span - _DECADES
-    far_l = far_r = span
+    far = torch.stack([span, span])  # to the left and to the right
+    near = far - _DECADES
+    way = span.new_tensor([-1.0, 1.0]).reshape(2, *[1] * span.ndim)
     for _ in range(11):
-        mid_l, mid_r = 0.5 * (near_l + far_l), 0.5 * (near_r + far_r)
-        dead_l = log_f(mode - torch.exp(mid_l)) < floor
-        dead_r = log_f(mode + torch.exp(mid_r)) < floor
-        far_l, near_l = torch.where(dead_l, mid_l, far_l), torch.where(dead_l, near_l, mid_l)
-        far_r, near_r = torch.where(dead_r, mid_r, far_r), torch.where(dead_r, near_r, mid_r)
-    out_l, out_r = mode - torch.exp(far_l), torch.minimum(mode + torch.exp(far_r), end)
+        mid = 0.5 * (near + far)
+        dead = log_f(mode + way * torch.exp(mid)) < floor
+        far, near = torch.where(dead, mid, far), torch.where(dead, near, mid)
+    out_l, out_r = mode - torch.exp(far[0]), torch.minimum(mode + torch.exp(far[1]), end)
 
     steep = torch.clamp(rho.abs(), min=1e-3)
     knee = torch.where(rho.abs() > 1e-3, b / torch.where(rho == 0, 1.0, rho), 0.5 * (out_l + out_r))

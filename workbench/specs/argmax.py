@@ -56,10 +56,9 @@ class Argmax(Polyhedral):
 
     def halfspaces(self, outputs: int, like: Tensor) -> Halfspaces:
         rivals = [k for k in range(outputs) if k != self.label]
-        a = torch.zeros(len(rivals), outputs, dtype=like.dtype, device=like.device)
         sign = 1.0 if self.event == "loses" else -1.0
-        for row, k in enumerate(rivals):
-            a[row, k], a[row, self.label] = sign, -sign
+        a = sign * torch.eye(outputs, dtype=like.dtype, device=like.device)[rivals]
+        a[:, self.label] = -sign
         b = torch.full((len(rivals),), -self.by, dtype=like.dtype, device=like.device)
         rows = range(len(rivals))
         clauses = tuple((i,) for i in rows) if self.event == "loses" else (tuple(rows),)

@@ -73,17 +73,17 @@ def refused_row(entry: Entry, error: WorkbenchError) -> Row:
     return _without(entry, "unsupported", str(error))
 
 
-def worker_row(
-    entry: Entry, problem: Problem, settings: Settings, result: Mapping[str, Any] | None,
-    position: object,
-) -> Row:  # fmt: skip
+def idle_row(entry: Entry, problem: Problem, settings: Settings) -> Row:
+    """What stands in a row that has not run: that it waits, or why it cannot run."""
+    try:
+        entry.build(settings).check(problem)
+    except WorkbenchError as error:
+        return _without(entry, "unsupported", str(error))
+    return _without(entry, "idle")
+
+
+def worker_row(entry: Entry, result: Mapping[str, Any], position: object) -> Row:
     """An estimate as the worker published it; stale where the sliders have moved on."""
-    if result is None:
-        try:
-            entry.build(settings).check(problem)
-        except WorkbenchError as error:
-            return _without(entry, "unsupported", str(error))
-        return _without(entry, "idle")
     state = result["state"]
     if state != "error" and result.get("position") != position:
         state = "stale"

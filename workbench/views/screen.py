@@ -271,8 +271,9 @@ class Explore(ByTicker, pn.viewable.Viewer):
         self.uncountable.param.update(value=f"<span class='small'>{why}</span>", visible=bool(why))
         for row in self.session.rows():
             if row.key in self.ask:
-                said = self.session.offer(row)
-                self.ask[row.key].param.update(label=said, visible=bool(said))
+                said, asked = self.session.offer(row), self.ask[row.key]
+                if (asked.label, asked.visible) != (said, bool(said)):
+                    asked.param.update(label=said, visible=bool(said))
 
     def _paint_numbers(self, chart: bool = True) -> None:
         """The table first: it is what a reader's eye is on while dragging."""

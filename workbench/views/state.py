@@ -20,7 +20,7 @@ from workbench.views.link import take
 from workbench.views.pace import Stopwatch
 from workbench.views.position import Position
 from workbench.views.roster import roster, with_setting
-from workbench.views.rows import Row, live_rows, refused_row, sampling, worker_row
+from workbench.views.rows import Row, idle_row, live_rows, refused_row, sampling, worker_row
 from workbench.views.worker import Worker
 
 IN_URL = {
@@ -87,11 +87,27 @@ class Session(Position):
             problem = self.problem
         except WorkbenchError:
             problem = self.reference
-        return tuple(
-            closed.get(key)
-            or worker_row(entry, problem, self.settings, results.get(key), self.ticket(key))
-            for key, entry in roster().items()
-        )
+        waiting, found = self._idle_rows(problem), []
+        for key, entry in roster().items():
+            if key in closed:
+                found.append(closed[key])
+            elif (result := results.get(key)) is not None:
+                found.append(worker_row(entry, result, self.ticket(key)))
+            else:
+                found.append(waiting[key])
+        return tuple(found)
+
+    def _idle_rows(self, problem: Problem) -> dict[str, Row]:
+        """What rows that have not run say: the same wherever the sliders leave D and C their kinds.
+
+        Asked some fifty times a second while Monte Carlo counts, so remembered.
+        """
+        d, c = problem.distribution, problem.spec
+        key = (self.problem_name, type(d), d.name, d.dim, type(c), c.name, _frozen(self.settings))
+        return self._kept(
+            "idle", key,
+            lambda: {k: idle_row(e, problem, self.settings) for k, e in roster().items()},
+        )  # fmt: skip
 
     def margin_picture(self) -> margins.Picture:
         """The law of the margin here: the worker's, or from one block sampled on the spot."""

@@ -7,6 +7,8 @@ changed, so they need no lock.
 """
 
 import atexit
+import os
+import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -18,6 +20,7 @@ import torch
 
 from workbench.errors import WorkbenchError
 
+_NICE = 5
 RUNNING, PAUSED, DONE, ERROR = "running", "paused", "done", "error"
 
 
@@ -139,6 +142,7 @@ class Worker:
 
     def _loop(self) -> None:
         torch.set_num_threads(1)
+        _step_back()
         while True:
             with self._change:
                 while not self._closed and (rest := self._quiet_until - time.monotonic()) > 0.0:
@@ -168,3 +172,13 @@ class Worker:
                     job.state = state
                 self._publish()
                 self._change.notify_all()
+
+
+def _step_back() -> None:
+    """Let this thread have what the handlers of pages, and a browser beside them, leave.
+
+    On Linux alone, where a priority is a thread's own: elsewhere it would slow the whole process.
+    """
+    if sys.platform == "linux":
+        own = threading.get_native_id()
+        os.setpriority(os.PRIO_PROCESS, own, os.getpriority(os.PRIO_PROCESS, own) + _NICE)
