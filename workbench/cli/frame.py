@@ -19,8 +19,22 @@ Debug = Annotated[
 ]
 
 
+STOPPED = "stopped; what was printed or saved before this stands, and nothing else was kept."
+
+
 class Commands(TyperGroup):
-    """Ends every error in one sentence on stderr and exit code 2; a traceback only with --debug."""
+    """Ends every error in one sentence on stderr and exit code 2; a traceback only with --debug.
+
+    Ctrl-C ends in a sentence too, and in 130; commands that have something to show by then catch it
+    themselves.
+    """
+
+    def invoke(self, ctx: typer.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            warn(STOPPED)
+            raise typer.Exit(INTERRUPTED) from None
 
     def main(
         self,

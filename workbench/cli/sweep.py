@@ -63,11 +63,11 @@ def sweep(
             config["run"] = str((runs / place.replace("/", "_")).resolve())
     rows: list[dict[str, Any]] = []
     interrupted = False
-    with hired(workers, scheduler) as team, Bar(problems[0]) as bar:
-        try:
+    try:
+        with hired(workers, scheduler) as team, Bar(problems[0]) as bar:
             rows.extend(experiments.sweep(experiments.estimated, configs, team, bar.update))
-        except KeyboardInterrupt:
-            interrupted = True
+    except KeyboardInterrupt:
+        interrupted = True
     if out is not None:
         parquet = out.suffix == ".parquet"
         content = export.table_parquet(rows) if parquet else export.table_csv(rows).encode()

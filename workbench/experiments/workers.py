@@ -14,7 +14,7 @@ PATIENCE = "10s"
 
 @contextmanager
 def workers(count: int = 2, scheduler: str | None = None) -> Iterator[Submits]:
-    """An executor for `sweep`, for as long as the block lasts.
+    """An executor for `sweep`, for as long as the block lasts; what leaves it early ends its work.
 
     Args:
         count: local processes, each of one thread.
@@ -29,9 +29,7 @@ def workers(count: int = 2, scheduler: str | None = None) -> Iterator[Submits]:
     if scheduler is None:
         if count < 1:
             raise BadInput(f"a sweep needs at least one worker, got {count}")
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(count, mp_context=context, initializer=_alone) as pool:
-            yield pool
+        yield from _processes(count)
         return
     try:
         from distributed import Client
@@ -47,8 +45,26 @@ def workers(count: int = 2, scheduler: str | None = None) -> Iterator[Submits]:
         yield client
 
 
+def _processes(count: int) -> Iterator[Submits]:
+    others = set(multiprocessing.active_children())
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(count, mp_context=context, initializer=_alone)
+    try:
+        yield pool
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for child in set(multiprocessing.active_children()) - others:
+            child.terminate()  # runs are saved whole, and a lock ends with its process
+            child.join()
+        raise
+    pool.shutdown()
+
+
 def _alone() -> None:
-    """One thread a process: the processes are what runs side by side."""
+    """One thread a process: the processes are what runs side by side. Ctrl-C is for their head."""
+    import signal
+
     import torch
 
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
