@@ -16,7 +16,7 @@ LONG = {
         "1e-3",
         "sweep A_d10_1e-3 B_w32_h2_1e-3 --estimators monte_carlo --seconds 3000 --workers 1",
     ),
-    "truth": ("1e-8", "truth B_w64_h4_1e-8 --budget 1e9"),
+    "truth": ("monte_carlo", "truth B_w64_h4_1e-8 --budget 1e9"),
     "attack": ("1e-8", "attack B_w64_h4_1e-8 --steps 1000000 --restarts 1000"),
     "train": ("step", "train plane --steps 1000000"),
     "life": ("simulating", "life --generations 100000000"),
