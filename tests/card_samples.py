@@ -70,6 +70,7 @@ def problems():
         "points": wb.Problem(
             gaussian(), dense(rand(15, 3, 3)), wb.Points(1, "wrong", 0.5), "points"
         ),
+        "median": wb.Problem(gaussian(), dense(rand(17, 1, 3)), wb.Median(0.2, "far"), "median"),
         "bare": wb.Problem(gaussian(), nn.Flatten(), wb.Halfspace(torch.ones(3)), "bare"),
         "scalar shift": wb.Problem(
             gaussian(), Shift(torch.tensor(0.1)), wb.Halfspace(torch.ones(3)), "scalar"

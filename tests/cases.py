@@ -22,7 +22,8 @@ from workbench.distributions import (
 )
 from workbench.estimators import ALL
 from workbench.estimators.TEMPLATE import Stratified
-from workbench.models import Automaton, ShortContext, dense
+from workbench.models import RNN, Automaton, ShortContext, dense
+from workbench.specs import Ranked
 
 FALSE_ALARM = 1e-6
 """Chance that a right estimator fails one of the statistical tests below."""
@@ -242,6 +243,14 @@ ROWS = (
         repeats=30,
     ),
     Row(
+        "last_input",
+        "algzoo_second_built_n2",
+        budget=1_000,
+        settings=({}, {"points": 64, "nets": 2, "inner": "line"}),
+        within=1e-9,  # of two numbers the angle tells all: rounding alone
+        sampled=False,
+    ),
+    Row(
         "stratified",
         "A_d10_1e-3",
         budget=20_000,
@@ -304,6 +313,21 @@ def law(estimator: wb.Estimator, d: int, dtype: torch.dtype = torch.float64) -> 
         return wb.SpinGlass(torch.zeros(d, d, dtype=dtype), torch.zeros(d, dtype=dtype))
     d = d if needs.most_dim is None else min(d, needs.most_dim)
     return wb.Gaussian(torch.zeros(d, dtype=dtype), torch.ones(d, dtype=dtype))
+
+
+def question(estimator: wb.Estimator, d: Any, p: float, broken: bool = False) -> wb.Problem:
+    """C of probability p for an estimator that holds y against the values of x; else unserved.
+
+    A network of no weight says 0, and the mean of N(0, s^2 I) in two dimensions is N(0, s^2 / 2).
+    """
+    assert Ranked in estimator.needs.spec
+    dtype = d.mean.dtype
+    none = torch.zeros(1, 1, dtype=dtype) + (torch.nan if broken else 0.0)
+    model = RNN(dense(none), dense(none), dense(none), 2)
+    d = wb.Gaussian(d.mean[:2], d.scale[:2])
+    far = {0.0: -1e6, 1.0: 1e6}
+    half = torch.special.ndtri(torch.tensor(0.5 + 0.5 * p, dtype=torch.float64))
+    return wb.Problem(d, model, wb.Median(far.get(p, float(half) / 2**0.5)))
 
 
 def variants() -> list[tuple[str, Row, wb.Estimator]]:

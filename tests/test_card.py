@@ -67,7 +67,7 @@ def test_estimates_survive_the_round_trip(problem, tmp_path):
     energy = isinstance(problem.distribution, wb.SpinGlass | wb.SpinNetwork | wb.Gibbs)
     recognised = isinstance(problem.distribution, wb.Conditional)
     serve = () if energy else (wb.Ratio(),) if recognised else (wb.Moments(), wb.MonteCarlo())
-    if isinstance(problem.spec, wb.Points):  # an event of x and y together
+    if isinstance(problem.spec, wb.Points | wb.Median):  # an event of x and y together
         serve = (wb.MonteCarlo(),)
     for estimator in serve:
         a, b = (estimator(p, 3000, 1) for p in (problem, again))

@@ -20,6 +20,7 @@ from workbench.distributions import (
 )
 from workbench.estimators import ALL
 from workbench.iteration import State, steps
+from workbench.specs import Ranked
 from workbench.types import Pace
 
 VARIANTS = cases.variants()
@@ -194,6 +195,9 @@ def test_progress_runs_to_one(row, estimator):
 def test_sure_and_impossible_events(row, estimator, b, log_p):
     """On a margin of constant sign: a dead ReLU leaves y = 0 exactly."""
     d = cases.law(estimator, 10)
+    if Ranked in estimator.needs.spec:
+        assert nats(estimator(cases.question(estimator, d, math.exp(log_p)), 5000, 0)) == log_p
+        return
     bend = nn.Flatten() if estimator.needs.affine else nn.ReLU()
     dead = nn.Sequential(line(d.dim), bend, nn.Linear(1, 1))
     with torch.no_grad():
@@ -209,6 +213,10 @@ def test_single_precision(row, estimator):
     single = torch.float32
     quantile = torch.special.ndtri(torch.tensor(0.1, dtype=torch.float64)).item()
     d = cases.law(estimator, 10, single)
+    if Ranked in estimator.needs.spec:
+        found = estimator(cases.question(estimator, d, 0.1), 20_000, 1)
+        assert abs(found.log10_p + 1.0) < 0.05
+        return
     model = cases.reading(d, line(d.dim, single))
     problem = wb.Problem(d, model, half(quantile, single))
     assert abs(estimator(problem, 20_000, 1).log10_p + 1.0) < 0.05
@@ -218,7 +226,9 @@ def test_single_precision(row, estimator):
 def test_nan_is_an_error_that_names_the_place(cls):
     d = cases.law(cls(), 3)
     problem = wb.Problem(d, cases.reading(d, Broken(d.dim)), half(-1.0))
-    if cls.needs.readable:
+    if Ranked in cls.needs.spec:
+        problem = cases.question(cls(), d, 0.5, broken=True)
+    elif cls.needs.readable:
         layer = line(3)
         with torch.no_grad():
             layer.weight[0, 1] = math.nan
@@ -244,6 +254,11 @@ def test_what_it_cannot_serve_is_refused_with_alternatives(cls):
     problem = wb.Problem(d, cases.reading(d, Fancy()), half(-0.5))
     if not cls.needs.readable:
         assert math.isfinite(cls()(problem, 300_000).log10_p)
+        return
+    if Ranked in cls.needs.spec:
+        with pytest.raises(wb.Unsupported, match="a Ranked spec is needed") as caught:
+            cls()(problem)
+        assert cls.name not in caught.value.try_instead
         return
     with pytest.raises(wb.Unsupported) as caught:
         cls()(problem)

@@ -50,7 +50,19 @@ from .models import Transformer
 from .objective import log_p_and_grad
 from .problem import Problem, Truth
 from .rng import Rng
-from .specs import And, Argmax, Halfspace, Or, Points, Polytope, Probe, Spec, Trusted
+from .specs import (
+    And,
+    Argmax,
+    Halfspace,
+    LongestCycle,
+    Median,
+    Or,
+    Points,
+    Polytope,
+    Probe,
+    Spec,
+    Trusted,
+)
 from .types import Grad, Kind
 
 __version__: str
@@ -60,7 +72,8 @@ __all__ = [
     "Ball", "Box", "Budget", "ChangeOfMeasure", "Conditional", "Conditioned", "CrossEntropy",
     "Cubature", "Cube", "DesignPoint", "Discrete", "Enumeration", "Estimate", "Estimator",
     "FreeEnergy", "Gaussian", "Gibbs", "Grad", "Halfspace", "Importance", "Kind", "LastInput",
-    "Leaves", "Lower", "MeanField", "Mixture", "Moments", "MonteCarlo", "NotConverged", "Or",
+    "Leaves", "LongestCycle", "Lower", "MeanField", "Median", "Mixture", "Moments", "MonteCarlo",
+    "NotConverged", "Or",
     "Orthant", "Partition", "Penalty", "Points", "Polytope", "Probe", "Problem", "Ratio", "Rng",
     "Slices", "Spec", "SpinGlass", "SpinNetwork", "StaleRun", "Strata", "Subset", "Tangent",
     "Tokens", "Transformer", "Transitions", "Trusted", "Truth", "Unsupported", "Upper",

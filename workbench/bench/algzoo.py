@@ -1,5 +1,6 @@
-"""Accuracy of tiny recurrent networks from their weights, against sampling of equal compute."""
+"""Accuracy of tiny networks from their weights, against sampling of equal compute."""
 
+import copy
 import statistics
 import time
 from collections.abc import Iterator
@@ -9,9 +10,9 @@ import torch
 
 from workbench import catalogue
 from workbench.bench.base import Bench, Column, Report, Row
-from workbench.estimators import LastInput
+from workbench.distributions import Enumerable
+from workbench.estimators import Enumeration, Estimator, LastInput
 from workbench.iteration import UNLIMITED
-from workbench.models import RNN, dense
 from workbench.problem import Problem
 from workbench.rng import Rng
 
@@ -33,7 +34,8 @@ class Amount:
 FULL, QUICK = Amount(8, 1 << 14, 12), Amount(4, 1 << 12, 8)
 _QUICK = (
     "algzoo_second_h2_n2", "algzoo_second_h4_n3", "algzoo_second_h3_n5", "algzoo_second_h4_n8",
-    "algzoo_argmedian_h4_n5", "algzoo_argmax_h3_n3",
+    "algzoo_argmedian_h4_n5", "algzoo_argmax_h3_n3", "algzoo_median_h4_n5",
+    "algzoo_second_built_n3", "algzoo_cycle_h2_n4",
 )  # fmt: skip
 _TRIALS = 2
 
@@ -43,16 +45,12 @@ def noised(problem: Problem, rng: Rng, noise: float = NOISE) -> Problem:
 
     The same `rng` bends the weights along one line, `noise` says how far.
     """
-    model, generator = problem.model, rng.generator()
-    assert isinstance(model, RNN)
-    maps = []
-    for layer in (model.read, model.recur, model.say):
-        weight = layer.weight.detach()
-        drawn = torch.randn(weight.shape, generator=generator, dtype=weight.dtype)
-        maps.append(dense(weight + noise * weight.square().mean().sqrt() * drawn))
-    read, recur, say = maps
-    copy = RNN(read, recur, say, model.steps).requires_grad_(False)
-    return Problem(problem.distribution, copy, problem.spec, problem.name)
+    model, generator = copy.deepcopy(problem.model), rng.generator()
+    with torch.no_grad():
+        for weight in model.parameters():
+            drawn = torch.randn(weight.shape, generator=generator, dtype=weight.dtype)
+            weight += noise * weight.square().mean().sqrt() * drawn
+    return Problem(problem.distribution, model, problem.spec, problem.name)
 
 
 @torch.no_grad()
@@ -61,7 +59,7 @@ def sampled(problem: Problem, draws: int, rng: Rng) -> float:
     d, generator, hits = problem.distribution, rng.generator(), 0
     for start in range(0, draws, 4096):
         n = min(4096, draws - start)
-        x = torch.randn(n, d.dim, generator=generator, dtype=torch.float64)
+        x = d.sample(n, generator)
         hits += int((problem.margin(x) > 0).sum())
     return hits / draws
 
@@ -69,11 +67,11 @@ def sampled(problem: Problem, draws: int, rng: Rng) -> float:
 def run(quick: bool, report: Report) -> Iterator[Row]:
     """One row an architecture, on one thread."""
     amount = QUICK if quick else FULL
-    names = _QUICK if quick else catalogue.algzoo_names()
+    names = _QUICK if quick else catalogue.tiny_names()
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        for i, name in enumerate(sorted(names, key=catalogue.algzoo_size)):
+        for i, name in enumerate(sorted(names, key=catalogue.tiny_size)):
             report(i / len(names), name)
             yield _row(catalogue.load(name), amount)
     finally:
@@ -81,15 +79,17 @@ def run(quick: bool, report: Report) -> Iterator[Row]:
 
 
 def _row(problem: Problem, amount: Amount) -> Row:
-    once = LastInput(amount.points, 1)
-    many = LastInput(max(amount.points, 1 << 15), amount.truth)
+    once: Estimator = LastInput(amount.points, 1)
+    many: Estimator = LastInput(max(amount.points, 1 << 15), amount.truth)
+    if isinstance(problem.distribution, Enumerable):  # so few inputs that all are tried
+        once = many = Enumeration()
     squares, variances, draws, doubts, ratios, chances = [], [], [], [], [], []
     for k in range(amount.copies):
         rng = Rng(k).child("algzoo", problem.name)
-        copy = noised(problem, rng.child("weights"))
-        known = many(copy, UNLIMITED, rng.child("truth"))
+        bent = noised(problem, rng.child("weights"))
+        known = many(bent, UNLIMITED, rng.child("truth"))
         p = float(known.log_p.exp())
-        found = once(copy, UNLIMITED, rng.child("estimate"))
+        found = once(bent, UNLIMITED, rng.child("estimate"))
         n = found.cost.forwards
         squares.append((float(found.log_p.exp()) - p) ** 2)
         doubts.append((p * (known.log_err or 0.0)) ** 2)
@@ -97,14 +97,14 @@ def _row(problem: Problem, amount: Amount) -> Row:
         draws.append(n)
         chances.append(p)
         if k < _TRIALS:
-            ratios.append(_time_ratio(once, copy, n, rng))
+            ratios.append(_time_ratio(once, bent, n, rng))
     mse, noise = statistics.fmean(squares), statistics.fmean(variances)
     doubt = statistics.fmean(doubts)
     exact = mse < 1e-24
     gain = None if exact else noise / mse
     return {
         "network": problem.name.removeprefix("algzoo_"),
-        "weights": catalogue.algzoo_size(problem.name),
+        "weights": catalogue.tiny_size(problem.name),
         "accuracy": statistics.fmean(chances),
         "forwards": statistics.fmean(draws),
         "mse": mse,
@@ -116,7 +116,7 @@ def _row(problem: Problem, amount: Amount) -> Row:
     }
 
 
-def _time_ratio(estimator: LastInput, problem: Problem, draws: int, rng: Rng) -> float:
+def _time_ratio(estimator: Estimator, problem: Problem, draws: int, rng: Rng) -> float:
     """CPU seconds of the estimate over those of as many draws as it costs forward passes."""
     spent: list[float] = []
     for work in (
@@ -154,7 +154,7 @@ def conclude(rows: list[Row]) -> Iterator[str]:
 
 ALGZOO = Bench(
     name="algzoo",
-    about="accuracy of tiny recurrent networks from their weights, against sampling",
+    about="accuracy of tiny networks from their weights, against sampling",
     columns=(
         Column("network", "network"),
         Column("weights", "weights", "count"),

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from workbench.catalogue.algzoo import algzoo_names, algzoo_problem, algzoo_size
+from workbench.catalogue.algzoo import algzoo_names, algzoo_problem
+from workbench.catalogue.cycles import cycle_names, cycle_problem
 from workbench.catalogue.folder import data_folder
 from workbench.catalogue.language_models import language_model, language_models
 from workbench.catalogue.residues import residue_names, residue_problem
@@ -19,10 +20,11 @@ from workbench.errors import BadInput
 from workbench.problem import Problem
 
 __all__ = [
-    "algzoo_names", "algzoo_problem", "algzoo_size", "data_folder", "every", "language_model",
+    "algzoo_names", "algzoo_problem", "cycle_names", "cycle_problem",
+    "data_folder", "every", "language_model",
     "language_models", "load", "names", "planted", "residue_names", "residue_problem", "short_text",
     "short_text_names", "short_text_problem", "short_text_symbols", "token_law", "token_laws",
-    "token_names", "token_problem",
+    "tiny_names", "tiny_size", "token_names", "token_problem",
 ]  # fmt: skip
 
 
@@ -33,7 +35,17 @@ def names() -> list[str]:
 
 def every() -> list[str]:
     """Names of all problems of which the data ship with the package."""
-    return names() + token_names() + short_text_names() + residue_names() + algzoo_names()
+    return names() + token_names() + short_text_names() + residue_names() + tiny_names()
+
+
+def tiny_names() -> list[str]:
+    """Names of the problems of family algzoo: tiny networks with small tasks."""
+    return algzoo_names() + cycle_names()
+
+
+def tiny_size(name: str) -> int:
+    """Number of weights of the network of a problem of family algzoo."""
+    return sum(p.numel() for p in load(name).model.parameters())
 
 
 def load(name_or_path: str | Path) -> Problem:
@@ -52,6 +64,8 @@ def load(name_or_path: str | Path) -> Problem:
         return token_problem(str(name_or_path))
     if name_or_path in algzoo_names():
         return algzoo_problem(str(name_or_path))
+    if name_or_path in cycle_names():
+        return cycle_problem(str(name_or_path))
     if name_or_path in short_text_names():
         return short_text_problem(str(name_or_path))
     if name_or_path in residue_names():

@@ -1,4 +1,5 @@
-"""Tiny recurrent networks that point at one of the numbers they read: how often are they right?"""
+"""Tiny recurrent networks that tell which of the numbers they read is this or that: how often are
+they right?"""
 
 import hashlib
 import json
@@ -11,12 +12,25 @@ from safetensors.torch import load as safetensors_load
 from workbench.catalogue.folder import data_folder
 from workbench.distributions import Gaussian
 from workbench.errors import BadInput
-from workbench.models import RNN, dense
+from workbench.models import RNN, built, dense
 from workbench.problem import Problem, Truth
-from workbench.specs import Points
+from workbench.specs import Median, Points
 
-TASKS = {"argmax": "largest", "second": "second largest", "argmedian": "middle"}
-"""Tasks by name, and which number is to be found."""
+TASKS = {
+    "argmax": "points at the largest", "second": "points at the second largest",
+    "argmedian": "points at the middle one", "median": "says the median",
+}  # fmt: skip
+"""Tasks by name, and what the network does with its numbers."""
+BUILT = {
+    f"algzoo_{task}_built_n{n}": (task, n)
+    for task, n in (
+        ("argmax", 2), ("argmax", 3), ("argmax", 5), ("second", 2), ("second", 3),
+        ("argmedian", 3), ("median", 2), ("median", 3),
+    )
+}  # fmt: skip
+"""Problems of networks that are right on every input by construction, their tasks and lengths."""
+WITHIN = 0.1
+"""How near a median has to be, in deviations of an input."""
 
 
 @lru_cache(maxsize=1)
@@ -33,39 +47,41 @@ def _tensors() -> dict[str, torch.Tensor]:
 
 
 def algzoo_names() -> list[str]:
-    """Names of the problems of family algzoo, algzoo_{task}_h{hidden}_n{length}."""
-    return list(_index()["problems"])
+    """Names of the problems of recurrent networks, algzoo_{task}_{h{hidden} or built}_n{length}."""
+    return [*_index()["problems"], *BUILT]
 
 
 def algzoo_problem(name: str) -> Problem:
-    """A problem of family algzoo: D = N(0, I) in n dimensions, M an RNN of h ReLUs, C "is right".
+    """D = N(0, I) in n dimensions, M an RNN of h ReLUs, C "is right": P is its accuracy.
 
-    P is the network's accuracy. M has h + h^2 + n h weights and no biases, frozen, in float64.
+    M has no biases, and is trained, or built by hand (`built`); frozen, in float64.
 
     Raises:
-        BadInput: where no problem of the family has this name, or the weights were altered.
+        BadInput: where no problem has this name, or the weights were altered.
 
     >>> problem = algzoo_problem("algzoo_second_h4_n5")
     >>> sum(p.numel() for p in problem.model.parameters())
     40
     """
-    told = _index()["problems"].get(name)
-    if told is None:
+    if name in BUILT:
+        task, n = BUILT[name]
+        model = built(task, n)
+        truth = Truth(0.0, 0.0, "exact: right in every cell of inputs on which M is linear")
+    elif (told := _index()["problems"].get(name)) is not None:
+        task, n = told["task"], told["n"]
+        parts = ("read", "recur", "say")
+        weights = [_tensors()[f"{task}.{told['h']}.{n}.{part}"].double() for part in parts]
+        read, recur, say = (dense(w) for w in weights)
+        model = RNN(read, recur, say, n).requires_grad_(False).eval()
+        truth = Truth(told["log10_p"], told["se_log10"], told["method"])
+    else:
         raise BadInput(f"no problem of the algzoo is called {name!r}")
-    task, n, rank = told["task"], told["n"], told["rank"]
-    weights = [
-        _tensors()[f"{task}.{told['h']}.{n}.{part}"].double() for part in ("read", "recur", "say")
-    ]
-    read, recur, say = (dense(w) for w in weights)
-    model = RNN(read, recur, say, n).requires_grad_(False).eval()
     zero = torch.zeros(n, dtype=torch.float64)
-    about = f"A network of {told['h']} ReLUs points at the {TASKS[task]} of {n} numbers."
-    truth = Truth(told["log10_p"], told["se_log10"], told["method"])
-    return Problem(Gaussian(zero, zero + 1.0), model, Points(rank), name, about, truth)
-
-
-def algzoo_size(name: str) -> int:
-    """Number of weights of a problem's network."""
-    told = _index()["problems"][name]
-    h, n = told["h"], told["n"]
-    return h + h * h + n * h
+    ranks = {"argmax": 0, "second": 1, "argmedian": n // 2}
+    spec = Points(ranks[task]) if task in ranks else Median(WITHIN)
+    h = model.recur.in_features
+    how = "made by hand, " if name in BUILT else ""
+    about = f"A network of {h} ReLUs, {how}{TASKS[task]} of {n} numbers."
+    if task == "median":
+        about = f"{about[:-1]}, right where nearer than {WITHIN}."
+    return Problem(Gaussian(zero, zero + 1.0), model, spec, name, about, truth)

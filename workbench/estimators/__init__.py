@@ -32,7 +32,7 @@ from workbench.estimators.transitions import Transitions
 ALL: tuple[type[Estimator], ...] = (
     Moments, Slices, Conditioned, MonteCarlo, Importance, Subset, DesignPoint, GLD, Lower, Upper,
     ChangeOfMeasure, Enumeration, Cubature, Orthant, Ratio, Partition, FreeEnergy, MeanField,
-    Leaves, ITGIS, MHIS, QLD, CrossEntropy, Transitions,
+    Leaves, ITGIS, MHIS, QLD, CrossEntropy, Transitions, LastInput,
 )  # fmt: skip
 """Every estimator: the tests, the command line, the comparison and the screens go by this tuple."""
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from workbench.math.cosine import cosine_cdf
 from workbench.models import RNN
 
-_FAR = 1e100
+_FAR = 1e18  # a slope, well within single precision when squared
 
 
 @torch.no_grad()
@@ -30,8 +30,8 @@ def shares(model: RNN, w: Tensor, a: Tensor | None, b: Tensor | None) -> Tensor:
     w = w / w.norm(dim=1, keepdim=True)
     n = w.shape[1] + 1
     slope = model.read.weight[:, 0]
-    carried = model.recur(_before_last(model, w))  # (l, h): pre-activations at (c, s) = (1, 0)
-    bends = -carried / torch.where(slope == 0, 1e-300, slope)
+    carried = model.recur(before_last(model, w))  # (l, h): pre-activations at (c, s) = (1, 0)
+    bends = -carried / torch.where(slope == 0, torch.finfo(w.dtype).tiny, slope)
     bends = bends.clamp(-_FAR, _FAR)
     above, below = (None if i is None else w.gather(1, i[:, None]) for i in (a, b))
     ends = [e for e in (above, below) if e is not None]
@@ -66,7 +66,8 @@ def flops(model: RNN, n: int) -> float:
     return (n - 1) * step + 2.0 * h * h + 4.0 * h * cuts + out + 30.0 * cuts
 
 
-def _before_last(model: RNN, w: Tensor) -> Tensor:
+def before_last(model: RNN, w: Tensor) -> Tensor:
+    """Hidden state `(l, h)` after all inputs but the last, w `(l, n - 1)`."""
     h = torch.relu(model.read(w[:, :1]))
     for k in range(1, w.shape[1]):
         h = torch.relu(model.read(w[:, k : k + 1]) + model.recur(h))

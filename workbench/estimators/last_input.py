@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from workbench.distributions import Gaussian
-from workbench.errors import BadInput, Unsupported
+from workbench.errors import BadInput, NotConverged, Unsupported
+from workbench.estimators import half_planes, last_lines
 from workbench.estimators.base import Estimate, Estimator, Needs, check_positive
-from workbench.estimators.half_planes import flops, shares
 from workbench.estimators.ordered import in_order
 from workbench.iteration import State
 from workbench.math.cost import Cost, forward_equivalents
@@ -20,12 +20,12 @@ from workbench.math.nodes import sobol_nodes
 from workbench.models import RNN
 from workbench.problem import Problem
 from workbench.rng import Rng
-from workbench.specs import Points
+from workbench.specs import Median, Points, Ranked
 from workbench.types import Grad, Kind
 
 _AT_ONCE = 2048  # half-planes
 _LINES = 7  # inputs: as measured, where half-planes repay their price
-_SOBOL = 8  # dimensions: beyond, lattices were better
+_SOBOL = 8  # dimensions: beyond, lattices were better at pointing
 _EDGE = 1e-12  # of the unit interval: no coordinate is infinite
 
 
@@ -43,7 +43,7 @@ class Nets(State):
 
 @dataclass(frozen=True)
 class LastInput(Estimator):
-    """P(the model points at the right input) for a ReLU RNN on x ~ N(0, s^2 I).
+    """P(a ReLU RNN points at the right input, or says the median) on x ~ N(0, s^2 I).
 
     P = E_w[ P(right | half-plane of w and e_n) ]. Inside, the network is piecewise linear with at
     most h bends and P is exact (`half_planes`), at the price of three to six forward passes.
@@ -57,7 +57,7 @@ class LastInput(Estimator):
     Args:
         points: half-planes, or inputs, of a net; a power of two.
         nets: independent nets at most.
-        inner: "line" for half-planes, "point" for inputs, "auto" for the one of the two by length.
+        inner: "line" for half-planes and lines, "point" for inputs, "auto" for one by length.
 
     >>> import workbench as wb
     >>> estimate = LastInput()(wb.load("algzoo_second_h2_n2"))
@@ -71,7 +71,7 @@ class LastInput(Estimator):
     name: ClassVar[str] = "last_input"
     kind: ClassVar[Kind] = Kind.UNBIASED
     grad: ClassVar[Grad] = Grad.NONE
-    needs: ClassVar[Needs] = Needs((Gaussian,), (Points,))
+    needs: ClassVar[Needs] = Needs((Gaussian,), (Ranked,), readable=True)
     choices: ClassVar[Mapping[str, tuple[str, ...]]] = {"inner": ("auto", "line", "point")}
 
     def __post_init__(self) -> None:
@@ -88,26 +88,26 @@ class LastInput(Estimator):
     @torch.no_grad()
     def step(self, problem: Problem, state: Nets) -> Nets:
         model, spec, per = problem.model, problem.spec, problem.flops_per_forward
-        assert isinstance(model, RNN) and isinstance(spec, Points)
-        n, rank = model.steps, spec.rank
-        line = self.inner == "line" or (self.inner == "auto" and n <= _LINES)
-        one = flops(model, n) if line else per
-        points = 2 if line and n == 2 else min(self.points, _power(state.left * per / one))
+        assert isinstance(model, RNN) and isinstance(spec, Ranked)
+        n = model.steps
+        pays = n <= _LINES or isinstance(spec, Median)
+        line = self.inner == "line" or (self.inner == "auto" and pays)
+        exact = line and n == 2 and isinstance(spec, Points)
+        inside = last_lines if isinstance(spec, Median) else half_planes
+        one = inside.flops(model, n) if line else per
+        points = 2 if exact else min(self.points, _power(state.left * per / one))
         spent = points * one
         if points < 2 or forward_equivalents(spent, per) > state.left:
             return replace(state, ended=True)
-        rng = state.rng.child("net", len(state.each))
-        if line:
-            p = _over(points, shares, model, *_directions(n - 1, rank, points, rng))
-        else:
-            x, order = in_order(_uniform(points, n + 1, rng), min(rank + 2, n))
-            p = _over(points, _hits, model, x, order[:, rank, None])
+        p = _net(problem, line, points, state.rng.child("net", len(state.each)))
+        if bool(torch.isnan(p)):
+            raise NotConverged(f"the margin is NaN on some of {points} inputs")
         return replace(
             state,
-            each=torch.cat([state.each, p[None]]),
+            each=torch.cat([state.each, p.double()[None]]),
             flops=state.flops + spent,
             forwards=state.forwards + forward_equivalents(spent, per),
-            exact=line and n == 2,
+            exact=exact,
         )
 
     def finished(self, state: Nets) -> bool:
@@ -124,6 +124,29 @@ class LastInput(Estimator):
         if k > 1 and float(mean) > 0.0:
             error = float(state.each.std() / mean) / math.sqrt(k)
         return Estimate(torch.log(mean.clamp(max=1.0)), error, self.kind, cost, None, {"nets": k})
+
+
+def _net(problem: Problem, line: bool, points: int, rng: Rng) -> Tensor:
+    """P by one net of half-planes, lines or points, 0-d."""
+    model, spec, d = problem.model, problem.spec, problem.distribution
+    assert isinstance(model, RNN) and isinstance(d, Gaussian)
+    n, dtype = model.steps, model.say.weight.dtype
+    if isinstance(spec, Points) and line:
+        w, above, below = _directions(n - 1, spec.rank, points, rng)
+        return _over(points, half_planes.shares, model, w.to(dtype), above, below)
+    if isinstance(spec, Points):
+        x, order = in_order(_uniform(points, n + 1, rng), min(spec.rank + 2, n))
+        return _over(points, _hits, model, x.to(dtype), order[:, spec.rank, None])
+    assert isinstance(spec, Median)
+    u = _net_of_sobol(points, n - 1 if line else n, rng.generator())
+    z = torch.special.ndtri(u).to(dtype)
+    if line:  # M and the median grow with the scale of x, and nothing else does
+        return _over(points, last_lines.shares, model, z, spec.within / float(d.scale[0]))
+    return _over(points, _near, problem, d.scale * z)
+
+
+def _near(problem: Problem, x: Tensor) -> Tensor:
+    return (problem.margin(x) > 0).double()
 
 
 def _hits(model: RNN, x: Tensor, right: Tensor) -> Tensor:
@@ -165,17 +188,20 @@ def _uniform(n: int, d: int, rng: Rng) -> Tensor:
     """n evenly spread points of the cube: a scrambled Sobol net, or a shifted lattice if d > 8."""
     generator = rng.generator()
     if d <= _SOBOL:
-        seed = int(torch.randint(2**31 - 1, (1,), generator=generator))
-        u = sobol_nodes(n, d, seed)
-    else:
-        u = (korobov(n, d) + torch.rand(d, generator=generator, dtype=torch.float64)) % 1.0
+        return _net_of_sobol(n, d, generator)
+    u = (korobov(n, d) + torch.rand(d, generator=generator, dtype=torch.float64)) % 1.0
     return u.clamp(_EDGE, 1.0 - _EDGE)
+
+
+def _net_of_sobol(n: int, d: int, generator: torch.Generator) -> Tensor:
+    seed = int(torch.randint(2**31 - 1, (1,), generator=generator))
+    return sobol_nodes(n, d, seed).clamp(_EDGE, 1.0 - _EDGE)
 
 
 def _check(problem: Problem) -> None:
     """Raises `Unsupported` unless M, D and C are homogeneous and D is the same in all inputs."""
     model, d, c = problem.model, problem.distribution, problem.spec
-    assert isinstance(d, Gaussian) and isinstance(c, Points)
+    assert isinstance(d, Gaussian)
     maps = (model.read, model.recur, model.say) if isinstance(model, RNN) else ()
     if not isinstance(model, RNN) or model.activation != "relu" or model.read.in_features != 1:
         raise Unsupported("a model other than an rnn of ReLUs that reads one number a step", _NEEDS)
@@ -184,8 +210,10 @@ def _check(problem: Problem) -> None:
     scale = d.scale
     if bool(d.mean.any()) or scale.ndim != 1 or not bool((scale == scale[0]).all()):
         raise Unsupported("a gaussian that is not N(0, s^2 I)", "one is needed")
-    if c.by != 0.0 or c.event != "right":
+    if isinstance(c, Points) and (c.by != 0.0 or c.event != "right"):
         raise Unsupported("a pointing that is wrong, or by more than 0", "'right' by 0 is needed")
+    if isinstance(c, Median) and c.event != "near":
+        raise Unsupported("a median that is far off", "one that is near is needed")
 
 
 _NEEDS = "an rnn of ReLUs without biases, one number a step, is needed"

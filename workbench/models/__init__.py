@@ -1,6 +1,8 @@
 """Models: any `nn.Module`; here are the ones that the workbench makes itself."""
 
+from workbench.models.attention_only import AttentionOnly
 from workbench.models.automaton import Automaton, ending, watching
+from workbench.models.by_construction import built
 from workbench.models.continuation import Continuation
 from workbench.models.headed import Headed
 from workbench.models.mlp import dense, mlp
@@ -16,6 +18,7 @@ from workbench.models.widened import Beside
 MODELS: dict[str, str] = {
     "mlp": "random multilayer perceptron (He initialisation; ReLU, GELU, tanh, sign or a step)",
     "transformer": "small transformer over tokens, from token ids or soft tokens to next logits",
+    "attention_only": "attention alone, over tokens: the tiny transformers of family algzoo",
     "short_context": "small language model of the last few symbols: the exactly solvable adversary",
     "rnn": "recurrent network of one layer (ReLU or tanh), its steps written out",
     "automaton": "finite automaton that reads a text; `watching` builds one for given words",
@@ -25,7 +28,8 @@ MODELS: dict[str, str] = {
 """Names and descriptions, as `workbench list models` shows them."""
 
 __all__ = [
-    "MODELS", "RNN", "Automaton", "Beside", "Continuation", "Headed", "Heaviside", "Network",
-    "Residue", "Shift", "ShortContext", "Sign", "Sum", "Transformer", "chain", "dense", "ending",
-    "from_torch", "logits_sharing_prefixes", "mlp", "random_rnn", "rollout", "watching",
+    "MODELS", "RNN", "AttentionOnly", "Automaton", "Beside", "Continuation", "Headed", "Heaviside",
+    "Network", "Residue", "Shift", "ShortContext", "Sign", "Sum", "Transformer", "built", "chain",
+    "dense", "ending", "from_torch", "logits_sharing_prefixes", "mlp", "random_rnn", "rollout",
+    "watching",
 ]  # fmt: skip

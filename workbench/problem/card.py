@@ -195,6 +195,19 @@ class TransformerCard(_Strict):
     counts: Key | None = Field(default=None, description="(V,), how often each token was seen")
 
 
+class AttentionOnlyCard(_Strict):
+    """Layers of attention over the whole of a sequence of tokens; it stands alone in its model."""
+
+    op: Literal["attention_only"] = "attention_only"
+    inputs: list[int] = Field(default_factory=lambda: [0])
+    alphabet: int
+    positions: int
+    width: int
+    outputs: int
+    layers: int
+    weights: dict[str, Key]
+
+
 class AutomatonCard(_Strict):
     """What is said of the state in which it ends; it stands alone in its model."""
 
@@ -216,7 +229,13 @@ class ResidueCard(_Strict):
 
 
 NodeCard = Annotated[
-    LinearCard | BiasCard | PlainCard | TransformerCard | AutomatonCard | ResidueCard,
+    LinearCard
+    | BiasCard
+    | PlainCard
+    | TransformerCard
+    | AttentionOnlyCard
+    | AutomatonCard
+    | ResidueCard,
     Field(discriminator="op"),
 ]
 
@@ -261,6 +280,22 @@ class PointsCard(_Strict):
     by: FiniteFloat = 0.0
 
 
+class MedianCard(_Strict):
+    """The output is nearer than `within` to the median of x, or is not."""
+
+    type: Literal["median"] = "median"
+    within: FiniteFloat
+    event: Literal["near", "far"]
+
+
+class LongestCycleCard(_Strict):
+    """The greatest output tells the longest cycle of the function that x is, or does not."""
+
+    type: Literal["longest_cycle"] = "longest_cycle"
+    event: Literal["right", "wrong"]
+    by: FiniteFloat = 0.0
+
+
 class CombinationCard(_Strict):
     """All parts, or any part."""
 
@@ -297,6 +332,8 @@ SpecCard = Annotated[
     | ArgmaxCard
     | PolytopeCard
     | PointsCard
+    | MedianCard
+    | LongestCycleCard
     | CombinationCard
     | TrustedCard
     | ProbeCard,

@@ -24,6 +24,7 @@ from workbench.distributions import (
 from workbench.errors import BadInput
 from workbench.math.checks import check_finite
 from workbench.models import (
+    AttentionOnly,
     Automaton,
     Continuation,
     Network,
@@ -38,7 +39,19 @@ from workbench.models.mlp import activation_module
 from workbench.models.transformer import Shape
 from workbench.problem import card as cards
 from workbench.problem.core import Truth
-from workbench.specs import And, Argmax, Halfspace, Or, Points, Polytope, Probe, Spec, Trusted
+from workbench.specs import (
+    And,
+    Argmax,
+    Halfspace,
+    LongestCycle,
+    Median,
+    Or,
+    Points,
+    Polytope,
+    Probe,
+    Spec,
+    Trusted,
+)
 from workbench.vocabulary import Vocabulary
 
 M = TypeVar("M", bound=nn.Module)
@@ -102,7 +115,12 @@ class Reader:
 
     def model(self, c: cards.ModelCard) -> nn.Module:
         """Linear maps of the same tensors are one module, at every place where they stand."""
-        whole = cards.TransformerCard | cards.AutomatonCard | cards.ResidueCard
+        whole = (
+            cards.TransformerCard
+            | cards.AttentionOnlyCard
+            | cards.AutomatonCard
+            | cards.ResidueCard
+        )
         if any(isinstance(node, whole) for node in c.nodes):
             node, *more = c.nodes
             if more or not isinstance(node, whole) or node.inputs != [0]:
@@ -113,6 +131,11 @@ class Reader:
                     return Automaton(after, self.get(node.outputs), node.symbols or "")
                 case cards.ResidueCard():
                     return Residue(node.modulus, node.target, node.alphabet)
+                case cards.AttentionOnlyCard():
+                    sizes = (node.alphabet, node.positions, node.width, node.outputs, node.layers)
+                    return self._loaded(
+                        lambda: AttentionOnly(*sizes, dtype=self.dtype), node.weights
+                    )
                 case cards.TransformerCard():
                     return self.transformer(node)
         parts: list[nn.Module] = []
@@ -158,7 +181,8 @@ class Reader:
         got = {k: w.shape for k, w in weights.items()}
         if got != want:
             odd = sorted({k for k in want.keys() | got.keys() if want.get(k) != got.get(k)})
-            what = "transformer" if isinstance(sized, Transformer) else "language model"
+            attends = isinstance(sized, Transformer | AttentionOnly)
+            what = "transformer" if attends else "language model"
             raise BadInput(f"the weights {', '.join(odd[:4])} do not fit the {what}'s sizes")
         model = make()
         model.load_state_dict(weights)
@@ -201,6 +225,10 @@ class Reader:
                 return Argmax(c.label, c.event, c.by)
             case cards.PointsCard():
                 return Points(c.rank, c.event, c.by)
+            case cards.MedianCard():
+                return Median(c.within, c.event)
+            case cards.LongestCycleCard():
+                return LongestCycle(c.event, c.by)
             case cards.PolytopeCard():
                 return Polytope(self.get(c.a), self.get(c.b))
             case cards.TrustedCard():

@@ -23,7 +23,14 @@ from workbench.distributions import (
     Tokens,
 )
 from workbench.errors import Unsupported
-from workbench.models import Automaton, Continuation, Residue, ShortContext, Transformer
+from workbench.models import (
+    AttentionOnly,
+    Automaton,
+    Continuation,
+    Residue,
+    ShortContext,
+    Transformer,
+)
 from workbench.problem import card as cards
 from workbench.problem.core import Truth
 from workbench.specs import (
@@ -31,6 +38,8 @@ from workbench.specs import (
     Argmax,
     Halfspace,
     Head,
+    LongestCycle,
+    Median,
     Or,
     Points,
     Polytope,
@@ -39,7 +48,7 @@ from workbench.specs import (
     Trusted,
 )
 
-WHOLE = (Transformer, Automaton, Residue)
+WHOLE = (Transformer, AttentionOnly, Automaton, Residue)
 """Models that a card holds as one node, and that are no graphs."""
 
 
@@ -184,6 +193,9 @@ class Writer:
                     outputs=self.put(f"{at}.outputs", model.outputs),
                     symbols=model.symbols or None,
                 )
+            case AttentionOnly():
+                weights = {k: self.put(f"{at}.{k}", w) for k, w in model.state_dict().items()}
+                node = cards.AttentionOnlyCard(**model.sizes, weights=weights)
             case Residue(modulus=q, target=r):
                 node = cards.ResidueCard(modulus=q, target=r, alphabet=model.alphabet)
             case _:
@@ -214,6 +226,10 @@ class Writer:
                 return cards.PolytopeCard(a=self.put(f"{at}.a", c.a), b=self.put(f"{at}.b", c.b))
             case Points():
                 return cards.PointsCard(rank=c.rank, event=c.event, by=float(c.by))
+            case Median():
+                return cards.MedianCard(within=float(c.within), event=c.event)
+            case LongestCycle():
+                return cards.LongestCycleCard(event=c.event, by=float(c.by))
             case And(parts=parts) | Or(parts=parts):
                 each = [self.spec(p, f"{at}.{i}") for i, p in enumerate(parts)]
                 kind = "and" if isinstance(c, And) else "or"

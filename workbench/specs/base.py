@@ -92,6 +92,10 @@ def _check_size(clauses: int) -> None:
         )
 
 
+class Ranked(Spec, ABC):
+    """A spec that holds y against the values of x that have certain ranks."""
+
+
 class Polyhedral(Spec, ABC):
     """A spec that is a union of intersections of half-spaces in y."""
 

@@ -3,16 +3,15 @@
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
-import torch
 from torch import Tensor
 
 from workbench.errors import BadInput
-from workbench.math.order import position
-from workbench.specs.base import Spec
+from workbench.math.order import lead, position
+from workbench.specs.base import Ranked
 
 
 @dataclass(frozen=True, eq=False)
-class Points(Spec):
+class Points(Ranked):
     """y's greatest entry stands where the value of a given rank stands in x, or does not.
 
     With i the position of that value,
@@ -47,8 +46,7 @@ class Points(Spec):
                 f"a model that points has an output for each of its {x.shape[1]} inputs, "
                 f"got {y.shape[1]}"
             )
-        i = position(x, self.rank)[:, None]
-        gap = y.gather(1, i)[:, 0] - y.scatter(1, i, -torch.inf).amax(1)
+        gap = lead(y, position(x, self.rank))
         return (gap if self.event == "right" else -gap) - self.by
 
     def check(self, outputs: int) -> None:

@@ -27,7 +27,8 @@ class Known:
     def __init__(
         self, serves: Callable[[Problem], bool] | None = None, names: list[str] | None = None
     ) -> None:
-        listed = catalogue.names() + catalogue.token_names() if names is None else names
+        everything = catalogue.names() + catalogue.token_names() + catalogue.tiny_names()
+        listed = everything if names is None else names
         listed += catalogue.short_text_names() if serves is not None else []
         self._listed = listed if serves is None else list(_served(serves, tuple(listed)))
         self._own: dict[str, tuple[Problem, str]] = {}

@@ -30,10 +30,11 @@ _NOISES = tuple(k / 20 for k in range(21))
 def networks() -> dict[str, str]:
     """{what a reader reads: name of the problem}, the smallest networks of a task first."""
     found = {}
-    for name in sorted(catalogue.algzoo_names(), key=catalogue.algzoo_size):
+    sizes = {name: catalogue.tiny_size(name) for name in catalogue.algzoo_names()}
+    for name in sorted(sizes, key=lambda name: sizes[name]):
         task, h, n = name.split("_")[1:]
-        size = catalogue.algzoo_size(name)
-        found[f"{TASKS[task]} of {n[1:]}, {h[1:]} ReLUs, {size} weights"] = name
+        how = "by hand" if h == "built" else f"{h[1:]} ReLUs"
+        found[f"{TASKS[task]} of {n[1:]}, {how}, {sizes[name]} weights"] = name
     return dict(sorted(found.items(), key=lambda pair: pair[1].split("_")[1]))
 
 
