@@ -20,7 +20,7 @@ DRAWS, ERRORS = 100_000, 5.0  # standard errors: a false alarm in two million
 
 
 def cells(n):
-    """The cones of R^n on which no x_i and no x_i - x_j changes its sign: rays `(n + 1, n)` of each.
+    """The cones of R^n on which no x_i and no x_i - x_j changes its sign: rays `(n, n)` of each.
 
     With the entries in a given order and the first `low` of them negative, such a cone is spanned
     by the vectors that are -1 on the first k <= low entries, or 1 on the last k <= n - low.

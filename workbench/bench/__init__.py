@@ -20,6 +20,7 @@ from workbench.bench.propagation import PROPAGATION
 from workbench.bench.recognised import RECOGNISED
 from workbench.bench.recorded import recorded
 from workbench.bench.regions import REGIONS
+from workbench.bench.students import STUDENTS
 from workbench.bench.tails import TAILS
 from workbench.bench.throughput import THROUGHPUT
 from workbench.bench.tokens import TOKENS
@@ -52,6 +53,7 @@ ALL: tuple[Bench, ...] = (
     ANOMALY,
     ALGZOO,
     DISTILLATION,
+    STUDENTS,
 )
 """Every bench, as `workbench bench` offers them."""
 
