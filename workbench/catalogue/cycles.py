@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from functools import lru_cache
 from typing import Any
 
@@ -63,7 +64,7 @@ def cycle_problem(name: str) -> Problem:
         raise BadInput(f"no problem of longest cycles is called {name!r}")
     d, n, hits = told["d"], told["n"], told["hits"]
     about = f"Two layers of attention of width {d} tell the longest cycle of a function of {n}."
-    truth = Truth(told["log10_p"], 0.0, f"exact: right on {hits:,} of {n**n:,} functions")
+    truth = Truth(math.log10(hits / n**n), 0.0, f"exact: right on {hits:,} of {n**n:,} functions")
     uniform = Tokens(torch.ones(n, n, dtype=torch.float64))
     model = cycle_model(_tensors(), d, n)
     return Problem(uniform, model, LongestCycle(), name, about, truth)
