@@ -10,7 +10,7 @@ import torch
 
 from workbench import catalogue
 from workbench.bench.base import Bench, Column, Report, Row
-from workbench.distributions import Enumerable
+from workbench.distributions import Enumerable, Sampleable
 from workbench.estimators import Enumeration, Estimator, LastInput
 from workbench.iteration import UNLIMITED
 from workbench.problem import Problem
@@ -57,6 +57,7 @@ def noised(problem: Problem, rng: Rng, noise: float = NOISE) -> Problem:
 def sampled(problem: Problem, draws: int, rng: Rng) -> float:
     """P by plain draws, in batches that a cache holds."""
     d, generator, hits = problem.distribution, rng.generator(), 0
+    assert isinstance(d, Sampleable)
     for start in range(0, draws, 4096):
         n = min(4096, draws - start)
         x = d.sample(n, generator)

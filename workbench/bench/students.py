@@ -55,7 +55,9 @@ def _errors(width: int, hidden: int, rng: Rng, quick: bool) -> dict[str, float]:
         x = d.sample(n, rng.child("kept", n).generator())
         made[f"kept {n}"] = trained(drawn(teacher, x), student[:-1], seconds)
     for rate in RATES:
-        made[f"fresh {rate}"] = adam(teacher, student, d, rate, seconds, rng.child("fresh", rate))
+        made[f"fresh {rate}"] = adam(
+            teacher, student, d, rate, seconds, rng.child("fresh", str(rate))
+        )
     x = d.sample(_TRUTH, rng.child("truth").generator())
     y = forward(teacher, x)
     whole = (y - y.mean(0)).square().sum()

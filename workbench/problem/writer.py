@@ -195,7 +195,7 @@ class Writer:
                 )
             case AttentionOnly():
                 weights = {k: self.put(f"{at}.{k}", w) for k, w in model.state_dict().items()}
-                node = cards.AttentionOnlyCard(**model.sizes, weights=weights)
+                node = cards.AttentionOnlyCard.model_validate({**model.sizes, "weights": weights})
             case Residue(modulus=q, target=r):
                 node = cards.ResidueCard(modulus=q, target=r, alphabet=model.alphabet)
             case _:
