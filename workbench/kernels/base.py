@@ -133,9 +133,9 @@ class Kernel(ABC):
 
 def moved(chains: Chains, noise: Tensor, margin: Tensor, accept: Tensor, spent: int) -> Chains:
     """The chains at their new places, the step size steered by the share that moved."""
-    b = chains.step_size
+    b, here = chains.step_size, int(accept.sum())
     if chains.target is not None:
-        rate = float(accept.double().mean())
+        rate = here / accept.numel()
         b = min(MAX_STEP, max(MIN_STEP, b * math.exp(0.4 * (rate - chains.target))))
     return replace(
         chains,
@@ -143,6 +143,6 @@ def moved(chains: Chains, noise: Tensor, margin: Tensor, accept: Tensor, spent: 
         margin=margin,
         step_size=b,
         proposed=chains.proposed + accept.numel(),
-        accepted=chains.accepted + int(accept.sum()),
+        accepted=chains.accepted + here,
         forwards=chains.forwards + spent,
     )
