@@ -25,6 +25,7 @@ def test_a_testbed_is_judged_in_the_worker(session):
     assert session.explanation.share >= 0.9
     assert list(session.accounts) == ["normal", "anomalous"]
     assert session.areas()["normal"] == 0.5  # the trigger takes the usual path: nothing is left
+    assert session.areas("surprise")["normal"] > 0.95
 
 
 @pytest.mark.parametrize("face", [LabScreen, LabWidgets])

@@ -36,7 +36,7 @@ class Account:
         """`(batch,)`: the part of the behaviour that is not accounted for, in standard deviations
         of the behaviour on trusted data; the root mean square over margins. Rounding is 0."""
         left = ((self.seen - self.explained) / self.scale).square().mean(1).sqrt()
-        return torch.where(left > _ROUNDING, left, 0.0)
+        return torch.where(left <= _ROUNDING, 0.0, left)
 
     @property
     def surprise(self) -> Tensor:

@@ -64,9 +64,13 @@ class AnomalySession(LabSession):
                 accounts = {**accounts, kind: found.account(x)}
                 yield {"explanation": found, "accounts": accounts}
 
-    def areas(self) -> dict[str, float]:
-        """{kind: AUROC of the anomalous inputs against it}, once these have been judged."""
-        left = {kind: account.unexplained for kind, account in self.accounts.items()}
+    def areas(self, score: str = "unexplained") -> dict[str, float]:
+        """{kind: AUROC of the anomalous inputs against it}, once these have been judged.
+
+        Args:
+            score: of `Account`: "unexplained", or "surprise".
+        """
+        left = {kind: getattr(account, score) for kind, account in self.accounts.items()}
         if "anomalous" not in left:
             return {}
         return {k: auroc(left["anomalous"], s).value for k, s in left.items() if k != "anomalous"}

@@ -54,7 +54,16 @@ def _say_left(session: AnomalySession) -> str:
         return ""
     return (
         f"Area under the ROC curve: {', '.join(told)}. The score is the margin left "
-        "unexplained, in standard deviations of the margin on trusted inputs."
+        f"unexplained, in standard deviations of the margin on trusted inputs. "
+        + _say_unlikely(session)
+    )
+
+
+def _say_unlikely(session: AnomalySession) -> str:
+    both = [f"{v:.3f} against {k} inputs" for k, v in session.areas("surprise").items()]
+    return (
+        "Where the anomaly takes the usual path nothing is left, and this score is blind; how "
+        f"unlikely the terms or what they leave are on trusted inputs has {', '.join(both)}."
     )
 
 
