@@ -23,6 +23,8 @@ MEASURED_BY = (
     "--budget 20000 --out docs/measured.csv"
 )
 """The command that makes the table of measurements, on any machine."""
+APART = ("anomaly", "automata")
+"""Modules whose public names are their own and not those of `import workbench as wb`."""
 
 
 def write() -> None:
@@ -41,7 +43,8 @@ def write() -> None:
     listed = "\n".join(name for name, *_ in groups())
     put(
         MADE / "reference" / "index.md",
-        "# The library\n\nThe public names of `import workbench as wb`, by where they live.\n\n"
+        "# The library\n\nThe public names of `import workbench as wb`, by where they live; "
+        "and those of laboratories, which are imported from their modules.\n\n"
         f"```{{toctree}}\n:maxdepth: 1\n\n{listed}\n```\n",
     )
 
@@ -144,13 +147,16 @@ def _option(parameter: Any) -> str:
 
 
 def groups() -> list[tuple[str, str, list[str]]]:
-    """(module, its first sentence, public names) as `workbench/__init__.pyi` has them."""
+    """(module, its first sentence, public names) as `workbench/__init__.pyi` has them, and those
+    of `APART`."""
     stub = ast.parse(Path(workbench.__file__).with_suffix(".pyi").read_text())
     found: dict[str, list[str]] = {}
     for node in stub.body:
         if isinstance(node, ast.ImportFrom) and node.module:
             found.setdefault(node.module, []).extend(alias.name for alias in node.names)
     made = []
+    for module in APART:
+        found[module] = list(importlib.import_module(f"workbench.{module}").__all__)
     for module, members in found.items():
         doc = inspect.cleandoc(importlib.import_module(f"workbench.{module}").__doc__ or "")
         made.append((module, doc.split("\n\n")[0], members))
@@ -160,20 +166,20 @@ def groups() -> list[tuple[str, str, list[str]]]:
 def reference(module: str, about: str, members: list[str]) -> str:
     """The page of one module: its public names."""
     parts = [f"# {module}", about]
+    home = f"workbench.{module}" if module in APART else "workbench"
     for name in members:
-        thing = getattr(workbench, name)
+        thing = getattr(importlib.import_module(home), name)
         if name in {cls.__name__ for cls in ALL}:
             parts.append(f"## {name}\n\nSee [`{thing.name}`](../methods/{thing.name}.md).")
             continue
         directive = (
             "automodule" if inspect.ismodule(thing)
             else "autoclass" if inspect.isclass(thing)
-            else "autofunction"
+            else "autofunction" if callable(thing)
+            else "autodata"
         )  # fmt: skip
-        options = "\n   :members:" if directive != "autofunction" else ""
-        parts.append(
-            f"## {name}\n\n```{{eval-rst}}\n.. {directive}:: workbench.{name}{options}\n```"
-        )
+        options = "\n   :members:" if directive in ("automodule", "autoclass") else ""
+        parts.append(f"## {name}\n\n```{{eval-rst}}\n.. {directive}:: {home}.{name}{options}\n```")
     return "\n\n".join(parts)
 
 

@@ -21,6 +21,8 @@ The interface, as the screens, the training loop and the command line use it:
 - `Tilting(slope, nats)`: P under every tilt of a law of tokens along one slope (`Prices`).
 - `BASELINES`: searches that need failures or margins, with the same init / step / read / report;
   `baseline(problem, search, forwards)` runs and checks one.
+- `matched(problem, nats)`: without a search along gradients, the Gaussian that has the moments of
+  D0 given C.
 
 >>> import workbench as wb
 >>> from workbench.adversaries import KL, Adversary
@@ -35,6 +37,7 @@ from workbench.adversaries.baselines import BASELINES, Baseline
 from workbench.adversaries.divergence import Nats, relative_entropy
 from workbench.adversaries.families import Family, Shifted, family
 from workbench.adversaries.frontier import baseline, sweep
+from workbench.adversaries.matched import matched
 from workbench.adversaries.portrait import Gallery, Likeliest, Mode
 from workbench.adversaries.pose import pose
 from workbench.adversaries.region import KL, Ball, Cube, Penalty, Region
@@ -48,5 +51,6 @@ REGIONS: tuple[type[Region], ...] = (KL, Penalty, Ball, Cube)
 __all__ = [
     "BASELINES", "KL", "REGIONS", "Adversary", "Attack", "Ball", "Baseline", "Cube", "Family",
     "Found", "Gallery", "Likeliest", "Mode", "Nats", "Penalty", "Prices", "Region", "Search",
-    "Shifted", "Tilting", "baseline", "families", "family", "pose", "relative_entropy", "sweep",
+    "Shifted", "Tilting", "baseline", "families", "family", "matched", "pose", "relative_entropy",
+    "sweep",
 ]  # fmt: skip

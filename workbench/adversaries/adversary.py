@@ -154,9 +154,9 @@ class Adversary(Seeking):
         budget, estimate_rng = self._budget(state), state.rng.child("estimate")
         estimator = self._estimator(state)
         theta = state.theta.detach().requires_grad_()
-        d = at(module, theta)
-        posed = pose(problem, d)
         try:
+            d = at(module, theta)
+            posed = pose(problem, d)
             if _sampled(estimator):
                 fresh = estimate_rng.child(state.steps)
                 estimate, gain = log_p_and_score(posed, d, estimator, theta, budget, fresh)

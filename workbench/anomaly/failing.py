@@ -5,13 +5,12 @@ from torch import Tensor
 
 from workbench.anomaly.testbed import Testbed
 from workbench.distributions import Reparameterised, Sampleable
-from workbench.errors import NotConverged, Unsupported
-from workbench.estimators import Importance
-from workbench.iteration import Budget, run
+from workbench.errors import Unsupported
+from workbench.estimators.shown import shown
 from workbench.problem import Problem
 from workbench.rng import Rng
 
-_TRUSTED, _FORWARDS, _FEWEST = 2000, 20_000, 50
+_TRUSTED, _FORWARDS = 2000, 20_000
 
 
 def failing(problem: Problem, seed: int = 0, inputs: int = 500) -> Testbed:
@@ -34,17 +33,7 @@ def failing(problem: Problem, seed: int = 0, inputs: int = 500) -> Testbed:
     if not isinstance(d, Reparameterised):
         raise Unsupported("the failures of a problem", "a D that is pushed from noise is needed")
     rng = Rng(seed).child("failing", problem.name)
-    sampler = Importance()
-    sampler.check(problem)
-    state, _ = run(
-        sampler, problem, sampler.init(problem, rng.child("search")), Budget(_FORWARDS), None
-    )
-    seen = sampler.failures(problem, state)
-    if len(seen.noise) < _FEWEST:
-        raise NotConverged(
-            f"{len(seen.noise)} failures of {problem.name} were seen, {_FEWEST} are needed: "
-            "there is nothing to judge"
-        )
+    seen = shown(problem, _FORWARDS, rng.child("search"))
     g = rng.child("resampled").generator()
     picked = torch.multinomial(torch.softmax(seen.log_w, 0), inputs, True, generator=g)
     about = (

@@ -21,6 +21,7 @@ from workbench.bench.recognised import RECOGNISED
 from workbench.bench.recorded import recorded
 from workbench.bench.regions import REGIONS
 from workbench.bench.students import STUDENTS
+from workbench.bench.reporters import REPORTERS
 from workbench.bench.tails import TAILS
 from workbench.bench.throughput import THROUGHPUT
 from workbench.bench.tokens import TOKENS
@@ -51,6 +52,7 @@ ALL: tuple[Bench, ...] = (
     TOKENS,
     AUTOMATA,
     ANOMALY,
+    REPORTERS,
     ALGZOO,
     DISTILLATION,
     STUDENTS,

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from workbench.adversaries.families.base import AroundGaussian, Parameters
 from workbench.distributions import Distribution, Gaussian
-from workbench.errors import BadInput
+from workbench.errors import BadInput, NotConverged
 from workbench.rng import Rng
 
 
@@ -49,6 +49,8 @@ class _LowRank(Parameters):
         scale0, d = self.reference.scale, self.reference.dim
         eye = torch.eye(d, dtype=scale0.dtype)
         root = eye + self.a @ self.b.T
-        factor = torch.linalg.cholesky(root @ root.T)
+        factor, failed = torch.linalg.cholesky_ex(root @ root.T)
+        if bool(failed):
+            raise NotConverged("low_rank: the map I + A B^T that was searched has become singular")
         scale = scale0[:, None] * factor if self.reference.diagonal else scale0 @ factor
         return Gaussian(self.reference.push(self.shift), scale)
