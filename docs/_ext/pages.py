@@ -4,8 +4,10 @@ import ast
 import csv
 import importlib
 import inspect
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, get_args
 
 import yaml
 
@@ -172,11 +174,16 @@ def reference(module: str, about: str, members: list[str]) -> str:
         if name in {cls.__name__ for cls in ALL}:
             parts.append(f"## {name}\n\nSee [`{thing.name}`](../methods/{thing.name}.md).")
             continue
+        if isinstance(thing, Mapping):
+            parts.append(f"## {name}\n\nBy name: {', '.join(f'`{key}`' for key in thing)}.")
+            continue
+        if isinstance(thing, UnionType):
+            parts.append(f"## {name}\n\n`{' or '.join(k.__name__ for k in get_args(thing))}`.")
+            continue
         directive = (
             "automodule" if inspect.ismodule(thing)
             else "autoclass" if inspect.isclass(thing)
-            else "autofunction" if callable(thing)
-            else "autodata"
+            else "autofunction"
         )  # fmt: skip
         options = "\n   :members:" if directive in ("automodule", "autoclass") else ""
         parts.append(f"## {name}\n\n```{{eval-rst}}\n.. {directive}:: {home}.{name}{options}\n```")
