@@ -174,8 +174,8 @@ def reference(module: str, about: str, members: list[str]) -> str:
         if name in {cls.__name__ for cls in ALL}:
             parts.append(f"## {name}\n\nSee [`{thing.name}`](../methods/{thing.name}.md).")
             continue
-        if isinstance(thing, Mapping):
-            parts.append(f"## {name}\n\nBy name: {', '.join(f'`{key}`' for key in thing)}.")
+        if isinstance(thing, Mapping | tuple):
+            parts.append(f"## {name}\n\nOne of {', '.join(f'`{key}`' for key in thing)}.")
             continue
         if isinstance(thing, UnionType):
             parts.append(f"## {name}\n\n`{' or '.join(k.__name__ for k in get_args(thing))}`.")
