@@ -20,8 +20,8 @@ from workbench.bench.propagation import PROPAGATION
 from workbench.bench.recognised import RECOGNISED
 from workbench.bench.recorded import recorded
 from workbench.bench.regions import REGIONS
-from workbench.bench.students import STUDENTS
 from workbench.bench.reporters import REPORTERS
+from workbench.bench.students import STUDENTS
 from workbench.bench.tails import TAILS
 from workbench.bench.throughput import THROUGHPUT
 from workbench.bench.tokens import TOKENS
