@@ -214,6 +214,12 @@ def test_forecasts_ask_for_settled_ground_and_time_in_order():
         Forecast(none, none, 10, 20)
     forecast = Forecast(some, some, 10, 20)
     assert forecast.rate == 0.0 and forecast.density(40) == pytest.approx(0.115)
+    # Restless shares 0.8, 0.4 and 0.1: each fall of its log twice the one before.
+    shares = [Settled(0.1, s, 0.03, 0.001, 0.2) for s in (0.2, 0.6, 0.9)]
+    third = Forecast(shares[1], shares[2], 20, 40, shares[0])
+    assert third.growth == pytest.approx(2.0) and third.density(40) == pytest.approx(0.047)
+    assert third.density(80) == pytest.approx(0.03 + 0.17 * 0.1 / 16)
+    assert Forecast(shares[1], shares[2], 20, 40).growth == 1.0
     with pytest.raises(wb.BadInput, match="does not tell of 5"):
         forecast.density(5)
 

@@ -66,21 +66,20 @@ def look(rule: Rule, board: Board, trail: np.ndarray | None, presumption: Closur
 
 
 def looks_ahead(rule: LifeLike, first: Board, now: int) -> Forecast | None:
-    """A forecast from generation `now` of a plane, and half of it; None where nothing has settled.
+    """A forecast from `now`, half and a quarter of it; None where nothing has settled.
 
     Args:
-        first: generation 0.
-        now: at least 2; the structures are those found there against pairs of neighbours.
+        first: generation 0 of a plane.
+        now: at least 4; the structures are those found there against pairs of neighbours.
     """
     assert isinstance(first, Plane)
-    early = first.packed.run(rule, now // 2)
+    first_look = first.packed.run(rule, now // 4)
+    early = first_look.run(rule, now // 2 - now // 4)
     late = early.run(rule, now - now // 2).cells
     census = Census.of(late)
     lasting = persistent(surprises(rule, late, "pair", census))
-    before = early.cells
+    parted = [settle(b.cells, Census.of(b.cells), lasting) for b in (first_look, early)]
     try:
-        return Forecast(
-            settle(before, Census.of(before), lasting), settle(late, census, lasting), now // 2, now
-        )
+        return Forecast(parted[1], settle(late, census, lasting), now // 2, now, parted[0])
     except NotConverged:
         return None

@@ -9,8 +9,13 @@ part,
     ρ(t) = (1 - a(t)) ρ_settled + a(t) ρ_restless,    a(t) = a(t_0) (t / t_0)^-b  for t > t_0,
 
 where b comes from two looks at the board, at t_0 and before it, as if restlessness had no scale of
-its own; in the Game of Life it dies out faster in the end, so that this keeps it too long. At last
-ρ -> ρ_settled. Nothing later than t_0 is used.
+its own; in the Game of Life it dies out faster in the end, so that this keeps it too long. A third
+look, as many times earlier again, tells by which factor r the fall of log a grows from one such
+span to the next: then a is a stretched exponential (Kohlrausch 1854), and with k spans since t_0
+
+    log a(t) = log a(t_0) - f (r + r^2 + ... + r^k),    f the fall over the last span.
+
+At last ρ -> ρ_settled. Nothing later than t_0 is used.
 """
 
 import math
@@ -92,12 +97,14 @@ class Forecast:
     Args:
         early, late: the board at `before` and at `now`, parted.
         before, now: generations, 0 < before < now.
+        first: the board at before² / now, parted; without it restlessness has no scale.
     """
 
     early: Settled
     late: Settled
     before: int
     now: int
+    first: Settled | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.before < self.now:
@@ -118,11 +125,26 @@ class Forecast:
             return 0.0
         return max(0.0, math.log(first / last) / math.log(self.now / self.before))
 
+    @property
+    def growth(self) -> float:
+        """r, at least 1; 1 where there is no third look, or nothing falls."""
+        if self.first is None or self.late.share >= 1.0:
+            return 1.0
+        first, early, late = (1.0 - s.share for s in (self.first, self.early, self.late))
+        if not first > early > late:
+            return 1.0
+        return max(1.0, math.log(early / late) / math.log(first / early))
+
     def density(self, generation: int) -> float:
         """ρ at `now` or later."""
         if generation < self.now:
             raise BadInput(f"a forecast from generation {self.now} does not tell of {generation}")
         restless = (1.0 - self.late.share) * (generation / self.now) ** -self.rate
+        if self.first is not None and self.growth != 1.0 and self.rate > 0.0:
+            fall = math.log((1.0 - self.early.share) / (1.0 - self.late.share))
+            spans = math.log(generation / self.now) / math.log(self.now / self.before)
+            r = self.growth
+            restless = (1.0 - self.late.share) * math.exp(-fall * r * (r**spans - 1.0) / (r - 1.0))
         return (1.0 - restless) * self.late.ash + restless * self.late.restless
 
     @property

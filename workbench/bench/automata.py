@@ -27,7 +27,7 @@ TARGET = 200.0
 _PLANES = (("B3/S23", 0.3), ("B3/S23", 0.5), ("B36/S23", 0.3))
 _LINES = ((110, 0.5), (54, 0.5), (30, 0.3))
 _AT = {True: (1, 2, 5, 10, 20), False: (1, 2, 5, 10, 20, 50, 100, 300, 1000, 2000, 4000)}
-_LOOKS = (200, 400)
+_LOOKS = (100, 200, 400)
 _DEAR = 100  # the last generation that 3 x 3 blocks are followed to
 _KEYS = ("cell", "pair", "2x2", "3x3")
 
@@ -61,13 +61,14 @@ def _plane(name: str, density: float, at: tuple[int, ...]) -> Iterator[Row]:
             if t in _LOOKS:
                 pause = time.perf_counter()
                 census = Census.of(board.cells)
-                if not seed:
+                if not seed and t > _LOOKS[0]:
                     lasting = persistent(surprises(rule, board.cells, "pair", census))
                 looks.append(settle(board.cells, census, lasting))
                 resting += time.perf_counter() - pause
         speeds.append(end / (time.perf_counter() - start - resting))
-        if seed and len(looks) == 2 and looks[1].share:
-            forecasts.append(Forecast(looks[0], looks[1], _LOOKS[0], _LOOKS[1]))
+        if seed and len(looks) == 3 and looks[-1].share:
+            first, early, late = looks
+            forecasts.append(Forecast(early, late, *_LOOKS[1:], first))
     told = {
         key: list(
             islice(predicted(rule, density, key), 1 + min(end, _DEAR if key == "3x3" else end))
@@ -75,7 +76,7 @@ def _plane(name: str, density: float, at: tuple[int, ...]) -> Iterator[Row]:
         for key in _KEYS
     }
     for t in at:
-        given = [f.density(t) for f in forecasts] if t >= _LOOKS[1] else []
+        given = [f.density(t) for f in forecasts] if t >= _LOOKS[-1] else []
         yield {
             "rule": name, "density": density, "generation": t,
             "seen": statistics.mean(seen[t]),
@@ -120,14 +121,14 @@ def conclude(rows: list[Row]) -> Iterator[str]:
             "On planes, generations 2 to 20, worst distance: "
             + ", ".join(f"{key} {value:.4f}" for key, value in off.items()) + "."
         )  # fmt: skip
-    late = [r for r in rows if r.get("given") is not None and r["generation"] > _LOOKS[1]]
+    late = [r for r in rows if r.get("given") is not None and r["generation"] > _LOOKS[-1]]
     if late:
         given = max(abs(r["given"] / r["seen"] - 1) for r in late)
         alone = min(r["cell"] / r["seen"] for r in late)
         last = [r for r in late if r["generation"] == max(r["generation"] for r in late)]
         end = max(abs(r["in_the_end"] / r["seen"] - 1) for r in last)
         yield (
-            f"Later than {_LOOKS[1]}, on boards that no structure was found on: given structures "
+            f"Later than {_LOOKS[-1]}, on boards that no structure was found on: given structures "
             f"at most {100 * given:.0f}% off, their end {100 * end:.0f}% off generation "
             f"{last[0]['generation']:,}; independent cells at least {alone:.1f} times too many."
         )
