@@ -92,7 +92,7 @@ def settle(board: Cells, census: Census, structures: Sequence[str]) -> Settled:
 
 @dataclass(frozen=True)
 class Forecast:
-    """Densities foretold from two looks at a board.
+    """Densities foretold from two or three looks at a board.
 
     Args:
         early, late: the board at `before` and at `now`, parted.
