@@ -37,7 +37,9 @@ def _say_errors(session: TinySession) -> str:
     best = session.known
     if best is None:
         return "Under way." if session.running(JOB) else "Not begun."
-    if best.error == 0.0:
+    if best.error == 0.0 and best.p == 1.0:
+        text = "P = <b>100%</b>: right on every line and at every point that was looked at."
+    elif best.error == 0.0:
         text = (
             f"P = <b>{100 * best.p:.7f}%</b>, exactly: of two numbers only the angle matters, and "
             f"the weights tell at which angles the answer changes. That costs as much as "
@@ -106,9 +108,9 @@ def _say_noise(session: TinySession) -> str:
 TINY = Laboratory(
     name="tiny",
     title="Tiny networks",
-    about="A few ReLUs read numbers one by one and point at one of them. How often are they right, "
-    "over all inputs? Instead of trying inputs, the share that is got right is read off the "
-    "weights: given the others, the last number is followed in closed form.",
+    about="A few ReLUs read numbers one by one, and point at one of them or say their median, right"
+    " if within a tenth. How often are they right, over all inputs? Instead of trying inputs, the "
+    "share is read off the weights: given the others, the last number is followed in closed form.",
     session=TinySession,
     controls=("network", Slider("noise", 0.0, 1.0), "seed"),
     actions=(Action("Measure", "measure", "All of it once more.", True),),
