@@ -55,6 +55,8 @@ from workbench.specs import (
 from workbench.vocabulary import Vocabulary
 
 M = TypeVar("M", bound=nn.Module)
+Linears = dict[tuple[str, str | None], nn.Module]
+"""Linear maps by the names of their weight and bias."""
 _CONTEXTS = 1 << 22
 """The most contexts of a short-sighted language model: its table is made in full."""
 
@@ -64,6 +66,7 @@ class Reader:
 
     def __init__(self, tensors: dict[str, Tensor], dtype: torch.dtype):
         self.tensors, self.dtype = tensors, dtype
+        self._frozen: Linears = {}
 
     def get(self, key: str, dtype: torch.dtype | None = None) -> Tensor:
         if key not in self.tensors:
@@ -113,8 +116,11 @@ class Reader:
             case _:
                 return Box(self.get(c.low), self.get(c.high))
 
-    def model(self, c: cards.ModelCard) -> nn.Module:
-        """Linear maps of the same tensors are one module, at every place where they stand."""
+    def model(self, c: cards.ModelCard, linear: Linears | None = None) -> nn.Module:
+        """Linear maps of the same tensors are one module, at every place where they stand.
+
+        `linear` keeps these modules for other models of the same card.
+        """
         whole = (
             cards.TransformerCard
             | cards.AttentionOnlyCard
@@ -139,7 +145,7 @@ class Reader:
                 case cards.TransformerCard():
                     return self.transformer(node)
         parts: list[nn.Module] = []
-        linear: dict[tuple[str, str | None], nn.Module] = {}
+        linear = {} if linear is None else linear
         for i, node in enumerate(c.nodes):
             if isinstance(node, cards.LinearCard):
                 keys = node.weight, node.bias
@@ -196,8 +202,8 @@ class Reader:
         return value.long().tolist()
 
     def frozen(self, c: cards.ModelCard) -> nn.Module:
-        """A network that is not trained."""
-        return self.model(c).requires_grad_(False).eval()
+        """A network that is not trained; two that have a linear map in common share it."""
+        return self.model(c, self._frozen).requires_grad_(False).eval()
 
     def _part(self, i: int, node: Any) -> nn.Module:
         match node:
