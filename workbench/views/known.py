@@ -28,9 +28,10 @@ class Known:
         self, serves: Callable[[Problem], bool] | None = None, names: list[str] | None = None
     ) -> None:
         everything = catalogue.names() + catalogue.token_names() + catalogue.tiny_names()
+        if serves is not None:
+            everything = everything + catalogue.short_text_names()
         listed = everything if names is None else names
-        listed += catalogue.short_text_names() if serves is not None else []
-        self._listed = listed if serves is None else list(_served(serves, tuple(listed)))
+        self._listed = list(listed) if serves is None else list(_served(serves, tuple(listed)))
         self._own: dict[str, tuple[Problem, str]] = {}
         self._loaded: dict[str, Problem] = {}
 
