@@ -97,7 +97,6 @@ def test_forward_flops_by_hand():
 UNREADABLE = {
     "a layer": (nn.Sequential(nn.Linear(3, 3), nn.Sequential(nn.Softmax(1))), "Softmax at '1.0'"),
     "batch norm": (nn.Sequential(nn.BatchNorm1d(3)).eval(), "BatchNorm1d at '0'"),
-    "training dropout": (nn.Sequential(nn.Dropout()), "training mode .* at '0'"),
     "tanh gelu": (nn.Sequential(nn.GELU("tanh")), r"GELU\(approximate='tanh'\) at '0'"),
     "a function": (Call(lambda m, x: torch.sin(m.layer(x))), "operation sin at 'sin'"),
     "a method": (Call(lambda m, x: x.exp()), "operation exp at 'exp'"),
@@ -180,6 +179,41 @@ def test_a_model_that_drops_inputs_is_caught_on_the_way():
     asked = problem(Call(lambda m, x: torch.ones(2, 3)))
     with pytest.raises(wb.BadInput, match=r"margin of 100 inputs must have shape \(100,\)"):
         wb.MonteCarlo()(asked, 100)
+
+
+RESTLESS = {
+    "dropout": (nn.Sequential(nn.Linear(3, 3), nn.Dropout()), "Dropout at '1' draws"),
+    "batch norm": (nn.Sequential(nn.BatchNorm1d(3)), "BatchNorm1d at '0' changes its statistics"),
+    "instance norm": (
+        nn.Sequential(
+            nn.Unflatten(1, (1, 3)), nn.InstanceNorm1d(1, track_running_stats=True), nn.Flatten()
+        ),
+        "InstanceNorm1d at '1' changes",
+    ),
+    "itself": (nn.BatchNorm1d(3), "BatchNorm1d at 'the root'"),
+}
+
+
+@pytest.mark.parametrize("module, said", RESTLESS.values(), ids=RESTLESS)
+def test_a_network_that_would_change_as_it_is_asked_is_refused_untouched(module, said):
+    module = module.train()
+    before = {k: v.clone() for k, v in module.state_dict().items()}
+    with pytest.raises(wb.BadInput, match=rf"training mode.*{said}.*call net\.eval\(\) first"):
+        problem(module)
+    assert all(torch.equal(v, before[k]) for k, v in module.state_dict().items())
+    law = wb.Gaussian(torch.zeros(3), torch.ones(3))
+    with pytest.raises(wb.BadInput, match="the recogniser is in training mode"):
+        wb.Conditional(law, module, wb.Halfspace(torch.ones(3)))
+    with pytest.raises(wb.BadInput, match="the energy is in training mode"):
+        wb.Gibbs(law, nn.Sequential(module, nn.Linear(3, 1)))
+    assert all(torch.equal(v, before[k]) for k, v in module.state_dict().items())
+    assert not math.isnan(wb.MonteCarlo()(problem(module.eval()), 100).log10_p)
+
+
+@pytest.mark.parametrize("module", [nn.ReLU(), nn.Dropout(0.0), nn.InstanceNorm1d(1)])
+def test_a_training_mode_that_changes_nothing_passes(module):
+    module = nn.Sequential(nn.Unflatten(1, (1, 3)), module, nn.Flatten()).train()
+    assert not math.isnan(wb.MonteCarlo()(problem(module), 100).log10_p)
 
 
 def test_any_callable_will_do_for_sampling():

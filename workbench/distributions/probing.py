@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from workbench.errors import BadInput
+from workbench.math.checks import check_at_rest
 
 
 def probed(what: str, call: Callable[[Tensor], Any], dim: int, dtype: torch.dtype) -> Any:
@@ -29,6 +30,7 @@ def check_energy(network: Any, dim: int, dtype: torch.dtype) -> None:
     """Raises `BadInput` unless it is a module from `(batch, dim)` to `(batch, 1)`."""
     if not isinstance(network, nn.Module):
         raise BadInput(f"an energy must be a torch module, got {type(network).__name__}")
+    check_at_rest("the energy", network)
     u = probed("the energy", network, dim, dtype)
     if not isinstance(u, Tensor) or u.shape != (2, 1):
         raise BadInput(

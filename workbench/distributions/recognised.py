@@ -12,6 +12,7 @@ from workbench.distributions.gaussian import Gaussian
 from workbench.distributions.mixture import Mixture
 from workbench.distributions.probing import probed, shape_of
 from workbench.errors import BadInput
+from workbench.math.checks import check_at_rest
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +62,8 @@ class Conditional(Recognised, Distribution):
                 "a soft recogniser weighs a gaussian or a mixture of gaussians, got the base "
                 f"{self.base.name!r}"
             )
+        if isinstance(self.network, nn.Module):
+            check_at_rest("the recogniser", self.network)
         r = probed("the recogniser", self.recognise, self.dim, self.dtype)
         if not isinstance(r, Tensor) or r.shape != (2,):
             raise BadInput(

@@ -3,7 +3,7 @@
 import math
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from workbench.errors import BadInput
 
@@ -32,3 +32,31 @@ def check_text(length: int, least: int, temperature: float) -> None:
         raise BadInput(f"the length of a text must be a whole number above {least - 1}: {length!r}")
     if not 0 < temperature < math.inf:
         raise BadInput(f"a temperature must be a number above 0, got {temperature!r}")
+
+
+def check_at_rest(what: str, network: nn.Module) -> None:
+    """Raises `BadInput` where a network in training mode would draw, or change as it is asked.
+
+    Dropout draws anew at every call, and norms that keep running statistics change them by every
+    batch that they see. A training mode that changes nothing passes.
+    """
+    for name, part in network.named_modules():
+        does = _restlessness(part) if part.training else ""
+        if does:
+            raise BadInput(
+                f"{what} is in training mode, where its {type(part).__name__} at "
+                f"{name or 'the root'!r} {does}: call net.eval() first"
+            )
+
+
+def _restlessness(part: nn.Module) -> str:
+    """What the training mode of one module does to its answers."""
+    match part:
+        case nn.modules.dropout._DropoutNd() if part.p > 0:
+            return "draws at random"
+        case nn.RNNBase() | nn.MultiheadAttention() if part.dropout > 0:
+            return "draws at random"
+        case nn.modules.batchnorm._NormBase(track_running_stats=True):
+            return "changes its statistics at every call"
+        case _:
+            return ""

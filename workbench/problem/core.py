@@ -15,6 +15,7 @@ from workbench.distributions import Distribution, Driven, Sequences
 from workbench.errors import BadInput, NotConverged, Unsupported, WorkbenchError
 from workbench.graph import Graph
 from workbench.html import facts, power
+from workbench.math.checks import check_at_rest
 from workbench.math.logspace import LN10
 from workbench.models import Headed
 from workbench.numbers import places
@@ -58,7 +59,8 @@ class Problem:
         truth: a reference value, if one is known.
 
     Raises:
-        BadInput: where the three do not fit together.
+        BadInput: where the three do not fit together, or M is in training mode and its dropout or
+            its norms would make another network of it at every call.
     """
 
     distribution: Distribution
@@ -69,6 +71,8 @@ class Problem:
     truth: Truth | None = None
 
     def __post_init__(self) -> None:
+        if isinstance(self.model, nn.Module):
+            check_at_rest("the model", self.model)
         self.spec.check(self.outputs)
         d, dtype = self.distribution.dim, self.distribution.dtype
         if any(heads_of(self.spec)):
