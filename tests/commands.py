@@ -21,9 +21,9 @@ def workbench(*words, code=0, **env):
     return result
 
 
-def ask(*words):
+def ask(*words, code=0):
     """The one JSON object that a command prints."""
-    result = workbench(*words, "--json")
+    result = workbench(*words, "--json", code=code)
     assert result.stderr == ""
     return one_object(result.stdout)
 

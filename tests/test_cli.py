@@ -82,6 +82,8 @@ def test_estimate_reads_well():
     assert re.search(r"^truth +10\^-6\.7255 ± 9e-04", shown, re.MULTILINE)
     blind = workbench("estimate", "A_d10_1e-20", "-e", "monte_carlo", "--budget", 500).stdout
     assert "blind" in blind and "0 to 10^-2.13" in blind
+    weights = workbench("estimate", "digits", "-e", "conditioned").stdout
+    assert re.search(r"\(no error bar; perhaps 0\.0\d+ digits off\)", weights)
 
 
 @pytest.mark.parametrize("cls", estimators.ALL, ids=lambda c: c.name)

@@ -36,11 +36,12 @@ def unreadable(monkeypatch):
 
 def test_it_has_a_row_for_each():
     names = ",".join(cls.name for cls in estimators.ALL)
-    words = ("A_d10_1e-3", "--budget", 2000, "--seeds", 2, "--estimators", names)
+    words = ("A_d10_1e-3", "--budget", 2000, "--seeds", 2)
     found = ask("compare", *words)
     drawn = {cls.name: 2 if cls.pace is wb.types.Pace.ASKED else 1 for cls in estimators.ALL}
     summary = found["summary"]
     assert [s["estimator"] for s in summary] == names.split(",")
+    assert any("reason" in s for s in summary)  # which is no failure: nobody named them
     assert {s["estimator"]: s["seeds"] for s in summary if "reason" not in s}.items() <= (
         drawn.items()
     )
@@ -53,13 +54,29 @@ def test_it_has_a_row_for_each():
 
 def test_it_says_why_one_cannot(unreadable):
     words = ("compare", "branches", "--budget", 500, "--estimators", "moments,monte_carlo")
-    shown = workbench(*words).stdout
+    shown = workbench(*words, code=1).stdout
     (line,) = [x for x in shown.splitlines() if x.startswith("moments")]
     assert "cannot be traced" in line
     assert "no reference value" in shown
-    summary = {s["estimator"]: s for s in ask(*words)["summary"]}
+    summary = {s["estimator"]: s for s in ask(*words, code=1)["summary"]}
     assert "monte_carlo" in summary["moments"]["reason"]
     assert "reason" not in summary["monte_carlo"]
+
+
+def test_it_ends_with_1_where_one_fails_and_goes_on_to_the_others(monkeypatch):
+    def step(self, problem, state):
+        raise wb.NotConverged("the law is NaN")
+
+    monkeypatch.setattr(wb.Moments, "step", step)
+    words = ("compare", "A_d10_1e-3", "--budget", 500)
+    assert "the law is NaN" in workbench(*words, code=1).stdout
+    rows = ask(*words, "--estimators", "moments,monte_carlo", code=1)["rows"]
+    assert rows[0]["refused"] is False and "log10_p" in rows[1]
+
+
+def test_an_answer_of_0_is_told_from_a_small_p():
+    shown = workbench("compare", "A_d10_1e-20", "--estimators", "monte_carlo", "--budget", 500)
+    assert "beware: not found within this budget" in shown.stdout
 
 
 SEVERAL = (

@@ -20,6 +20,7 @@ from workbench.distributions import (
 )
 from workbench.estimators import ALL
 from workbench.iteration import State, steps
+from workbench.math.logspace import LN10
 from workbench.specs import Ranked
 from workbench.types import Pace
 
@@ -299,6 +300,18 @@ def test_a_budget_that_is_none_is_refused(wrong):
 def test_a_budget_of_zero_is_not_the_default():
     with pytest.raises(wb.BadInput, match="at least one forward pass"):
         wb.MonteCarlo()(wb.load("A_d10_1e-3"), budget=0)
+
+
+def test_an_estimate_prints_what_it_doubts():
+    told = repr(wb.Estimate(torch.tensor(-2.0 * LN10), None, wb.Kind.HEURISTIC))
+    assert told == "Estimate(log10 P = -2, heuristic, 0 forwards, 0 s)"
+    info = {"warning": "the lines differ", "indicator_digits": 0.0312}
+    told = repr(wb.Estimate(torch.tensor(-2.0 * LN10), None, wb.Kind.HEURISTIC, info=info))
+    assert told.splitlines() == [
+        "Estimate(log10 P = -2, perhaps 0.031 digits off, heuristic, 0 forwards, 0 s)",
+        "  beware: the lines differ",
+    ]
+    assert repr(wb.Conditioned()(wb.load("digits"))).count("perhaps 0.0") == 1
 
 
 def test_moments_reaches_what_no_float_holds():

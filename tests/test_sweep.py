@@ -1,5 +1,6 @@
 """Sweeps over any executor, with failures kept as rows; rows as flat tables."""
 
+import copy
 import csv
 import io
 import json
@@ -10,6 +11,7 @@ import pytest
 from commands import refuse, workbench
 
 import workbench as wb
+from workbench import errors
 from workbench.errors import BadInput
 from workbench.experiments import (
     Folder,
@@ -18,6 +20,7 @@ from workbench.experiments import (
     sweep,
     table_csv,
     table_parquet,
+    unanswered,
 )  # fmt: skip
 
 CONFIGS = [
@@ -75,6 +78,45 @@ def test_processes_give_the_same_rows():
     context = get_context("forkserver")
     with ProcessPoolExecutor(1, mp_context=context) as processes:
         assert same(sweep(estimated, CONFIGS, processes), sweep(estimated, CONFIGS))
+
+
+ERRORS = [e for e in vars(errors).values() if isinstance(e, type) and issubclass(e, Exception)]
+
+
+@pytest.mark.parametrize("error", ERRORS)
+def test_every_error_comes_whole_out_of_a_process(error):
+    said = ("a box", "a gaussian is needed", ("subset",)) if error is wb.Unsupported else ("wrong",)
+    made = error(*said)
+    again = copy.copy(made)  # by the parts that pickling takes
+    assert type(again) is error and vars(again) == vars(made) and str(again) == str(made)
+
+
+class Untold(Exception):
+    """An error that cannot be pickled."""
+
+    def __init__(self, what, where):
+        super().__init__(f"{what} at {where}")
+
+
+def untold(config):
+    if config["n"]:
+        raise Untold("a fault", config["n"])
+    return {"half": 0.5}
+
+
+@pytest.mark.slow
+def test_an_error_that_cannot_travel_costs_its_own_row_alone():
+    context = get_context("forkserver")
+    with ProcessPoolExecutor(1, mp_context=context) as processes:
+        rows = list(sweep(untold, grid(n=[1, 0]), processes))
+    assert rows[0]["reason"] == "Untold: a fault at 1" and rows[1]["half"] == 0.5
+
+
+def test_which_rows_leave_a_question_open():
+    rows = list(sweep(estimated, [CONFIGS[2], WRONG[0], {**CONFIGS[2], "estimator": "leaves"}]))
+    assert [row.get("refused") for row in rows] == [None, False, True]
+    assert unanswered(rows, named=True) == rows[1:]
+    assert unanswered(rows, named=False) == rows[1:2]
 
 
 def test_a_sweep_that_was_killed_does_no_work_twice(tmp_path):

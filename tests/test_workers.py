@@ -1,6 +1,7 @@
 """Sweeps on processes and on a Dask cluster: the same rows, also when a worker is killed midway."""
 
 import csv
+import math
 import os
 import signal
 
@@ -31,6 +32,17 @@ def test_processes_of_the_command_line_and_a_sweep_that_goes_on(tmp_path):
     rows = list(csv.DictReader(first.splitlines()))
     assert [row["estimator"] for row in rows] == ["monte_carlo", "moments"]
     assert float(rows[1]["log10_p"]) == pytest.approx(-3.0, abs=1e-6)
+
+
+def test_a_refusal_in_a_process_costs_no_other_row(tmp_path):
+    path = tmp_path / "rows.csv"
+    words = ["D_needle_1e-6", "--budget", "3000", "--workers", "1", "--out", path]
+    shown = workbench("sweep", *words, "--estimators", "leaves,monte_carlo,moments", code=1).stdout
+    rows = list(csv.DictReader(path.read_text().splitlines()))
+    assert rows[0]["reason"].startswith("Unsupported: the distribution 'gaussian'")
+    assert [row["log10_p"] != "" for row in rows] == [False, True, True]
+    assert float(rows[1]["log10_p"]) == -math.inf
+    assert "D_needle_1e-6 monte_carlo 0  beware: not found within this budget" in shown
 
 
 def test_bad_words_are_refused():

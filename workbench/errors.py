@@ -1,6 +1,7 @@
 """Errors that say what came, what was needed, and what to do."""
 
 from collections.abc import Sequence
+from typing import Any
 
 
 class WorkbenchError(Exception):
@@ -24,6 +25,10 @@ class Unsupported(WorkbenchError):
         self.what, self.needs, self.try_instead = what, needs, tuple(try_instead)
         hint = f"; try instead: {', '.join(self.try_instead)}" if self.try_instead else ""
         super().__init__(f"{what}: {needs}{hint}.")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Made again from its parts, as an error that comes out of another process is."""
+        return type(self), (self.what, self.needs, self.try_instead)
 
     def with_alternatives(self, names: Sequence[str]) -> "Unsupported":
         """The same refusal, naming what to use instead."""

@@ -10,7 +10,7 @@ from workbench import numbers
 from workbench.cli import files, settings
 from workbench.cli.estimate import Forwards, Problems, Seconds, Seeds, truth_text
 from workbench.cli.extras import need_views
-from workbench.cli.frame import INTERRUPTED, AsJson, Debug, warn
+from workbench.cli.frame import FAILED, INTERRUPTED, AsJson, Debug, warn
 from workbench.cli.plain import print_json
 from workbench.cli.progress import Bar
 from workbench.cli.tables import grid, say, table
@@ -49,7 +49,8 @@ def compare(
     """Set estimators side by side on one problem or several: truth, error in digits, cost.
 
     With several seeds: medians, spread, how often the 95% intervals hold the truth, and W10, the
-    forwards that an error of 10% would cost.
+    forwards that an error of 10% would cost. Exits with 1 where an estimator failed; that one does
+    not serve a problem counts only where estimators are named.
     """
     from workbench import catalogue, estimators, experiments
 
@@ -96,6 +97,8 @@ def compare(
     if interrupted:
         warn("stopped early; these are the estimates so far.")
         raise typer.Exit(INTERRUPTED)
+    if experiments.unanswered(rows, names is not None):
+        raise typer.Exit(FAILED)
 
 
 def _write(path: Path, rows: list[dict[str, Any]], script: str, limit: Any) -> None:
@@ -110,6 +113,8 @@ def _write(path: Path, rows: list[dict[str, Any]], script: str, limit: Any) -> N
 def _show(
     name: str, truth: dict[str, Any] | None, summary: list[dict[str, Any]], seeds: int
 ) -> None:
+    from workbench.experiments import beware
+
     if truth is None:
         say(f"{name}: no reference value")
     else:
@@ -118,7 +123,8 @@ def _show(
     if answered:
         say(table(_columns(seeds, truth is not None), answered))
     width = max((len(row["estimator"]) for row in summary), default=0)
-    doubts = [(r["estimator"], f"beware: {r['warning']}") for r in summary if r.get("warning")]
+    told = [(row["estimator"], beware(row)) for row in summary if "log10_p" in row]
+    doubts = [(estimator, f"beware: {said}") for estimator, said in told if said]
     if doubts:
         say(grid(doubts, width))
     refused = [(row["estimator"], row["reason"]) for row in summary if "reason" in row]

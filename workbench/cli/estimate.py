@@ -157,7 +157,7 @@ def _lines(attempt: "Attempt", found: "Estimate") -> list[tuple[str, str]]:
     if error is not None and error < float("inf"):
         value += f" ± {numbers.digits(error)} digits"
     elif error is None:
-        value += "   (no error bar)"
+        value += f"   (no error bar; {found.doubt})" if found.doubt else "   (no error bar)"
     lines = [
         (attempt.problem.name, f"{attempt.estimator.name}, {found.kind}"),
         ("estimate", value),

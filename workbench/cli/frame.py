@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-FAULT, INTERRUPTED = 2, 130
-"""Exit codes."""
+FAILED, FAULT, INTERRUPTED = 1, 2, 130
+"""Exit codes: some rows are missing, there is no answer, the reader stopped it."""
 
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print one JSON object and nothing else.", show_default=False)

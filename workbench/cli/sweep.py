@@ -7,18 +7,21 @@ import typer
 
 from workbench.cli import files, settings
 from workbench.cli.estimate import Forwards, Problems, Seconds, Seeds
-from workbench.cli.frame import INTERRUPTED, AsJson, Debug, warn
+from workbench.cli.frame import FAILED, INTERRUPTED, AsJson, Debug, warn
 from workbench.cli.plain import print_json
 from workbench.cli.progress import Bar
 from workbench.cli.tables import grid, say, table
 from workbench.errors import BadInput
 
+USUAL = "conditioned,importance,subset"
+
 
 def sweep(
     problems: Problems,
     names: Annotated[
-        str, typer.Option("--estimators", metavar="A,B,C", help="Which ones.")
-    ] = "conditioned,importance,subset",
+        str | None,
+        typer.Option("--estimators", metavar="A,B,C", help=f"Which ones; {USUAL} by default."),
+    ] = None,
     budget: Forwards = None,
     seconds: Seconds = None,
     seeds: Seeds = 1,
@@ -43,7 +46,8 @@ def sweep(
     """Many estimates side by side: on processes of this machine, or on a Dask cluster.
 
     With --runs each is kept in a folder of its own, and a sweep that was stopped goes on there:
-    what is done is not done again.
+    what is done is not done again. Exits with 1 where a row has no answer; that an estimator does
+    not serve a problem counts only where estimators are named.
     """
     from workbench import experiments
     from workbench.experiments import export
@@ -53,7 +57,7 @@ def sweep(
         raise BadInput(f"--seeds must be at least 1, got {seeds}")
     if out is not None:
         files.check(out, (".csv", ".parquet"))
-    chosen = [settings.build(name.strip(), []).name for name in names.split(",")]
+    chosen = [settings.build(name.strip(), []).name for name in (names or USUAL).split(",")]
     limit = settings.budget_of(budget, seconds)
     configs = experiments.grid(problem=problems, estimator=chosen, seed=range(seeds))
     for config in configs:
@@ -79,10 +83,13 @@ def sweep(
     if interrupted:
         warn("stopped early; with --runs the same command goes on.")
         raise typer.Exit(INTERRUPTED)
+    if experiments.unanswered(rows, names is not None):
+        raise typer.Exit(FAILED)
 
 
 def _show(rows: list[dict[str, Any]]) -> None:
     from workbench.bench import Column
+    from workbench.experiments import beware
 
     done = [row for row in rows if "log10_p" in row]
     columns = [
@@ -92,6 +99,11 @@ def _show(rows: list[dict[str, Any]]) -> None:
     ]  # fmt: skip
     if done:
         say(table(columns, done))
-    refused = [(f"{r['problem']} {r['estimator']}", r["reason"]) for r in rows if "reason" in r]
-    if refused:
-        say(grid(refused))
+    doubts = [(_named(r), f"beware: {beware(r)}") for r in done if beware(r)]
+    refused = [(_named(r), r["reason"]) for r in rows if "reason" in r]
+    if doubts or refused:
+        say(grid([*doubts, *refused]))
+
+
+def _named(row: dict[str, Any]) -> str:
+    return f"{row['problem']} {row['estimator']} {row['seed']}"

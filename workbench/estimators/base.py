@@ -71,12 +71,20 @@ class Estimate:
         value = self.info.get("indicator_digits")
         return None if value is None else float(value)
 
+    @property
+    def doubt(self) -> str:
+        """The indicator in words; else empty."""
+        known = self.indicator is not None and math.isfinite(self.log10_p)
+        return f"perhaps {numbers.digits(self.indicator)} digits off" if known else ""
+
     def __repr__(self) -> str:
         error = "" if self.log10_err is None else f" +- {self.log10_err:.2g}"
-        return (
-            f"Estimate(log10 P = {self.log10_p:.4g}{error}, {self.kind}, "
+        guess = f", {self.doubt}" if self.doubt else ""
+        line = (
+            f"Estimate(log10 P = {self.log10_p:.4g}{error}{guess}, {self.kind}, "
             f"{self.cost.forwards:,} forwards, {self.cost.seconds:.3g} s)"
         )
+        return f"{line}\n  beware: {self.warning}" if self.warning else line
 
     def _repr_html_(self) -> str:
         decimals = numbers.places(self.log10_err)
@@ -86,8 +94,8 @@ class Estimate:
         if self.log10_interval is not None:
             low, high = (power(end, decimals) for end in self.log10_interval)
             lines.append(("95% interval", f"{low} to {high}"))
-        if self.indicator is not None:
-            lines.append(("indicator", f"perhaps {numbers.digits(self.indicator)} digits off"))
+        if self.doubt:
+            lines.append(("indicator", self.doubt))
         cost = f"{self.cost.forwards:,} forward passes, {numbers.seconds(self.cost.seconds)} s"
         title = f"P = {power(self.log10_p, decimals)}{spread}"
         return facts(title, [*lines, ("cost", cost)], self.warning)

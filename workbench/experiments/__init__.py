@@ -11,12 +11,12 @@ from workbench.experiments.recipe import recipe, recipes
 from workbench.experiments.reference import best_truth
 from workbench.experiments.run import Run
 from workbench.experiments.shelf import shelf
-from workbench.experiments.summary import summarise, truth_row
+from workbench.experiments.summary import beware, summarise, truth_row, unanswered
 from workbench.experiments.sweep import estimated, grid, sweep
 
 __all__ = [
-    "Attempt", "Course", "Folder", "Row", "Run", "Subject", "best_truth", "compare", "decode",
-    "encode", "error_in_digits", "estimated", "grid", "pursuit", "recipe", "recipes", "runs",
-    "seeds_of", "shelf", "summarise", "sweep", "table_csv", "table_parquet", "to_csv", "to_parquet",
-    "truth_row",
+    "Attempt", "Course", "Folder", "Row", "Run", "Subject", "best_truth", "beware", "compare",
+    "decode", "encode", "error_in_digits", "estimated", "grid", "pursuit", "recipe", "recipes",
+    "runs", "seeds_of", "shelf", "summarise", "sweep", "table_csv", "table_parquet", "to_csv",
+    "to_parquet", "truth_row", "unanswered",
 ]  # fmt: skip

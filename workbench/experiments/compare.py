@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeAlias
 
-from workbench.errors import NotConverged, Unsupported
+from workbench.errors import Unsupported, WorkbenchError
 from workbench.estimators import Estimator
 from workbench.experiments.attempt import Row, head, runs, seeds_of
 from workbench.iteration import Budget
@@ -23,7 +23,8 @@ def compare(
     """One row a problem, estimator and seed, in order, each yielded as soon as it is there.
 
     An estimator that does not draw has one row, of the first seed.
-    An estimator that cannot serve a problem has one row there, with the `reason`. An interrupt
+    An estimator that cannot serve a problem, or fails there, has one row with the `reason`, and
+    with whether it was `refused` (`Unsupported`) rather than failed. An interrupt
     (Ctrl-C) yields the row of the estimate under way, marked `interrupted`, and then goes on up.
     """
     triples = [problems] if isinstance(problems, Problem) else list(problems)
@@ -49,8 +50,11 @@ def _cell(
             if share == 1.0:
                 done += 1
                 yield attempt.row()
-    except (Unsupported, NotConverged) as error:
-        yield {**head(problem, estimator, seeds[done]), "reason": str(error)}
+    except WorkbenchError as error:
+        refused = isinstance(error, Unsupported)
+        yield {
+            **head(problem, estimator, seeds[done]), "reason": str(error), "refused": refused,
+        }  # fmt: skip
     except KeyboardInterrupt:
         if attempt is not None and attempt.started and share < 1.0:
             yield {**attempt.row(), "interrupted": True}

@@ -74,6 +74,21 @@ def _worth(answers: list[Row], logs: list[float]) -> dict[str, float | None]:
     return {"w10": price(spread, cost), "mean_of_truth": None}
 
 
+def beware(row: Row) -> str:
+    """What stands beside a row so that no answer of 0 is taken for a small P; else empty."""
+    if row["warning"] or row["log10_p"] > -math.inf or row["log10_err"] == 0.0:
+        return row["warning"]
+    return "not found within this budget, which does not say that P is 0"
+
+
+def unanswered(rows: Iterable[Row], named: bool) -> list[Row]:
+    """The rows that leave a question open which was asked.
+
+    Where estimators were not named, one that does not serve a problem was not asked about it.
+    """
+    return [row for row in rows if "reason" in row and (named or not row["refused"])]
+
+
 def truth_row(problem: Problem) -> Row | None:
     """The problem's reference value, or None where it has none."""
     truth = problem.truth

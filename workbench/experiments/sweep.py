@@ -3,11 +3,12 @@
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 from workbench import catalogue
-from workbench.errors import BadInput
+from workbench.errors import BadInput, Unsupported
 from workbench.estimators import ALL
 from workbench.experiments.attempt import Attempt, Row
 from workbench.experiments.folder import Folder, is_run
@@ -43,8 +44,9 @@ def sweep(
 ) -> Iterator[Row]:  # fmt: skip
     """One row a configuration, in their order: the configuration and what the task made of it.
 
-    A configuration that fails, or whose process dies, has one row with its `reason`; the others go
-    on. For processes the task must be a function of a module, such as `estimated`.
+    A configuration that fails, or whose process dies, has one row with its `reason`, and with
+    whether it was `refused` (an `Unsupported` request) rather than failed; the others go on. For
+    processes the task must be a function of a module, such as `estimated`.
 
     Args:
         task: from a configuration to its results.
@@ -59,19 +61,32 @@ def sweep(
     >>> rows[0]["reason"], rows[1]["half"]
     ('ZeroDivisionError: division by zero', 0.5)
     """
-    todo = list(configs)
+    todo, work = list(configs), partial(_tried, task)
     results = (
-        [_Here(task, config) for config in todo] if executor is None
-        else [executor.submit(task, config) for config in todo]
+        [_Here(work, config) for config in todo] if executor is None
+        else [executor.submit(work, config) for config in todo]
     )  # fmt: skip
     for i, (config, future) in enumerate(zip(todo, results, strict=True)):
         try:
-            row = {**config, **future.result()}
-        except Exception as error:  # whatever the task or its process died of
-            row = {**config, "reason": f"{type(error).__name__}: {error}"}
+            row = future.result()
+        except Exception as error:  # whatever its process died of
+            row = _failed(config, error)
         if report is not None:
             report((i + 1) / len(todo), ", ".join(f"{k}={v}" for k, v in config.items()))
         yield row
+
+
+def _tried(task: Callable[[Row], Mapping[str, Any]], config: Row) -> Row:
+    """Where the work is done, so that no error has to travel: not all of them can."""
+    try:
+        return {**config, **task(config)}
+    except Exception as error:  # whatever the task died of
+        return _failed(config, error)
+
+
+def _failed(config: Row, error: Exception) -> Row:
+    reason = f"{type(error).__name__}: {error}"
+    return {**config, "reason": reason, "refused": isinstance(error, Unsupported)}
 
 
 class _Here:
