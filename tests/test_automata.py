@@ -215,7 +215,7 @@ def test_the_chance_of_a_segment_is_the_markov_chains():
     long = segments.longer(6)
     every = (np.arange(64)[:, None] >> np.arange(5, -1, -1) & 1).astype(bool)
     assert np.exp(segments.log_p(every)) == pytest.approx(long.table, abs=1e-12)
-    assert long.shorter(3).table == pytest.approx(segments.table, abs=1e-4)
+    assert long.table.reshape(8, -1).sum(1) == pytest.approx(segments.table, abs=1e-4)
     assert long.table.sum() == pytest.approx(1.0)
 
 

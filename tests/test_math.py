@@ -190,7 +190,7 @@ def test_law_of_constant_margins():
 
 def test_costs():
     assert cost.matmul(2, 3, 4) == 48.0
-    assert cost.congruence(2, 3) == cost.matmul(2, 3, 3) + cost.matmul(2, 3, 2)
+    assert cost.hermite_series(4, 3) == 144.0
     assert cost.forward_equivalents(1001.0, 100.0) == 11
 
 

@@ -1,18 +1,6 @@
-"""Words that every layer shares: shapes, the kind, the pace and the gradient of an estimate."""
+"""Words that every layer shares: the kind, the pace and the gradient of an estimate."""
 
 from enum import StrEnum
-from typing import TypeAlias
-
-from torch import Tensor
-
-Scalar: TypeAlias = Tensor
-"""A 0-d tensor."""
-Vector: TypeAlias = Tensor
-"""One axis, `(n,)`."""
-Matrix: TypeAlias = Tensor
-"""Two axes, `(m, n)`."""
-Batch: TypeAlias = Tensor
-"""A leading batch axis, `(batch, n)`."""
 
 
 class Kind(StrEnum):
@@ -50,5 +38,3 @@ class Grad(StrEnum):
     """`log_p` is a differentiable function of the parameters of D and M."""
     IMPLICIT = "implicit"
     """Through the optimality conditions of an inner search."""
-    SCORE = "score"
-    """From samples, weighted by the derivative of their log density."""

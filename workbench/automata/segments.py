@@ -62,10 +62,6 @@ class Segments:
             code = 2 * code + np.roll(cells, -k, -1)
         return Segments(np.bincount(code.ravel(), minlength=2**order) / cells.size)
 
-    def shorter(self, order: int) -> "Segments":
-        """Of fewer cells."""
-        return Segments(self.table.reshape(2**order, -1).sum(1))
-
     def longer(self, order: int) -> "Segments":
         """Of more cells, by the Markov chain."""
         pairs = self.table.reshape(-1, 2)

