@@ -8,9 +8,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workbench.errors import BadInput
+from workbench.errors import BadInput, NotConverged
 from workbench.math import cost
-from workbench.math.checks import check_finite, check_vector
+from workbench.math.checks import check_finite, check_text, check_vector, known
 from workbench.math.gaussian import cdf, excess, hazard, log_cdf, log_pdf, pdf
 from workbench.math.law import Law
 from workbench.math.logspace import log1mexp, log_sub, log_sum, to_log10
@@ -208,3 +208,17 @@ def test_checks_say_what_came(value, said):
     with pytest.raises(BadInput, match=said):
         check_vector("it", value, 2)
     check_finite("it", torch.ones(2, 2))
+
+
+@pytest.mark.parametrize("length, temperature", [(2, 1.0), (True, 1.0), (3.0, 1.0), (3, 0.0)])
+def test_a_text_has_a_least_length_and_a_temperature(length, temperature):
+    check_text(3, 3, 1e-9)
+    with pytest.raises(BadInput, match=r"above 2: |above 0, got 0\.0"):
+        check_text(length, 3, temperature)
+
+
+def test_an_unknown_margin_is_an_error_and_a_known_one_passes():
+    s = torch.tensor([-math.inf, 0.0, math.inf])
+    assert known(s) is s
+    with pytest.raises(NotConverged, match="NaN on 1 of 4 states: the model or the spec"):
+        known(torch.cat([s, torch.tensor([math.nan])]), "states")

@@ -34,7 +34,6 @@ _DIFFER = 4.0  # variance of a line's share, over P^2, from which fitting pays
 _ENTER = 0.5  # share of lines that enter C, along a direction that leads there
 _BEYOND, _BEFORE = 9.0, 12.0
 _LIGHT = 0.3  # tail index of the lines' shares up to which their spread is what it seems
-_UNSURE = 0.3  # digits
 
 
 @dataclass(frozen=True)
@@ -315,14 +314,8 @@ class Conditioned(Estimator):
             "spread_digits": digits,
             "indicator_digits": digits * math.exp(max(0.0, drawn.tail_index(state) - _LIGHT)),
         }
-        if not bool(torch.isfinite(total)):
-            info["warning"] = (
-                "no line enters C: it is impossible, or in a direction that the search did not see"
-            )
-        elif digits > _UNSURE:
-            info["warning"] = (
-                f"the lines differ so much that the answer may be off by {digits:.1f} digits"
-            )
+        if warning := lines.doubt(total, digits):
+            info["warning"] = warning
         log_p = torch.clamp(total, max=0.0) + state.drift
         return Estimate(log_p, None, self.kind, cost, info=info)
 

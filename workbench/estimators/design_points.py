@@ -16,7 +16,8 @@ import torch
 from torch import Tensor
 
 from workbench.distributions import Reparameterised
-from workbench.errors import NotConverged, Unsupported
+from workbench.errors import Unsupported
+from workbench.math.checks import known
 from workbench.problem import Problem
 from workbench.rng import Rng
 from workbench.specs import Polyhedral
@@ -166,9 +167,4 @@ def margin_and_gradient(problem: Problem, z: Tensor, clause: Tensor) -> tuple[Te
                 f"the distribution {problem.distribution.name!r}, which has no gradient",
                 "design points are searched along the margin's gradient",
             )
-    if bool(torch.isnan(s).any()):
-        bad = int(torch.isnan(s).sum())
-        raise NotConverged(
-            f"the margin is NaN on {bad} of {len(s)} inputs: the model or the spec overflows"
-        )
-    return s.detach(), torch.nan_to_num(g, posinf=0.0, neginf=0.0)
+    return known(s.detach()), torch.nan_to_num(g, posinf=0.0, neginf=0.0)

@@ -23,8 +23,18 @@ _BRACKETS, _POLISH = 16, 8
 _FINE = 2e-2
 _NODES = 8
 _GRAZING, _DAMP = 0.15, 0.3
+_UNSURE = 0.3  # digits
 MOST = 1 + _BRACKETS + _POLISH
 """Evaluations of the margin that a line can cost."""
+
+
+def doubt(log_p: Tensor, digits: float) -> str:
+    """Why an answer that lines gave should not be trusted, in one sentence; else empty."""
+    if not bool(torch.isfinite(log_p)):
+        return "no line enters C: it is impossible, or in a direction that the search did not see"
+    if digits > _UNSURE:
+        return f"the lines differ so much that the answer may be off by {digits:.1f} digits"
+    return ""
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,11 +9,12 @@ import torch
 from torch import Tensor
 
 from workbench.distributions import SpinGlass, Spins
-from workbench.errors import BadInput, NotConverged, Unsupported
+from workbench.errors import BadInput, Unsupported
 from workbench.estimators.base import Estimate, Estimator, Needs
 from workbench.estimators.spin_means import Through
 from workbench.graph.rules import Affine
 from workbench.iteration import State
+from workbench.math.checks import known
 from workbench.math.cost import Cost
 from workbench.math.logspace import LN10, log_sum
 from workbench.math.saddle import log_tail
@@ -179,9 +180,7 @@ def _margins(problem: Problem, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     """The margins of an affine model as functions of x: slopes `(r, d)` and levels `(r,)`."""
     d = problem.distribution.dim
     points = torch.cat([torch.zeros(1, d, dtype=a.dtype), torch.eye(d, dtype=a.dtype)])
-    s = problem.model(points) @ a.T + b
-    if bool(torch.isnan(s).any()):
-        raise NotConverged(f"the margin is NaN on {int(torch.isnan(s).sum())} of {len(s)} inputs")
+    s = known(problem.model(points) @ a.T + b)
     return (s[1:] - s[0]).T.double(), s[0].double()
 
 

@@ -24,7 +24,6 @@ _BATCH = 32
 _STEP, _REACH = 0.25, 7.0
 _MANY = 10**9
 _FOR_GRADIENT = 128  # lines
-_UNSURE = 0.3  # digits
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -214,14 +213,8 @@ class Partition(Estimator):
             "indicator_digits": digits,
             "summits": state.index.tolist(),
         }
-        if not bool(torch.isfinite(above)):
-            info["warning"] = (
-                "no line enters C: it is impossible, or in a direction that the search did not see"
-            )
-        elif digits > _UNSURE:
-            info["warning"] = (
-                f"the lines differ so much that the answer may be off by {digits:.1f} digits"
-            )
+        if warning := lines.doubt(above, digits):
+            info["warning"] = warning
         elif not state.settled:
             info["warning"] = "the Gaussian nearest to D did not settle"
         log_p = torch.clamp(above - below, max=0.0) + state.drift

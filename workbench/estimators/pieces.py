@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from workbench.distributions import Gaussian, Mixture, Reparameterised
-from workbench.errors import NotConverged
+from workbench.math.checks import known
 from workbench.specs import Polyhedral
 
 _LONGEST, _FAR = 3.0, 40.0
@@ -126,7 +126,7 @@ class Field:
     def margin(self, z: Tensor, who: Tensor, clause: Tensor) -> Tensor:
         """`(m,)` for noise z `(m, d)` of pieces `who` and clauses `clause`, each `(m,)`."""
         y = self.model(self.pieces.push(z, who))
-        return _known(self.event.margins(y, who).gather(1, clause[:, None])[:, 0])
+        return known(self.event.margins(y, who).gather(1, clause[:, None])[:, 0])
 
     def sloped(self, z: Tensor, who: Tensor, clause: Tensor) -> tuple[Tensor, Tensor]:
         """Literals of each row's clause `(m, l)` and their gradients in z `(m, l, d)`, without M's
@@ -137,7 +137,7 @@ class Field:
             z = z.detach().repeat_interleave(many, 0).requires_grad_()
             who = who.repeat_interleave(many)
             y = self.model(self.pieces.push(z, who))
-            s = _known(self.event.literals(y, who).gather(1, members.reshape(-1, 1))[:, 0])
+            s = known(self.event.literals(y, who).gather(1, members.reshape(-1, 1))[:, 0])
             (slope,) = torch.autograd.grad(s.sum(), z)
         return s.detach().reshape(-1, many), slope.reshape(-1, many, z.shape[1])
 
@@ -202,15 +202,6 @@ class Lines:
     w: Tensor
     t: Tensor
     rows: int
-
-
-def _known(s: Tensor) -> Tensor:
-    if bool(torch.isnan(s).any()):
-        bad = int(torch.isnan(s).sum())
-        raise NotConverged(
-            f"the margin is NaN on {bad} of {len(s)} inputs: the model or the spec overflows"
-        )
-    return s
 
 
 def _members(clauses: Tensor) -> Tensor:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from workbench.errors import NotConverged, Unsupported
+from workbench.errors import Unsupported
+from workbench.math.checks import known
 from workbench.models import Automaton, Residue
 from workbench.problem import Problem
 from workbench.specs import And, Spec, Trusted, heads_of
@@ -41,10 +42,7 @@ def reading(problem: Problem) -> Reading:
     own = rest[0] if len(rest) == 1 else And(tuple(rest))
     automaton = automaton_of(problem)
     outputs = automaton.outputs
-    s = own.margin(outputs[:, :0], outputs)
-    if bool(torch.isnan(s).any()):
-        bad = int(torch.isnan(s).sum())
-        raise NotConverged(f"the margin is NaN on {bad} of {len(s)} states that inputs may end in")
+    s = known(own.margin(outputs[:, :0], outputs), "states that inputs may end in")
     found = [_fired(p.network, p.inner) for p in asked]
     return Reading(*merged(automaton.after, s > 0), *found)
 

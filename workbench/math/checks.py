@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from workbench.errors import BadInput
+from workbench.errors import BadInput, NotConverged
 
 
 def check_vector(what: str, value: Tensor, length: int | None = None) -> None:
@@ -24,6 +24,16 @@ def check_finite(what: str, value: Tensor) -> None:
     if not bool(torch.isfinite(value).all()):
         bad = int((~torch.isfinite(value)).sum())
         raise BadInput(f"{what} must be finite, got {bad} NaN or infinite entries")
+
+
+def known(s: Tensor, of: str = "inputs") -> Tensor:
+    """Margins `(n,)` or `(n, r)` as they are. Raises `NotConverged` where one is NaN."""
+    bad = int(torch.isnan(s).sum())
+    if bad:
+        raise NotConverged(
+            f"the margin is NaN on {bad} of {s.numel()} {of}: the model or the spec overflows"
+        )
+    return s
 
 
 def check_text(length: int, least: int, temperature: float) -> None:

@@ -12,10 +12,10 @@ from torch import Tensor, nn
 
 from workbench import graph as graphs
 from workbench.distributions import Distribution, Driven, Sequences
-from workbench.errors import BadInput, NotConverged, Unsupported, WorkbenchError
+from workbench.errors import BadInput, Unsupported, WorkbenchError
 from workbench.graph import Graph
 from workbench.html import facts, power
-from workbench.math.checks import check_at_rest
+from workbench.math.checks import check_at_rest, known
 from workbench.math.logspace import LN10
 from workbench.models import Headed
 from workbench.numbers import places
@@ -187,12 +187,7 @@ class Problem:
         """s(x, y) where the outputs y `(batch, k)` are known already. NaN is an error."""
         s = self.spec.margin(x, y)
         _check_margin(s, len(x))
-        if bool(torch.isnan(s).any()):
-            bad = int(torch.isnan(s).sum())
-            raise NotConverged(
-                f"the margin is NaN on {bad} of {len(s)} inputs: the model or the spec overflows"
-            )
-        return s
+        return known(s)
 
     def margin_of_noise(self, z: Tensor) -> Tensor:
         """s(G(z), M(G(z))) for noise z, the batch along its first axis."""
