@@ -294,3 +294,14 @@ def test_words_of_warning_are_read_on_either_ground():
         for tone in tones:
             ratio = light(tone) / light(ground)
             assert max(ratio, 1 / ratio) > 5.5, (tone, ground)
+
+
+def test_what_a_row_above_has_warned_of_is_not_said_again():
+    row = rows.Row(
+        "moments", "a", wb.Kind.HEURISTIC, "ready", -7.0, warning="Too narrow below 1e-4; too deep"
+    )
+    again = replace(row, key="slices", warning="odd weights; too narrow below 1e-4")
+    shown = table.table([row, again, replace(again, key="gld")], None)
+    said = re.findall(r"<td colspan='5' title='([^']*)'>([^<]*)<", shown)
+    assert [whole for whole, _ in said] == [row.warning, again.warning, again.warning]
+    assert [text for _, text in said] == [row.warning, "Odd weights; and as above.", "As above."]

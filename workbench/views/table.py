@@ -48,12 +48,14 @@ def table(rows: Sequence[Row], truth: Truth | None, marked: str = "") -> str:
         "<th class='n' title='forward passes of M, or operations worth as many'>forwards</th>"
         "<th class='s'>state</th></tr>"
     )
-    lines, reasons = [], {}
+    lines, reasons, warned = [], {}, set[str]()
     for row in rows:
         if row.state in ("unsupported", "error") or (row.state == "ready" and row.log10_p is None):
             reasons.setdefault((row.state, row.note), []).append(row)
         elif row.state != "idle" or not _asked(row):
             lines.append(_line(row, truth, "wb-marked " if row.key == marked else ""))
+            if row.warning and row.state not in ("running", "stale"):
+                lines.append(_beware(row.warning, warned))
     told = ""
     for (state, note), together in reasons.items():
         why, _, instead = note.partition(INSTEAD)
@@ -82,6 +84,20 @@ def _reason(together: Sequence[Row], state: str, said: str, note: str) -> str:
     )
 
 
+def _beware(warning: str, warned: set[str]) -> str:
+    """What a row warns of; the parts that a row above has said are not said again."""
+    parts = warning.split("; ")
+    new = [part for part in parts if part.lower() not in warned]
+    warned.update(part.lower() for part in parts)
+    said = "; ".join(new)
+    if len(new) < len(parts):
+        said = f"{said[0].upper()}{said[1:]}; and as above." if said else "As above."
+    whole = escape(warning, quote=True)
+    return (
+        f"<tr class='wb-beware'><td></td><td colspan='5' title='{whole}'>{escape(said)}</td></tr>"
+    )
+
+
 def _line(row: Row, truth: Truth | None, mark: str) -> str:
     promise = f"title='{PROMISES[row.kind]}'"
     value, error, off = "–", KINDS[row.kind], ""
@@ -99,14 +115,11 @@ def _line(row: Row, truth: Truth | None, mark: str) -> str:
             off = f"{row.log10_p - truth.log10_p:+.2f}".replace("-", MINUS)
     cost = f"{row.forwards:,}" if row.forwards else ""
     raw = "" if row.log10_p is None else f" data-log10p='{row.log10_p!r}'"
-    beware = ""
-    if row.warning and row.state not in ("running", "stale"):
-        beware = f"<tr class='wb-beware'><td></td><td colspan='5'>{escape(row.warning)}</td></tr>"
     return (
         f"<tr class='{mark}wb-{row.state}'><td>{_name(row)}</td>"
         f"<td class='n v'><span class='wb-estimate-{row.key}'{raw}>{value}</span></td>"
         f"<td class='n' {promise}>{error}</td><td class='n'>{off}</td>"
-        f"<td class='n'>{cost}</td><td class='s'>{_state(row)}</td></tr>{beware}"
+        f"<td class='n'>{cost}</td><td class='s'>{_state(row)}</td></tr>"
     )
 
 
