@@ -22,7 +22,7 @@ The interface, as the screens, the training loop and the command line use it:
 - `BASELINES`: searches that need failures or margins, with the same init / step / read / report;
   `baseline(problem, search, forwards)` runs and checks one.
 - `matched(problem, nats)`: without a search along gradients, the Gaussian that has the moments of
-  D0 given C.
+  D0 given C, or of D given C.
 
 >>> import workbench as wb
 >>> from workbench.adversaries import KL, Adversary

@@ -63,8 +63,8 @@ def conclude(rows: list[Row]) -> Iterator[str]:
                 f"{len(mine)} seeds, least {min(r[name] for r in mine):.2f}."
             )
     yield (
-        "P under D is an independent sampler's. `matched` is the Gaussian with the moments of D0 "
-        "given C; `shifted` moves the mean alone, by the gradient of the estimate."
+        "P under D is an independent sampler's. `matched` is a Gaussian with the moments of "
+        "what fails; `shifted` moves the mean alone, by the gradient of the estimate."
     )
 
 
