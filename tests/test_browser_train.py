@@ -28,3 +28,20 @@ def test_a_training_survives_a_reload(address, page):
     page.get_by_role("button", name="Rewind", exact=True).click()
     expect(standing).to_contain_text("step 4 ", timeout=PATIENCE)
     watch.clean()
+
+
+def test_a_language_model_is_hushed_step_by_step(address, page):
+    watch = Watch(page)
+    page.goto(f"{address}?room=train&of=L_zap_1e-7&set=%7B%22steps%22%3A+2%7D")
+    standing, sentence = page.locator(".wb-standing"), page.locator(".wb-sentence")
+    expect(standing).to_contain_text("step 0", timeout=PATIENCE)
+    expect(sentence).to_contain_text("Nothing is trained yet")
+    expect(page.locator(".wb-prompts code")).to_have_count(28, timeout=PATIENCE)
+    expect(page.locator(".wb-ledger tr")).to_have_count(10, timeout=PATIENCE)
+    page.get_by_role("button", name="Step", exact=True).click()
+    expect(standing).to_contain_text("step 1 ", timeout=PATIENCE)
+    page.get_by_role("button", name="Run", exact=True).click()
+    expect(standing).to_contain_text("finished", timeout=PATIENCE)
+    expect(sentence).to_contain_text("After 2 steps P of C under the worst prompts")
+    expect(sentence).to_contain_text("2% are allowed")
+    watch.clean()

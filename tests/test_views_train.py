@@ -8,12 +8,16 @@ import torch
 from panel.io.location import Location
 
 import workbench as wb
-from workbench.views import train_plots, train_shown, train_words
+from workbench.experiments import Attempt, Run
+from workbench.training.hush import Hush
+from workbench.views import train_hush_words, train_plots, train_shown, train_words
 from workbench.views.rooms import TRAININGS, House
-from workbench.views.stepping import JOB
+from workbench.views.stepping import FILES, JOB
 from workbench.views.train_crowd import Crowd
+from workbench.views.train_engine import TELLINGS
 from workbench.views.train_paths import Paths
 from workbench.views.train_pictures import Curve, Image, Plane
+from workbench.views.train_prompts import Prompts
 from workbench.views.train_screen import Train
 from workbench.views.train_session import IN_URL, TrainSession
 from workbench.views.train_widgets import TrainWidgets
@@ -251,3 +255,62 @@ def test_the_house_keeps_a_training_while_no_page_shows_it():
     assert session.worker.alive and TRAININGS.enter(token, TrainSession)[1] is session
     TRAININGS.close()
     assert not session.worker.alive
+
+
+def test_a_language_model_is_trained_away_from_a_word_before_ones_eyes(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    made = TrainSession("L_zap_1e-7", settings={"steps": 3})
+    with pytest.raises(wb.BadInput, match="growth must be a number above 0"):
+        made.setting("growth", -1.0)
+    with pytest.raises(wb.BadInput, match="no setting 'referee'"):
+        made.setting("referee", 500)
+    view, widgets = Train(made), TrainWidgets(made)
+    assert made.telling is TELLINGS["hush"] and list(view.fields.widgets)[:2] == ["nats", "growth"]
+    for face in (view, widgets):  # before there is a run
+        face.paint()
+        assert "against the word" in face.sentence.value and "No prompt" in face.ledger.value
+    found = after(made, made.stepping.play)
+    assert found["over"] and found["about"] == made.about and [r["steps"] for r in made.rows] == [
+        1, 2, 3
+    ]  # fmt: skip
+    exact = Hush(steps=3)(wb.load("L_zap_1e-7"))
+    best = train_hush_words.best_row(made.rows, found["growth"])
+    assert best["log10_p_adv"] == pytest.approx(exact.log10_p_adversary[1], abs=1e-9)
+    seen = found["picture"]
+    assert isinstance(seen, Prompts) and seen.worst.exp().sum(1) == pytest.approx(1.0)
+    _, heads, failing = seen.draws[-1]
+    assert heads.shape == (4, 2) and bool((seen.problem.margin(failing) > 0.0).all())
+    met = found["met"]
+    nows = [line["worst"][1] for line in met]
+    assert 0.0 < sum(nows) <= 1.0 and all(len(line["prompt"]) == 2 for line in met)
+    # What is trained against falls, prompt by prompt.
+    assert all(line["log10_p"][1] < line["log10_p"][0] for line in met)
+    for face in (view, widgets):
+        face.paint()
+        assert "All of it is exact" in face.sentence.value and "The worst prompts" in face.met.value
+        assert face.html.value.count("✗") == 4 and face.ledger.value.count("<tr>") == 10
+    names = [d["name"] for d in view.danger.object["data"]]
+    assert names == ["the worst prompts", "its own prompts"]
+    go.Figure(view.danger.object)
+    go.Figure(view.task.object)
+    made.pin()
+    assert [r["steps"] for r in made.before] == [1, 2, 3]
+    made.stepping.save("runs/zap")
+    assert "message" not in made.worker.wait(FILES)
+    made.problem_name = "plane"
+    after(made, made.stepping.reset)  # lets the folder go
+    assert made.telling is TELLINGS["train"] and made.before == ()
+    assert "nats" in view.fields.widgets and made.settings == {"steps": 3}
+    after(made, lambda: made.stepping.open("runs/zap"))
+    assert made.telling is TELLINGS["hush"] and len(made.rows) == 3
+    view.end()
+    made.close()
+
+
+def test_a_run_of_another_kind_is_refused_in_a_sentence(session, tmp_path):
+    place = tmp_path / "counted"
+    attempt = Attempt(wb.load("A_d10_1e-3"), wb.MonteCarlo(), wb.Budget(2_000), seed=0)
+    Run.start(place, "estimate", attempt).close()
+    session.stepping.open(place)
+    told = session.worker.wait(JOB)["message"]
+    assert "a run of kind estimate, and this screen shows train or hush" in told

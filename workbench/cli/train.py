@@ -13,6 +13,7 @@ from workbench.cli.frame import INTERRUPTED, AsJson, Debug, warn
 from workbench.cli.plain import print_json
 from workbench.cli.progress import Bar
 from workbench.cli.tables import grid, say
+from workbench.errors import BadInput
 
 if TYPE_CHECKING:
     from workbench.experiments import Row
@@ -84,6 +85,8 @@ def train(
     if problem in averages.AVERAGES and defender == averages.FOLLOWED:
         del given["follow"]  # what it follows anyway
     chosen = {k: v for k, v in given.items() if v is not None}
+    if lessons.way_of(problem).kind == "hush":
+        raise BadInput(f"{problem} is of a language model: `workbench hush {problem}` trains it")
     subject = lessons.course(problem, chosen, seed)
     with Run(subject, "train") as run:
         if folder is not None:

@@ -113,7 +113,7 @@ class AdversarySession(param.Parameterized):
         self.known = Known(serves)
         name = self.known.add(first_problem() if problem is None else problem)
         self.worker = Worker()
-        self.stepping = Stepping(self.worker, self._make, self._look)
+        self.stepping = Stepping(self.worker, self._make, self._look, ("attack",))
         self.pins: tuple[Pin, ...] = ()
         self._begun: tuple[Course | None, Any] = (None, None)
         super().__init__()

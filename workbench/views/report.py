@@ -12,7 +12,14 @@ from workbench.experiments import Folder, Row
 from workbench.experiments.kinds import kind_of
 from workbench.html import facts, power
 from workbench.numbers import places, seconds
-from workbench.views import adversary_plots, html_page, train_plots, train_words
+from workbench.views import (
+    adversary_plots,
+    html_page,
+    train_hush_plots,
+    train_hush_words,
+    train_plots,
+    train_words,
+)
 from workbench.views.style import Figure, axis, colour, ink, layout, power_ticks, window
 
 _HEIGHT = 340
@@ -132,25 +139,15 @@ def _train_figures(folder: Folder, rows: Sequence[Row], subject: Any) -> list[Fi
 
 
 def _hush_words(folder: Folder, rows: Sequence[Row], subject: Any) -> str:
-    first, last = rows[0], rows[-1]
-    before, after = (power(row["log10_p_adv"]) for row in (first, last))
-    return (
-        f"Under the worst prompts P of the word went from {before} to <b>{after}</b>, under the "
-        f"model's own to {power(last['log10_p'])}, in {last['steps']:,} steps; the perplexity of "
-        f"its text is {100.0 * (1.0 / last['score'] - 1.0):.2g}% up. All of it is exact."
-    )
+    hush = subject.iteration
+    return train_hush_words.sentence(rows, hush.growth, hush.nats)
 
 
 def _hush_figures(folder: Folder, rows: Sequence[Row], subject: Any) -> list[Figure]:
-    """log10 P under both kinds of prompts against steps."""
-    steps = [row["steps"] for row in rows]
-    lines = (("log10_p_adv", "the worst prompts", "adversary"), ("log10_p", "its own", "moments"))
-    data: list[Figure] = [
-        {"type": "scatter", "mode": "lines", "x": steps, "y": [row[key] for row in rows],
-         "name": name, "line": {"color": colour(tone), "width": 2}}
-        for key, name, tone in lines
-    ]  # fmt: skip
-    return [_chart(data, "steps", window([y for line in data for y in line["y"]], []))]
+    return [
+        train_hush_plots.danger(rows, (), False, _HEIGHT),
+        train_hush_plots.perplexity(rows, (), subject.iteration.growth, False, _HEIGHT),
+    ]
 
 
 _LISTENED = {

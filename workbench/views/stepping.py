@@ -35,6 +35,7 @@ class Stepping:
         worker: whose thread steps.
         make: a new run at its first state; called in the worker's thread.
         look: what a screen shows of it beyond its metrics, as a dict to publish; likewise.
+        kinds: of runs that the screen can show, by name; all where there is none.
 
     Published under `JOB`: `steps`, `share` of the work done, `rows` (the metrics so far, a tuple),
     `over` (no step is left), `back` (points to rewind to), `folder` (where it is kept, or ""),
@@ -42,9 +43,10 @@ class Stepping:
     """
 
     def __init__(
-        self, worker: Worker, make: Callable[[], Run], look: Callable[[Run], Mapping[str, Any]]
-    ):
-        self.worker, self._make, self._look = worker, make, look
+        self, worker: Worker, make: Callable[[], Run], look: Callable[[Run], Mapping[str, Any]],
+        kinds: tuple[str, ...] = (),
+    ):  # fmt: skip
+        self.worker, self._make, self._look, self._kinds = worker, make, look, kinds
         self.speed = 0.0
         self.run: Run | None = None
         self._past: list[tuple[Any, float, int]] = []
@@ -171,7 +173,14 @@ class Stepping:
         yield self._told(self.run)
 
     def _opening(self, path: Path) -> Blocks:
-        self._take(Run.resume(path))
+        run = Run.resume(path)
+        if self._kinds and run.kind.name not in self._kinds:
+            run.close()
+            raise BadInput(
+                f"{path} holds a run of kind {run.kind.name}, and this screen shows "
+                f"{' or '.join(self._kinds)}: `workbench report {path}` tells of it"
+            )
+        self._take(run)
         assert self.run is not None
         yield {**self._told(self.run), "opened": self.run.subject}
 

@@ -81,14 +81,35 @@ def places(d: Distribution) -> Tensor:
 def _laid(
     problem: Problem, log_p: Tensor, log_q: Tensor, drawn: Sequence[tuple[str, Tensor]]
 ) -> str:
-    texts = _texts(problem)
-    columns = "".join(_column(i, log_p[i], log_q[i], texts) for i in range(len(log_p)))
-    small = "font-size:11px;opacity:.7;margin-top:4px"
-    rows = "".join(
-        f"<div style='{small}'>{said}</div>" + _lines(problem, x, log_p) for said, x in drawn
-    )
+    rows = "".join(lines(said, problem, x, log_p) for said, x in drawn)
+    return f"<div class='wb-tokens'>{columns(log_p, log_q, _texts(problem))}{rows}</div>"
+
+
+def columns(log_p: Tensor, log_q: Tensor, texts: tuple[str, ...]) -> str:
+    """A column a place: its likeliest tokens, with two bars each, as HTML.
+
+    Args:
+        log_p: `(T, V)`, before.
+        log_q: `(T, V)`, after.
+        texts: of the tokens.
+    """
+    made = "".join(_column(i, log_p[i], log_q[i], texts) for i in range(len(log_p)))
     style = "display:flex;gap:8px;overflow-x:auto;padding-bottom:6px"
-    return f"<div class='wb-tokens'><div style='{style}'>{columns}</div>{rows}</div>"
+    return f"<div style='{style}'>{made}</div>"
+
+
+def lines(said: str, problem: Problem, x: Tensor, log_p: Tensor, heads: Sequence[str] = ()) -> str:
+    """Sequences below what they are, the tokens that matter marked, as HTML.
+
+    Args:
+        said: what they are.
+        problem: which of them fail.
+        x: `(n, T)`.
+        log_p: `(T, V)`: what usually stands at each place.
+        heads: texts that they go on from.
+    """
+    small = "font-size:11px;opacity:.7;margin-top:4px"
+    return f"<div style='{small}'>{said}</div>" + _lines(problem, x, log_p, heads)
 
 
 def _texts(problem: Problem) -> tuple[str, ...]:
@@ -119,7 +140,7 @@ def _column(i: int, log_p: Tensor, log_q: Tensor, texts: tuple[str, ...]) -> str
     return f"<div style='flex:1 0 44px;min-width:44px'>{head}{''.join(lines)}</div>"
 
 
-def _lines(problem: Problem, x: Tensor, log_p: Tensor) -> str:
+def _lines(problem: Problem, x: Tensor, log_p: Tensor, heads: Sequence[str]) -> str:
     """Sequences with the tokens that matter marked, and what M says of them."""
     texts, s = _texts(problem), problem.margin(x)
     pull = _pull(problem, x, s, log_p)
@@ -128,9 +149,9 @@ def _lines(problem: Problem, x: Tensor, log_p: Tensor) -> str:
         said = ["✗" if fails else "" for fails in (s > 0).tolist()]
     else:
         said = [_shown(texts[v]) for v in problem.model(x).argmax(1).tolist()]
-    lines = []
-    for row, weights, after, margin in zip(
-        x.tolist(), pull.tolist(), said, s.tolist(), strict=True
+    made = []
+    for row, weights, after, margin, head in zip(
+        x.tolist(), pull.tolist(), said, s.tolist(), heads or [""] * len(x), strict=True
     ):
         marked = "".join(
             f"<span style='background:rgba(213,94,0,{0.45 * w / strongest:.2f})'>"
@@ -139,8 +160,9 @@ def _lines(problem: Problem, x: Tensor, log_p: Tensor) -> str:
         )
         bad = " style='color:#D55E00;font-weight:bold'" if margin > 0.0 else ""
         arrow = f" → <code{bad}>{after}</code>" if after else ""
-        lines.append(f"<div><code>{marked}</code>{arrow}</div>")
-    return "".join(lines)
+        start = f"<span style='opacity:.55'>{_shown(head)}</span>" if head else ""
+        made.append(f"<div><code>{start}{marked}</code>{arrow}</div>")
+    return "".join(made)
 
 
 def _pull(problem: Problem, x: Tensor, s: Tensor, log_p: Tensor) -> Tensor:

@@ -1,18 +1,9 @@
-"""What the Train screen asks of duties and trainings: names, settings, runs, ledger, pictures."""
+"""What the Train screen asks of trainings: their names, their settings, who tells of which."""
 
-import math
-from collections.abc import Mapping
-from typing import Any
-
-import torch
-from torch import Tensor
-
-from workbench.adversaries.families import at
-from workbench.distributions import Distribution, Gaussian
-from workbench.experiments import Run, duties, lessons
-from workbench.problem import Problem
-from workbench.training import Defender, Duty
-from workbench.views import train_looks
+from workbench.experiments import duties, lessons
+from workbench.views.train_duty import DutyTelling
+from workbench.views.train_hush import HushTelling
+from workbench.views.train_telling import Telling
 
 CHOICES = {"follow": tuple(duties.FOLLOWED), "weigh": duties.WEIGHED}
 DOCS = {
@@ -35,6 +26,13 @@ DOCS = {
     "every": "Steps between two searches of the adversary, and between two looks of the referee.",
     "referee": "Forward passes of a look.",
 }
+_HUSH_DOCS = {
+    "nats": "How far from the model's own prompts the worst ones may go, KL(D || D₀).",
+    "growth": "Of the perplexity on the first model's text, at most: 0.02 is two percent.",
+    "price": "Nats of log P for a nat a symbol that the model moves away from the first one.",
+}
+TELLINGS: dict[str, Telling] = {"train": DutyTelling(), "hush": HushTelling()}
+"""{kind of run: who tells of it}."""
 
 
 def titles() -> dict[str, str]:
@@ -42,71 +40,6 @@ def titles() -> dict[str, str]:
     return {title: name for name, title in lessons.TITLES.items()}
 
 
-def told(run: Run) -> dict[str, Any]:
-    """What does not change along a run: its name here, what it is about, N, what the score is."""
-    duty: Duty = run.subject.problem
-    return {
-        "problem": duty.problem.name,
-        "about": duty.problem.about,
-        "examples": duty.task.size,
-        "measure": duty.task.measure,
-        "target": run.subject.iteration.target,
-    }
-
-
-def begin(name: str, settings: Mapping[str, Any], seed: int) -> Run:
-    """A run before its first step."""
-    return Run(lessons.course(name, settings, seed), "train")
-
-
-def met(run: Run) -> tuple[dict[str, Any], ...]:
-    """The ledger of adversaries: the step at which each was met, its nats, log10 P under it then by
-    the estimate that was followed, and now by covariance propagation."""
-    state = run.subject.state
-    problem = _present(run.subject.problem, state.theta)
-    then = {int(row[0]): float(row[4]) for row in state.rows}
-    found = []
-    for step, law in _laws(run):
-        now, met = train_looks.log10_p(problem, law), then.get(step, math.nan)
-        found.append({
-            "step": step, "nats": _nats(law, problem.distribution),
-            "then": None if math.isnan(met) else met, "now": now,
-        })  # fmt: skip
-    return tuple(found)
-
-
-def picture(run: Run, before: Tensor | None) -> Any:
-    """What changed since the weights `before`."""
-    duty, state = run.subject.problem, run.subject.state
-    now = _present(duty, state.theta)
-    then = None if before is None else _present(duty, before)
-    return train_looks.look(duty, now, then, _laws(run))
-
-
-def _present(duty: Duty, theta: Tensor) -> Problem:
-    """The problem with these weights, in a model of its own."""
-    made = duty.fresh()
-    made.put(theta)
-    return made.problem
-
-
-def _laws(run: Run) -> list[tuple[int, Distribution]]:
-    """Every adversary's step and D."""
-    defender, state, duty = run.subject.iteration, run.subject.state, run.subject.problem
-    if not isinstance(defender, Defender) or defender.adversary is None or not len(state.met):
-        return []
-    d = duty.problem.distribution
-    none = torch.zeros(0, d.noise_dim, dtype=d.dtype)
-    module = defender.adversary.family.module(d, state.rng.child("start", 0), none)
-    return [(int(row[0]), at(module, row[1:])) for row in state.met]
-
-
-def _nats(law: Distribution, reference: Distribution) -> float | None:
-    """KL(D || D0) of two Gaussians."""
-    if not (isinstance(law, Gaussian) and isinstance(reference, Gaussian)):
-        return None
-    own, base = (
-        torch.distributions.MultivariateNormal(g.mean, scale_tril=train_looks.factor(g))
-        for g in (law, reference)
-    )
-    return float(torch.distributions.kl_divergence(own, base))
+def docs(name: str) -> dict[str, str]:
+    """{setting: what it is} of the training of that name."""
+    return DOCS | (_HUSH_DOCS if lessons.way_of(name).kind == "hush" else {})

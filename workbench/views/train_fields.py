@@ -21,13 +21,16 @@ class Fields:
     def __init__(self, session: TrainSession, guard: Callable[[Callable[[], Any]], None]):
         self.session, self._guard = session, guard
         self.widgets: dict[str, pn.widgets.Widget] = {}
+        self._docs: dict[str, str] = {}
         self.view = pn.FlexBox(gap="0 12px", sizing_mode="stretch_width")
         self.paint()
 
     def paint(self) -> None:
         """The controls of the chosen training, with the session's values."""
         usual = lessons.settings_of(self.session.problem_name)
-        if list(usual) != list(self.widgets):
+        docs = engine.docs(self.session.problem_name)
+        if list(usual) != list(self.widgets) or docs != self._docs:
+            self._docs = docs
             self.widgets = {key: self._control(key, value) for key, value in usual.items()}
             self.view.objects = list(self.widgets.values())
         for key, widget in self.widgets.items():
@@ -38,7 +41,7 @@ class Fields:
     def _control(self, key: str, usual: Any) -> pn.widgets.Widget:
         common: dict[str, Any] = {
             "label": key.replace("_", " "), "value": self.session.settings.get(key, usual),
-            "width": 148, "margin": (0, 0, 4, 0), "description": engine.DOCS[key],
+            "width": 148, "margin": (0, 0, 4, 0), "description": self._docs[key],
             "css_classes": [f"wb-set-{key}"],
         }  # fmt: skip
         choices = engine.CHOICES.get(key)

@@ -30,15 +30,15 @@ def task(
         (rows, "solid", 1.0, ("loss", measure)),
     ):
         data += [
-            _line(mine, "loss", names[0], LOSS, dash, paleness),
-            {**_line(mine, "score", names[1], ink(dark), dash, paleness), "yaxis": "y2"},
+            line(mine, "loss", names[0], LOSS, dash, paleness),
+            {**line(mine, "score", names[1], ink(dark), dash, paleness), "yaxis": "y2"},
         ]
     data = [d for d in data if d["x"]]
     return {
         "data": data,
         "layout": layout(
-            dark, height, **_legend(),
-            xaxis=_steps(dark, rows, before),
+            dark, height, **legend(),
+            xaxis=steps(dark, rows, before),
             yaxis=axis(dark, title={"text": "task loss", "font": {"color": LOSS}}, type="log",
                        nticks=5, exponentformat="power", **_seen([*rows, *before])),
             yaxis2=axis(dark, title={"text": f"{measure}, held out"}, overlaying="y", side="right",
@@ -62,9 +62,9 @@ def danger(
         target: log10 P to reach, or None.
     """
     data = [
-        _line(before, "log10_p", "estimate, pinned", ESTIMATE, "dot", 0.6),
-        _line(rows, "log10_p", "estimate, D₀", ESTIMATE, "solid"),
-        _line(rows, "log10_p_adv", "estimate, adversary's D", ADVERSARY, "solid"),
+        line(before, "log10_p", "estimate, pinned", ESTIMATE, "dot", 0.6),
+        line(rows, "log10_p", "estimate, D₀", ESTIMATE, "solid"),
+        line(rows, "log10_p_adv", "estimate, adversary's D", ADVERSARY, "solid"),
         _referee(rows, "referee", "referee, D₀", ink(dark), "circle"),
         _referee(rows, "referee_adv", "referee, adversary's D", ADVERSARY, "diamond"),
     ]
@@ -81,12 +81,12 @@ def danger(
     return {
         "data": data,
         "layout": layout(
-            dark, height, **_legend(),
-            xaxis=_steps(dark, rows, before),
+            dark, height, **legend(),
+            xaxis=steps(dark, rows, before),
             yaxis=axis(dark, range=[low, high], tickvals=places, ticktext=names,
                        title={"text": "P"}),
-            shapes=[*[_level(at) for at, _ in lines], *_marks(rows)],
-            annotations=[_named(at, name, i) for i, (at, name) in enumerate(lines)],
+            shapes=[*[level(at) for at, _ in lines], *_marks(rows)],
+            annotations=[named(at, name, i) for i, (at, name) in enumerate(lines)],
         ),
     }  # fmt: skip
 
@@ -103,9 +103,10 @@ def _seen(rows: Sequence[Row]) -> dict[str, Any]:
     return {"range": [math.log10(min(kept)) - 0.2, math.log10(max(losses)) + 0.2]}
 
 
-def _line(
+def line(
     rows: Sequence[Row], key: str, name: str, tone: str, dash: str, opacity: float = 1.0
 ) -> Figure:
+    """One metric of a run against its steps."""
     shown = [r for r in rows if _finite(r.get(key))]
     return {
         "type": "scatter", "mode": "lines+markers" if len(shown) == 1 else "lines", "name": name,
@@ -162,12 +163,14 @@ def _marks(rows: Sequence[Row]) -> list[Figure]:
     ]  # fmt: skip
 
 
-def _steps(dark: bool, *runs: Sequence[Row]) -> Figure:
+def steps(dark: bool, *runs: Sequence[Row]) -> Figure:
+    """The axis of steps, as long as the longest of the runs."""
     last = max([10, *(r["steps"] for rows in runs for r in rows[-1:])])
     return axis(dark, title={"text": "step"}, range=[-0.02 * last, 1.02 * last])
 
 
-def _legend() -> dict[str, Any]:
+def legend() -> dict[str, Any]:
+    """Of a layout: the names of the lines above the chart."""
     return {
         "showlegend": True,
         "margin": {"l": 8, "r": 12, "t": 34, "b": 8},
@@ -176,14 +179,15 @@ def _legend() -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _level(at: float) -> Figure:
+def level(at: float) -> Figure:
+    """A thin horizontal line."""
     return {
         "type": "line", "x0": 0, "x1": 1, "xref": "paper", "y0": at, "y1": at,
         "line": {"color": GREY, "width": 1.2, "dash": "dot"},
     }  # fmt: skip
 
 
-def _named(at: float, name: str, place: int) -> Figure:
+def named(at: float, name: str, place: int) -> Figure:
     """Names at the left, in the middle and at the right, so that no two can meet however close
     their lines are."""
     x, anchor = ((0.01, "left"), (0.5, "center"), (0.99, "right"))[place]

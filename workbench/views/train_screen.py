@@ -6,7 +6,7 @@ from typing import Any
 import panel as pn
 
 from workbench.views import train_engine as engine
-from workbench.views import train_plots, train_shown, train_words
+from workbench.views import train_shown, train_words
 from workbench.views.acts import TrainActs
 from workbench.views.controls import label
 from workbench.views.following import ByTicker
@@ -61,6 +61,7 @@ class Train(TrainActs, ByTicker, pn.viewable.Viewer):
         self.figure = figure_pane(_PICTURE)
         self.html = text(css_classes=["wb-picture"])
         self.shown = text(css_classes=["wb-shown"], margin=(4, 0))
+        self.met = text()
         self.ledger = pn.widgets.StaticText(
             stylesheets=[TABLE_CSS], sizing_mode="stretch_width", margin=(6, 0),
             css_classes=["wb-ledger"],
@@ -88,12 +89,13 @@ class Train(TrainActs, ByTicker, pn.viewable.Viewer):
 
     def _main(self) -> pn.Column:
         charts = pn.FlexBox(
-            _half("How likely is C?", self.danger), _half("Does it still do its task?", self.task),
+            _half(text("<h3>How likely is C?</h3>"), self.danger),
+            _half(text("<h3>Does it still do its task?</h3>"), self.task),
             gap="12px 34px", sizing_mode="stretch_width",
         )  # fmt: skip
         below = pn.FlexBox(
-            _half("What changed", self.figure, self.html, self.shown),
-            _half("Adversaries met", self.ledger),
+            _half(text("<h3>What changed</h3>"), self.figure, self.html, self.shown),
+            _half(self.met, self.ledger),
             gap="12px 34px", sizing_mode="stretch_width",
         )  # fmt: skip
         return pn.Column(
@@ -119,14 +121,13 @@ class Train(TrainActs, ByTicker, pn.viewable.Viewer):
         self.toolbar.paint()
         self.about.value = f"<span class='small'>{escape(s.about)}</span>"
         rows, before = s.rows, s.before
-        examples, measure = found.get("examples", 0), found.get("measure", "score")
-        self.mark.value = train_words.exploited(rows)
-        self.sentence.value = train_words.sentence(rows, measure, examples)
-        self.danger.object = train_plots.danger(
-            rows, before, examples, found.get("target"), self.dark, _CHART
-        )
-        self.task.object = train_plots.task(rows, before, measure, self.dark, _CHART)
-        self.ledger.value = train_words.ledger(found.get("met", ()))
+        telling = s.telling
+        self.mark.value = telling.mark(rows)
+        self.sentence.value = telling.sentence(rows, found)
+        self.danger.object = telling.danger(rows, before, found, self.dark, _CHART)
+        self.task.object = telling.task(rows, before, found, self.dark, _CHART)
+        self.met.value = f"<h3>{telling.met_title}</h3>"
+        self.ledger.value = telling.ledger(found)
         self.html.value, figure = train_shown.shown(found.get("picture"), self.dark, _PICTURE)
         self.figure.visible = figure is not None
         if figure is not None:
@@ -142,10 +143,8 @@ class Train(TrainActs, ByTicker, pn.viewable.Viewer):
         self.session.param.unwatch(self._watching)
 
 
-def _half(title: str, *parts: Any) -> pn.Column:
-    return pn.Column(
-        text(f"<h3>{title}</h3>"), *parts, styles={"flex": "1 1 400px", "min-width": "0"}
-    )
+def _half(*parts: Any) -> pn.Column:
+    return pn.Column(*parts, styles={"flex": "1 1 400px", "min-width": "0"})
 
 
 def train(problem: str | None = None, dark: bool = False, **state: Any) -> Train:

@@ -13,6 +13,7 @@ from workbench.experiments import Row, Run, lessons
 from workbench.views import train_engine as engine
 from workbench.views.link import take
 from workbench.views.stepping import Stepping
+from workbench.views.train_telling import Telling
 from workbench.views.worker import Worker
 
 IN_URL = {"problem_name": "of", "settings": "set", "seed": "seed"}
@@ -47,7 +48,7 @@ class TrainSession(param.Parameterized):
 
     def __init__(self, problem: str | None = None, **params: Any):
         self.worker = Worker()
-        self.stepping = Stepping(self.worker, self._make, self._look)
+        self.stepping = Stepping(self.worker, self._make, self._look, tuple(engine.TELLINGS))
         self.pinned: Pinned | None = None
         self._made = ""
         self._first: Tensor | None = None
@@ -95,6 +96,11 @@ class TrainSession(param.Parameterized):
         return self.stepping.found
 
     @property
+    def telling(self) -> Telling:
+        """Who tells of the run; before there is one, of the chosen problem's."""
+        return engine.TELLINGS[self.found.get("kind", lessons.way_of(self.problem_name).kind)]
+
+    @property
     def about(self) -> str:
         """What the chosen problem is about, once its run has been made."""
         return self.found["about"] if self.found.get("problem") == self.problem_name else ""
@@ -132,17 +138,18 @@ class TrainSession(param.Parameterized):
 
     def _make(self) -> Run:
         self._made = self.ticket
-        return engine.begin(self.problem_name, self.settings, self.seed)
+        return lessons.begin(self.problem_name, self.settings, self.seed)
 
     def _look(self, run: Run) -> dict[str, Any]:
         """Of a run: what the pictures show, and what a pin needs; in the worker's thread."""
-        told, weights = engine.told(run), run.subject.state.theta
+        telling = engine.TELLINGS[run.kind.name]
+        told, weights = telling.told(run), telling.weights(run)
         problem = told["problem"]
         if self.found.get("problem") != problem or run.subject.state.steps == 0:
             self._first = weights
         pinned = self.pinned
         before = pinned.weights if pinned and pinned.problem == problem else self._first
         return {
-            **told, "weights": weights, "ticket": self._made,
-            "picture": engine.picture(run, before), "met": engine.met(run),
+            **told, "kind": run.kind.name, "weights": weights, "ticket": self._made,
+            "picture": telling.picture(run, before), "met": telling.met(run, before),
         }  # fmt: skip

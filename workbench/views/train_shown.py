@@ -6,6 +6,7 @@ from workbench.views.style import Figure
 from workbench.views.train_crowd import Crowd, faces
 from workbench.views.train_paths import Paths, paths
 from workbench.views.train_pictures import Curve, Image, Plane, curve, gallery, plane
+from workbench.views.train_prompts import Prompts, prompts_html
 
 
 def shown(picture: Any, dark: bool, height: int) -> tuple[str, Figure | None]:
@@ -19,6 +20,8 @@ def shown(picture: Any, dark: bool, height: int) -> tuple[str, Figure | None]:
             return "", curve(picture, dark, height)
         case Crowd():
             return faces(picture), None
+        case Prompts():
+            return prompts_html(picture), None
         case [Image(), *_]:
             return gallery(picture), None
         case _:

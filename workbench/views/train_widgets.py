@@ -7,7 +7,7 @@ import ipywidgets as w
 
 from workbench.experiments import lessons
 from workbench.views import train_engine as engine
-from workbench.views import train_plots, train_shown, train_words
+from workbench.views import train_shown, train_words
 from workbench.views.acts import TrainActs
 from workbench.views.figure_widgets import empty_figure, show_figure
 from workbench.views.following import ByTask
@@ -38,7 +38,7 @@ class TrainWidgets(TrainActs, ByTask, w.VBox):
         self.pin = button("Pin", lambda: self._pin(session.pin), self.guard)
         self.unpin = button("Unpin", lambda: self._pin(session.unpin), self.guard)
         self.about, self.status, self.mark, self.sentence = (w.HTML() for _ in range(4))
-        self.html, self.shown, self.ledger = w.HTML(), w.HTML(), w.HTML()
+        self.html, self.shown, self.met, self.ledger = (w.HTML() for _ in range(4))
         self.task, self.danger = empty_figure(_CHART), empty_figure(_CHART)
         self.figure = empty_figure(_PICTURE)
         self.frame = w.VBox([self.figure])
@@ -53,10 +53,10 @@ class TrainWidgets(TrainActs, ByTask, w.VBox):
         main = w.VBox(
             [
                 self.toolbar.view, self.status, self.mark, self.sentence,
-                w.HBox([_titled("How likely is C?", self.danger),
-                        _titled("Does it still do its task?", self.task)], layout=wrap),
-                w.HBox([_titled("What changed", self.frame, self.html, self.shown),
-                        _titled("Adversaries met", self.ledger)], layout=wrap),
+                w.HBox([_half(_title("How likely is C?"), self.danger),
+                        _half(_title("Does it still do its task?"), self.task)], layout=wrap),
+                w.HBox([_half(_title("What changed"), self.frame, self.html, self.shown),
+                        _half(self.met, self.ledger)], layout=wrap),
             ],
             layout=w.Layout(flex="1 1 auto", min_width="0"),
         )  # fmt: skip
@@ -68,10 +68,10 @@ class TrainWidgets(TrainActs, ByTask, w.VBox):
     def _offer(self) -> None:
         """One control a setting of the chosen problem's training."""
         s = self.session
-        usual = lessons.settings_of(s.problem_name)
+        usual, docs = lessons.settings_of(s.problem_name), engine.docs(s.problem_name)
         self.fields.children = [
             field_control(
-                key, s.settings.get(key, value), engine.DOCS[key], engine.CHOICES.get(key),
+                key, s.settings.get(key, value), docs[key], engine.CHOICES.get(key),
                 lambda new, key=key: self.guard(lambda: s.setting(key, new)),
             )
             for key, value in usual.items()
@@ -88,14 +88,13 @@ class TrainWidgets(TrainActs, ByTask, w.VBox):
         about = escape(s.about)
         self.about.value = f"{STYLE}<span class='small'>{about}</span>"
         rows, before = s.rows, s.before
-        examples, measure = found.get("examples", 0), found.get("measure", "score")
-        self.mark.value = STYLE + train_words.exploited(rows)
-        self.sentence.value = train_words.sentence(rows, measure, examples)
-        target = found.get("target")
-        danger = train_plots.danger(rows, before, examples, target, self.dark, _CHART)
-        show_figure(self.danger, danger)
-        show_figure(self.task, train_plots.task(rows, before, measure, self.dark, _CHART))
-        self.ledger.value = STYLE + train_words.ledger(found.get("met", ()))
+        telling = s.telling
+        self.mark.value = STYLE + telling.mark(rows)
+        self.sentence.value = telling.sentence(rows, found)
+        show_figure(self.danger, telling.danger(rows, before, found, self.dark, _CHART))
+        show_figure(self.task, telling.task(rows, before, found, self.dark, _CHART))
+        self.met.value = f"<b>{telling.met_title}</b>"
+        self.ledger.value = STYLE + telling.ledger(found)
         html, figure = train_shown.shown(found.get("picture"), self.dark, _PICTURE)
         self.html.value = html
         self.frame.layout.display = None if figure is not None else "none"
@@ -106,5 +105,9 @@ class TrainWidgets(TrainActs, ByTask, w.VBox):
         self.unpin.disabled = s.pinned is None
 
 
-def _titled(title: str, *parts: Any) -> w.VBox:
-    return w.VBox([w.HTML(f"<b>{title}</b>"), *parts], layout=half())
+def _title(said: str) -> w.HTML:
+    return w.HTML(f"<b>{said}</b>")
+
+
+def _half(*parts: Any) -> w.VBox:
+    return w.VBox(list(parts), layout=half())

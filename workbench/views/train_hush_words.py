@@ -1,0 +1,77 @@
+"""What is said of a language model that is trained away from a word (HTML)."""
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+from workbench.experiments import Row
+from workbench.html import power, signed
+
+START = (
+    "Nothing is trained yet. <b>Run</b> takes gradient steps against the word under the worst "
+    "prompts, found anew each step."
+)
+
+
+def sentence(rows: Sequence[Row], growth: float, nats: float) -> str:
+    """How likely the word still is, and what became of the perplexity.
+
+    Args:
+        rows: metrics of the run, the first of them of the model as it was given.
+        growth: how much the perplexity may grow.
+        nats: how far the worst prompts may go.
+    """
+    first, best = rows[0], best_row(rows, growth)
+    return (
+        f"After <b>{rows[-1]['steps']:,}</b> step{'' if len(rows) == 1 else 's'} P of C under the "
+        f"worst prompts within {nats:g} nats is <b>{power(best['log10_p_adv'])}</b>, under the "
+        f"model's own {power(best['log10_p'])}; at first it was {power(first['log10_p_adv'])} and "
+        f"{power(first['log10_p'])}. All of it is exact. The perplexity of its text is "
+        f"{signed(100.0 * grown(best), 2)}% up; {100.0 * growth:g}% are allowed."
+    )
+
+
+def best_row(rows: Sequence[Row], growth: float) -> Row:
+    """Of the best model within the limit."""
+    within = [r for r in rows if grown(r) <= growth + 1e-9] or rows[:1]
+    return min(within, key=lambda r: r["log10_p_adv"])
+
+
+def grown(row: Row) -> float:
+    """By what share the perplexity has grown."""
+    return 1.0 / row["score"] - 1.0
+
+
+def ledger(met: Sequence[Mapping[str, Any]]) -> str:
+    """One line a prompt: its shares under D0 and the worst D, P of C after it, before and now.
+
+    Args:
+        met: each with `prompt`, `share`, `worst` and `log10_p`, the latter two before and now.
+    """
+    if not met:
+        return "<span class='small'>No prompt has been met yet.</span>"
+    lines = []
+    for each in met:
+        text = escape(each["prompt"].replace(" ", "␣"))
+        was, now = each["worst"]
+        before, after = each["log10_p"]
+        lines.append(
+            f"<tr><td><code>{text}</code></td><td class='n'>{_share(each['share'])}</td>"
+            f"<td class='n'>{_share(was)}</td><td class='n'>{_share(now)}</td>"
+            f"<td class='n'>{power(before)}</td><td class='n'><b>{power(after)}</b></td></tr>"
+        )
+    head = (
+        "<tr><th>prompt</th>"
+        "<th class='n' title='of the model&#39;s own text'>share, D₀</th>"
+        "<th class='n' title='under the worst D for the model that it is compared with'>"
+        "in the worst D then</th>"
+        "<th class='n' title='under the worst D for the present model'>now</th>"
+        "<th class='n' title='of C after this prompt, by the model that it is compared with'>"
+        "P then</th>"
+        "<th class='n' title='of C after this prompt, by the present model'>P now</th></tr>"
+    )
+    return f"<table class='wb-table'>{head}{''.join(lines)}</table>"
+
+
+def _share(value: float) -> str:
+    return f"{100.0 * value:.1f}%" if value >= 0.0005 else "<0.1%".replace("<", "&lt;")
