@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from typing import ClassVar
 
 import pytest
+import torch
 from commands import KEYS, ask, one_object, refuse, workbench
 
 import workbench as wb
@@ -36,7 +37,7 @@ class Nothing(wb.MonteCarlo):
 
 
 def test_estimate_is_the_library_s():
-    found = ask("estimate", "A_d10_1e-12")
+    found = ask("estimate", "A_d10_1e-12", "-e", "moments")
     assert list(found) == KEYS
     want = wb.Moments()(wb.load("A_d10_1e-12"))
     assert found["log_p"] == want.log_p.detach().item()
@@ -45,6 +46,31 @@ def test_estimate_is_the_library_s():
     assert found["settings"] == {"propagator": "covariance", "tail": "gaussian", "order": 8}
     assert (found["problem"], found["estimator"], found["seed"]) == ("A_d10_1e-12", "moments", 0)
     assert found["kind"] == "heuristic"
+
+
+@pytest.mark.parametrize(
+    ("name", "first"),
+    [
+        ("digits", "conditioned"), ("F_digits_1e-6", "ratio"), ("G_free_1e-6", "mean_field"),
+        ("G_network_1e-6", "partition"), ("T_char2_line_1e-5", "leaves"),
+        ("L_delete_1e-7", "transitions"), ("algzoo_argmax_h2_n2", "last_input"),
+        ("E_product_1e-6", "subset"),
+    ],
+)  # fmt: skip
+def test_what_is_named_by_none_is_estimated_by_the_first_choice(name, first):
+    problem = wb.load(name)
+    assert wb.first_choice(problem).name == first
+    found = ask("estimate", name, "--budget", 300)
+    assert found["estimator"] == first
+
+
+def test_the_first_choice_falls_back_on_what_samples():
+    class Steps(wb.Spec):
+        def margin(self, x, y):
+            return (y[:, 0] > 1.0).double() - 0.5
+
+    d = wb.Gaussian(torch.zeros(3).double(), torch.ones(3).double())
+    assert wb.first_choice(wb.Problem(d, torch.nn.Identity(), Steps())).name == "subset"
 
 
 def test_estimate_takes_budget_seed_and_settings():
@@ -113,10 +139,13 @@ def test_settings_are_parsed_by_their_type(monkeypatch):
         (["estimate", "nope"], "no problem and no card is called 'nope'"),
         (["estimate", "digit"], "did you mean C_digits"),
         (["estimate", "A_d10_1e-6", "-e", "subsets"], "did you mean subset"),
-        (["estimate", "A_d10_1e-6", "--set", "ordre=2"], "propagator, tail, order"),
-        (["estimate", "A_d10_1e-6", "--set", "order"], "reads key=value, got 'order'"),
-        (["estimate", "A_d10_1e-6", "--set", "order=two"], "a whole number, got 'two'"),
-        (["estimate", "A_d10_1e-6", "--set", "order=99"], "must be 1 to 40, got 99"),
+        (["estimate", "A_d10_1e-6", "--set", "ordre=2"], "summits, lines, tolerance"),
+        (["estimate", "A_d10_1e-6", "--set", "lines"], "reads key=value, got 'lines'"),
+        (["estimate", "A_d10_1e-6", "--set", "lines=two"], "a whole number, got 'two'"),
+        (
+            ["estimate", "A_d10_1e-6", "-e", "moments", "--set", "order=99"],
+            "must be 1 to 40, got 99",
+        ),
         (["estimate", "A_d10_1e-6", "--budget", "lots"], "a whole number, got 'lots'"),
         (["estimate", "A_d10_1e-6", "--budget", "0"], "at least one forward pass"),
         (["estimate", "A_d10_1e-6", "--seconds", "-1"], "a positive number of seconds"),
@@ -143,7 +172,7 @@ def test_a_fault_is_a_sentence_too(monkeypatch):
     def broken(*_):
         raise KeyError("x")
 
-    monkeypatch.setattr(wb.Moments, "step", broken)
+    monkeypatch.setattr(wb.Conditioned, "step", broken)
     result = workbench("estimate", "A_d10_1e-6", code=2)
     assert "fault of the workbench: KeyError" in result.stderr and "Traceback" not in result.stderr
 
@@ -286,6 +315,6 @@ def test_an_interrupt_before_the_first_step_says_so(monkeypatch):
     def step(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(wb.Moments, "step", step)
+    monkeypatch.setattr(wb.Conditioned, "step", step)
     result = workbench("estimate", "A_d10_1e-3", "--json", code=130)
     assert result.stdout == "" and "no estimate yet" in result.stderr

@@ -348,6 +348,7 @@ def test_the_command_tells_the_defects_and_the_indicator():
     assert {d["name"] for d in found["defects"]} == {*CHECKS, "heat flow"}
     assert found["coherence_digits"] > 0.1 and found["settings"]["propagator"] == "covariance"
     shown = workbench("coherence", NET, "--set", "propagator=mean", "--probes", 2).stdout
+    assert "a small one bounds none" in shown
     assert "coherence defect" in shown and "independent events multiply" in shown
 
 

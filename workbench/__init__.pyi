@@ -43,6 +43,7 @@ from .estimators import (
     Tangent,
     Transitions,
     Upper,
+    first_choice,
 )  # fmt: skip
 from .experiments import best_truth
 from .iteration import Budget
@@ -77,5 +78,6 @@ __all__ = [
     "Orthant", "Partition", "Penalty", "Points", "Polytope", "Probe", "Problem", "Ratio", "Rng",
     "Slices", "Spec", "SpinGlass", "SpinNetwork", "StaleRun", "Strata", "Subset", "Tangent",
     "Tokens", "Transformer", "Transitions", "Trusted", "Truth", "Unsupported", "Upper",
-    "WorkbenchError", "best_truth", "families", "load", "log_p_and_grad", "template",
+    "WorkbenchError", "best_truth", "families", "first_choice", "load", "log_p_and_grad",
+    "template",
 ]  # fmt: skip

@@ -37,7 +37,11 @@ def coherence(
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:  # fmt: skip
-    """What a deterministic estimate owes, and how far off that says it may be; needs no truth."""
+    """What a deterministic estimate owes, and how far off that says it may be; needs no truth.
+
+    A great defect shows that the estimate is wrong. A small one is no bound on its error: what
+    contradicts itself nowhere may still be off by digits.
+    """
     from workbench import catalogue
     from workbench.coherence import Defect, Heat, measure
 
@@ -62,6 +66,7 @@ def coherence(
     say(
         "",
         grid([(d.name, _digits(d), d.law if d.digits is not None else d.reason) for d in defects]),
+        "A great defect shows an error; a small one bounds none: compare it with other estimators.",
     )
 
 

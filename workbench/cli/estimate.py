@@ -63,8 +63,12 @@ Every = Annotated[
 def estimate(
     problem: ProblemName,
     estimator: Annotated[
-        str, typer.Option("--estimator", "-e", metavar="NAME", help="`list estimators` names them.")
-    ] = "moments",
+        str | None,
+        typer.Option(
+            "--estimator", "-e", metavar="NAME",
+            help="`list estimators` names them; by default conditioned, or what D asks for.",
+        ),
+    ] = None,
     assignments: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="A setting of the estimator; repeatable."),
@@ -79,17 +83,22 @@ def estimate(
     every: Every = 50,
     as_json: AsJson = False,
     debug: Debug = False,
-) -> None:
+) -> None:  # fmt: skip
     """Estimate log P of one problem with one estimator.
 
+    Where none is named it is conditioned, as in most cases; ratio, leaves, transitions, partition,
+    mean_field or last_input where D or C is of the kind that they are made for; or else a sampler.
     Ctrl-C prints the best estimate so far and exits with 130; with --run, `workbench resume` goes
     on from there.
     """
     from workbench import catalogue
+    from workbench.estimators import first_choice
     from workbench.experiments import Attempt
 
-    method = settings.build(estimator, assignments or [])
+    method = settings.build(estimator, assignments or []) if estimator else None
     chosen = catalogue.load(problem)
+    if method is None:
+        method = settings.build(first_choice(chosen).name, assignments or [])
     if single:
         import torch
 

@@ -8,6 +8,7 @@ from workbench.estimators.cross_entropy import CrossEntropy
 from workbench.estimators.cubature import Cubature
 from workbench.estimators.design_point import DesignPoint
 from workbench.estimators.enumeration import Enumeration
+from workbench.estimators.first import first_choice
 from workbench.estimators.free_energy import FreeEnergy
 from workbench.estimators.gld import GLD
 from workbench.estimators.importance import Importance
@@ -40,5 +41,6 @@ __all__ = [
     "ALL", "GLD", "ITGIS", "MHIS", "QLD", "ChangeOfMeasure", "Conditioned", "CrossEntropy",
     "Cubature", "DesignPoint", "Enumeration", "Estimate", "Estimator", "FreeEnergy", "Importance",
     "LastInput", "Leaves", "Lower", "MeanField", "Moments", "MonteCarlo", "Needs", "Orthant",
-    "Partition", "Ratio", "Slices", "Strata", "Subset", "Tangent", "Transitions", "Upper", "proof",
+    "Partition", "Ratio", "Slices", "Strata", "Subset", "Tangent", "Transitions", "Upper",
+    "first_choice", "proof",
 ]  # fmt: skip

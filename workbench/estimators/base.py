@@ -74,8 +74,8 @@ class Estimate:
     @property
     def doubt(self) -> str:
         """The indicator in words; else empty."""
-        known = self.indicator is not None and math.isfinite(self.log10_p)
-        return f"perhaps {numbers.digits(self.indicator)} digits off" if known else ""
+        told = self.indicator and math.isfinite(self.log10_p)
+        return f"perhaps {numbers.digits(self.indicator)} digits off" if told else ""
 
     def __repr__(self) -> str:
         error = "" if self.log10_err is None else f" +- {self.log10_err:.2g}"

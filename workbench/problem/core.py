@@ -280,6 +280,11 @@ def _check_margin(s: Tensor, n: int) -> None:
     if not isinstance(s, Tensor) or s.shape != (n,):
         got = tuple(s.shape) if isinstance(s, Tensor) else type(s).__name__
         raise BadInput(f"the margin of {n} inputs must have shape ({n},), got {got}")
+    if not s.is_floating_point():
+        raise BadInput(
+            "a margin must be floating-point numbers, positive where C holds (the greater, the "
+            f"further inside), got {s.dtype}"
+        )
 
 
 def _first_line(error: Exception) -> str:

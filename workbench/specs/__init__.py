@@ -1,5 +1,6 @@
 """What a catastrophe is."""
 
+from workbench.specs.altered import Altered
 from workbench.specs.argmax import Argmax
 from workbench.specs.base import Halfspaces, Polyhedral, Ranked, Spec
 from workbench.specs.boolean import And, Or
@@ -18,6 +19,7 @@ ALL: tuple[type[Spec], ...] = (
 
 __all__ = [
     "ALL",
+    "Altered",
     "And",
     "Argmax",
     "Halfspace",

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -15,26 +15,43 @@ MAX_CLAUSES = 256
 class Spec(ABC):
     """C as a margin. `&`, `|` and `~` combine specs by min, max and minus of margins.
 
-    The complement is taken up to margin = 0, where neither C nor ~C holds.
+    The complement is taken up to margin = 0, where neither C nor ~C holds. A subclass needs a
+    `margin` alone: its name is then that of the class, its complement and stricter events are told
+    from the margin (`Altered`). What estimators ask of some specs beyond is `Polyhedral`.
+
+    >>> import torch
+    >>> class Far(Spec):
+    ...     def margin(self, x, y):
+    ...         return y.norm(dim=1) - 3.0
+    >>> (~Far() & Far().shift(-1.0)).margin(torch.zeros(1, 2), torch.tensor([[0.0, 2.5]]))
+    tensor([0.5000])
     """
 
     name: ClassVar[str]
+
+    def __init_subclass__(cls, **extra: Any) -> None:
+        super().__init_subclass__(**extra)
+        if getattr(cls, "name", None) is None:
+            cls.name = cls.__name__
 
     @abstractmethod
     def margin(self, x: Tensor, y: Tensor) -> Tensor:
         """s `(batch,)` with C = {s > 0}, for inputs x `(batch, d)` and outputs y `(batch, k)`."""
 
-    @abstractmethod
-    def check(self, outputs: int) -> None:
+    def check(self, outputs: int) -> None:  # noqa: B027
         """Raises `BadInput` where C does not fit a model with this many outputs."""
 
-    @abstractmethod
     def shift(self, tau: float) -> "Spec":
         """The stricter event margin > tau."""
+        from workbench.specs.altered import Altered
 
-    @abstractmethod
+        return Altered(self).shift(tau)
+
     def __invert__(self) -> "Spec":
         """Not C."""
+        from workbench.specs.altered import Altered
+
+        return ~Altered(self)
 
     def __and__(self, other: "Spec") -> "Spec":
         from workbench.specs.boolean import And

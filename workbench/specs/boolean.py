@@ -1,22 +1,28 @@
 """And and or of specs: min and max of their margins. Not is De Morgan on the parts."""
 
-from abc import abstractmethod
+from abc import ABC
 from dataclasses import dataclass
 from functools import reduce
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
-from workbench.errors import BadInput, Unsupported
+from workbench.errors import BadInput
 from workbench.specs.base import Halfspaces, Polyhedral, Spec
 
 
 @dataclass(frozen=True, eq=False)
-class _Combination(Polyhedral):
+class _Combination(Spec, ABC):
     """Parts joined by one connective; polyhedral where all its parts are."""
 
     parts: tuple[Spec, ...]
+
+    def __new__(cls, parts: tuple[Spec, ...] = ()) -> Any:
+        given = isinstance(parts, tuple | list)  # an iterator is read once, by __post_init__
+        if given and all(isinstance(part, Polyhedral) for part in parts):
+            cls = {And: PolyhedralAnd, Or: PolyhedralOr}.get(cls, cls)
+        return object.__new__(cls)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "parts", tuple(self.parts))
@@ -30,16 +36,11 @@ class _Combination(Polyhedral):
         for part in self.parts:
             part.check(outputs)
 
-    def halfspaces(self, outputs: int, like: Tensor) -> Halfspaces:
-        each = []
-        for part in self.parts:
-            if not isinstance(part, Polyhedral):
-                raise Unsupported(f"a spec of type {part.name!r}", "half-spaces in y are needed")
-            each.append(part.halfspaces(outputs, like))
-        return reduce(self._join, each)
-
-    @abstractmethod
-    def _join(self, a: Halfspaces, b: Halfspaces) -> Halfspaces: ...
+    def _each(self, outputs: int, like: Tensor) -> list[Halfspaces]:
+        """The parts in normal form."""
+        flat = [part for part in self.parts if isinstance(part, Polyhedral)]
+        assert len(flat) == len(self.parts)
+        return [part.halfspaces(outputs, like) for part in flat]
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,9 +58,6 @@ class And(_Combination):
     def __invert__(self) -> "Or":
         return Or(tuple(~p for p in self.parts))
 
-    def _join(self, a: Halfspaces, b: Halfspaces) -> Halfspaces:
-        return a.intersection(b)
-
 
 @dataclass(frozen=True, eq=False)
 class Or(_Combination):
@@ -76,5 +74,18 @@ class Or(_Combination):
     def __invert__(self) -> And:
         return And(tuple(~p for p in self.parts))
 
-    def _join(self, a: Halfspaces, b: Halfspaces) -> Halfspaces:
-        return a.union(b)
+
+@dataclass(frozen=True, eq=False)
+class PolyhedralAnd(And, Polyhedral):
+    """The same, where every part is polyhedral; `And` makes it by itself."""
+
+    def halfspaces(self, outputs: int, like: Tensor) -> Halfspaces:
+        return reduce(Halfspaces.intersection, self._each(outputs, like))
+
+
+@dataclass(frozen=True, eq=False)
+class PolyhedralOr(Or, Polyhedral):
+    """The same, where every part is polyhedral; `Or` makes it by itself."""
+
+    def halfspaces(self, outputs: int, like: Tensor) -> Halfspaces:
+        return reduce(Halfspaces.union, self._each(outputs, like))

@@ -73,7 +73,7 @@ def sentence(heat: Heat | None, truth: Truth | None, key: str, found: Mapping[st
     if heat.digits < 0.01:
         said = (
             f"{escape(title(key).capitalize())} says <b>{power(heat.log10_p)}</b>, and the heat "
-            "flow finds nothing to mend (below 0.01 digit)."
+            "flow finds nothing to mend (below 0.01 digit), which bounds no error."
         )
     if truth is not None:
         off = heat.log10_p - truth.log10_p
