@@ -22,6 +22,21 @@ def residual(dtype=torch.float64):
     return Network(parts, [[0], [1], [2, 0], [3], [4], [5], [6]])
 
 
+def images():
+    """Two channels of 4 x 3 made of 3 numbers, and one of every operation on images."""
+    torch.manual_seed(0)
+    net = nn.Sequential(
+        nn.Unflatten(1, (1, -1)), nn.Conv1d(1, 8, 1), nn.Unflatten(1, (2, 4)),
+        nn.Conv2d(2, 4, (1, 2), padding=1, stride=(1, 2), groups=2), nn.BatchNorm2d(4), nn.ReLU(),
+        nn.AvgPool2d((1, 2), 1), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.LayerNorm(4),
+        nn.Linear(4, 2),
+    )  # fmt: skip
+    with torch.no_grad():
+        net[4].running_mean += rand(20, 4)
+        net[4].running_var += 1.0 + rand(21, 4).abs()
+    return net.double().eval()
+
+
 def gaussian(dtype=torch.float64, full=False):
     scale = torch.eye(3, dtype=dtype) + rand(5, 3, 3, dtype=dtype).tril(-1)
     return wb.Gaussian(rand(4, 3, dtype=dtype), scale if full else scale.diagonal().clone() * 0.3)
@@ -72,6 +87,7 @@ def problems():
         ),
         "median": wb.Problem(gaussian(), dense(rand(17, 1, 3)), wb.Median(0.2, "far"), "median"),
         "bare": wb.Problem(gaussian(), nn.Flatten(), wb.Halfspace(torch.ones(3)), "bare"),
+        "images": wb.Problem(gaussian(), images(), half, "images"),
         "scalar shift": wb.Problem(
             gaussian(), Shift(torch.tensor(0.1)), wb.Halfspace(torch.ones(3)), "scalar"
         ),

@@ -232,7 +232,7 @@ WRONG_TENSORS = {
         "must be float32 or float64, got torch.float16",
     ),
     "vector weight": (lambda t: t.update({LINEAR: torch.ones(3)}), r"shape \(out, in\)"),
-    "wrong width": (lambda t: t.update({LINEAR: torch.ones(3, 4)}), "fails on a batch of 3"),
+    "wrong width": (lambda t: t.update({LINEAR: torch.ones(3, 4)}), "takes 4 inputs but is fed 3"),
     "wrong bias": (
         lambda t: t.update({"model.6.bias": torch.ones(5)}),
         r"needs a bias \(2,\), got",

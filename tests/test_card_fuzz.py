@@ -18,11 +18,13 @@ JSON = st.recursive(
         st.none(),
         st.booleans(),
         st.integers(-(2**70), 2**70),
+        st.integers(0, 2**24),
         st.floats(),
         st.text(max_size=8),
         st.sampled_from(
             [
                 *("gaussian", "mixture", "box", "linear", "relu", "add", "bias", "halfspace"),
+                *("reshape", "convolution", "avg_pool", "mean", "layer_norm", "batch_norm"),
                 *("argmax", "polytope", "and", "or", "loses", "float32", "x.safetensors", LINEAR),
                 *("spec.a", "spec.b", "distribution.mean", "distribution.scale", "model.3.value"),
             ]
@@ -38,9 +40,9 @@ JSON = st.recursive(
 
 @pytest.fixture(scope="module")
 def originals(tmp_path_factory):
-    """Two saved cards: the text of each, its tensors' bytes and its path."""
+    """Saved cards: the text of each, its tensors' bytes and its path."""
     found = []
-    for name in ("residual", "mixture"):
+    for name in ("residual", "mixture", "images"):
         path = PROBLEMS[name].save(tmp_path_factory.mktemp(name))
         card = json.loads(path.read_text())
         found.append((path, card, (path.parent / card["weights"]["file"]).read_bytes()))

@@ -96,7 +96,10 @@ def test_forward_flops_by_hand():
 
 UNREADABLE = {
     "a layer": (nn.Sequential(nn.Linear(3, 3), nn.Sequential(nn.Softmax(1))), "Softmax at '1.0'"),
-    "batch norm": (nn.Sequential(nn.BatchNorm1d(3)).eval(), "BatchNorm1d at '0'"),
+    "batch norm of batches": (
+        nn.Sequential(nn.BatchNorm1d(3, track_running_stats=False)).eval(),
+        "BatchNorm1d without running statistics at '0'",
+    ),
     "tanh gelu": (nn.Sequential(nn.GELU("tanh")), r"GELU\(approximate='tanh'\) at '0'"),
     "a function": (Call(lambda m, x: torch.sin(m.layer(x))), "operation sin at 'sin'"),
     "a method": (Call(lambda m, x: x.exp()), "operation exp at 'exp'"),

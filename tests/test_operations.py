@@ -1,6 +1,7 @@
 """Every operation that propagation reads: one row each, and what must hold of all of them."""
 
 import math
+from pathlib import Path
 
 import pytest
 import torch
@@ -22,6 +23,8 @@ class Call(nn.Module):
         super().__init__()
         self.f, self.parts = f, nn.ModuleList(parts)
         self.kernel, self.bias = nn.Parameter(torch.ones(2, 1, 2)), nn.Parameter(torch.ones(2))
+        self.register_buffer("mean", torch.tensor([-1.0, 1.0]))
+        self.register_buffer("var", torch.tensor([0.5, 2.0]))
 
     def forward(self, x):
         return self.f(self, x)
@@ -40,13 +43,38 @@ def norm(n):
     return layer
 
 
+def seen(layer):
+    """A batch normalisation as training leaves it."""
+    with torch.no_grad():
+        layer.running_mean.normal_()
+        layer.running_var.uniform_(0.5, 2.0)
+        if layer.affine:
+            layer.weight.uniform_(0.5, 2.0)
+            layer.bias.normal_()
+    return layer.eval()
+
+
 # What is read, the length of its input, and the operation that must stand in its graph.
 LINEAR = {
+    "batch norm": (lambda: nn.Sequential(nn.Linear(5, 4), seen(nn.BatchNorm1d(4))), 5, "BatchNorm"),
+    "bare batch norm": (
+        lambda: nn.Sequential(seen(nn.BatchNorm1d(5, affine=False))), 5, "BatchNorm",
+    ),
+    "batch norm of images": (
+        lambda: image(nn.Conv2d(2, 3, 3), seen(nn.BatchNorm2d(3))), 32, "BatchNorm",
+    ),
+    "batch norm function": (
+        lambda: Call(lambda m, x: F.batch_norm(x, m.mean, m.var, bias=m.bias)), 2, "BatchNorm",
+    ),
     "linear": (lambda: nn.Linear(5, 3), 5, "Linear"),
     "bias": (lambda: Shift(torch.arange(5.0)), 5, "Bias"),
     "channel bias": (lambda: image(Shift(torch.arange(2.0)[:, None, None])), 32, "Bias"),
     "sum": (lambda: Call(lambda m, x: m.parts[0](x) + x, nn.Linear(4, 4)), 4, "Add"),
     "unflatten": (lambda: image(), 32, "Reshape"),
+    "unflatten channels": (
+        lambda: image(nn.Unflatten(1, (2, -1)), nn.Flatten(), nn.Unflatten(1, (4, 2, -1))),
+        32, "Reshape",
+    ),
     "view": (lambda: Call(lambda m, x: x.view(x.size(0), 2, -1).reshape(-1, 6)), 6, "Reshape"),
     "shape": (lambda: Call(lambda m, x: x.reshape((x.shape[0], 3, 2)).flatten(1)), 6, "Reshape"),
     "conv2d": (lambda: image(nn.Conv2d(2, 3, 3, padding=1)), 32, "Convolution"),
@@ -76,6 +104,9 @@ LINEAR = {
     "torch.mean": (lambda: Call(lambda m, x: torch.mean(x, -1, keepdim=True)), 4, "MeanOver"),
     "columns": (lambda: Call(lambda m, x: m.parts[0](x[:, 1:3]), nn.Linear(2, 2)), 5, "Columns"),
     "dropout": (lambda: nn.Sequential(nn.Dropout(), nn.Linear(3, 2)).eval(), 3, "Linear"),
+    "dropped channels": (
+        lambda: image(nn.Dropout2d(), nn.Conv2d(2, 1, 2)).eval(), 32, "Convolution",
+    ),
 }  # fmt: skip
 NONLINEAR = {
     "relu": (nn.ReLU, 4, "Elementwise"),
@@ -84,6 +115,9 @@ NONLINEAR = {
     "sign": (Sign, 4, "Elementwise"),
     "step": (Heaviside, 4, "Elementwise"),
     "layer norm": (lambda: norm(6), 6, "LayerNorm"),
+    "layer norm of images": (lambda: image(norm((2, 4, 4))), 32, "LayerNorm"),
+    "layer norm without bias": (lambda: nn.LayerNorm(6, bias=False), 6, "LayerNorm"),
+    "bare layer norm": (lambda: nn.LayerNorm(6, elementwise_affine=False), 6, "LayerNorm"),
 }
 ROWS = {**LINEAR, **NONLINEAR}
 
@@ -274,6 +308,9 @@ MISFITS = {
     "flat image": (nn.Conv2d(1, 1, 3), 9, "put an nn.Unflatten before it"),
     "unflatten": (nn.Unflatten(1, (2, 4)), 9, r"makes \(2, 4\) of 9 values"),
     "pool": (nn.AvgPool2d(2), 9, "takes 3 axes"),
+    "channels": (nn.BatchNorm1d(4).eval(), 9, r"normalises 4 channels but is fed \(9,\)"),
+    "kernel": (nn.Sequential(nn.Unflatten(1, (1, 9)), nn.Conv1d(1, 1, 10)), 9, "[Kk]ernel size"),
+    "window": (nn.Sequential(nn.Unflatten(1, (1, 9)), nn.AvgPool1d(10)), 9, "is fed .* [Oo]utput"),
     "norm": (nn.LayerNorm(4), 9, r"normalises \(4,\) but is fed \(9,\)"),
     "mean": (Call(lambda m, x: x.mean(2)), 9, "takes the mean over axes"),
 }
@@ -285,12 +322,61 @@ def test_shapes_that_do_not_fit_name_the_place(module, d, said):
         read(nn.Sequential(module)).widths(d)
 
 
-def test_a_card_refuses_what_it_cannot_hold(tmp_path):
+@pytest.mark.parametrize("make, d, kind", ROWS.values(), ids=ROWS)
+def test_whatever_is_read_is_on_cards_bit_for_bit(tmp_path, make, d, kind):
+    module = made(make).double()
+    with torch.no_grad():
+        k = module(torch.zeros(1, d)).shape[1]
+    gaussian = wb.Gaussian(torch.zeros(d), torch.ones(d))
+    problem = wb.Problem(gaussian, module, wb.Halfspace(rand(2, k), -1.0), "own")
+    back = wb.load(problem.save(tmp_path / "one"))
+    x = rand(1, 7, d)
+    assert torch.equal(back.model(x), module(x))
+    assert wb.Moments()(back).log10_p == wb.Moments()(problem).log10_p
+    back.save(tmp_path / "two")
+    for file in (tmp_path / "one").iterdir():
+        assert file.read_bytes() == (tmp_path / "two" / file.name).read_bytes()
+
+
+def test_the_guide_has_every_operation():
+    guide = (Path(__file__).parents[1] / "docs" / "guide" / "own.md").read_text()
+    table = " ".join(line for line in guide.splitlines() if line.startswith("| "))
+    words = [word for op in OPERATIONS for word in op.about.split(", ")]
+    assert [word for word in words if word not in table] == []
+
+
+@pytest.mark.parametrize("place", ["M", "on inputs", "on both", "on outputs", "probe", "D"])
+def test_networks_of_images_are_on_cards_wherever_one_stands(tmp_path, place):
+    """In M, in a spec that reads x, y or a hidden value, and in a law that is recognised."""
+    net = made(convolutional).double()
+    other = nn.Sequential(nn.Linear(36, 36).double(), nn.Tanh()).double()
+    law, half = wb.Gaussian(torch.zeros(36), torch.ones(36)), wb.Halfspace(torch.ones(2), -1.0)
+    if place == "on both":
+        net = nn.Sequential(nn.Unflatten(1, (1, 72)), nn.AvgPool1d(2), nn.Flatten(), net)
+    spec = {
+        "on inputs": lambda: wb.Trusted(net, half, "inputs"),
+        "on both": lambda: wb.Trusted(net, half),
+        "on outputs": lambda: wb.Trusted(net, half, "outputs"),
+        "probe": lambda: wb.Probe(net, half, layer=1),
+    }.get(place, lambda: wb.Halfspace(torch.ones(2 if place == "M" else 36), -1.0))()
+    model = net if place == "M" else other
+    law = wb.Conditional(law, net, half) if place == "D" else law
+    problem = wb.Problem(law, model, spec, "placed")
+    back, x = wb.load(problem.save(tmp_path)), rand(1, 7, 36)
+    assert torch.equal(back.margin(x), problem.margin(x))
+    if place == "D":
+        assert torch.equal(back.distribution.recognise(x), law.recognise(x))
+
+
+def test_weights_that_are_computed_are_each_kept(tmp_path):
+    """A parametrised layer's weight is a new tensor whenever it is asked for."""
+    norm = nn.utils.parametrizations.weight_norm
+    layers = [norm(nn.Linear(4, 4).double()) for _ in range(6)]
     problem = wb.Problem(
-        wb.Gaussian(torch.zeros(36), torch.ones(36)), made(convolutional), wb.Argmax(0)
+        wb.Gaussian(torch.zeros(4), torch.ones(4)), nn.Sequential(*layers), wb.Argmax(0)
     )
-    with pytest.raises(wb.Unsupported, match="Reshape at '0': no card describes it"):
-        problem.save(tmp_path)
+    back, x = wb.load(problem.save(tmp_path)), rand(0, 9, 4)
+    assert torch.equal(back.model(x), problem.model(x))
 
 
 @pytest.mark.parametrize("activation", ["sign", "heaviside"])

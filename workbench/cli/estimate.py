@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from workbench.experiments import Attempt
 
 ProblemName = Annotated[
-    str, typer.Argument(metavar="PROBLEM", help="A catalogue name, or the path of a card.")
+    str,
+    typer.Argument(metavar="PROBLEM", help="A catalogue name, or a card's or zip's path."),
 ]
 Forwards = Annotated[
     int | None,
@@ -40,7 +41,8 @@ Seeds = Annotated[
     ),
 ]
 Problems = Annotated[
-    list[str], typer.Argument(metavar="PROBLEM...", help="Catalogue names, or paths of cards.")
+    list[str],
+    typer.Argument(metavar="PROBLEM...", help="Catalogue names, or cards' or zips' paths."),
 ]
 Seed = Annotated[
     int, typer.Option("--seed", metavar="K", parser=settings.whole, help="Of all random numbers.")

@@ -81,7 +81,7 @@ def _folder(problem: str) -> Path:
     if problem in catalogue.names():
         return catalogue.data_folder() / "problems"
     given = Path(problem)
-    return given if given.is_dir() else given.parent
+    return given if given.is_dir() or given.suffix == ".zip" else given.parent
 
 
 def _record(

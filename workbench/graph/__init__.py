@@ -5,6 +5,7 @@ from workbench.graph.call import Ref
 from workbench.graph.operations import (
     Add,
     AvgPool,
+    BatchNorm,
     Bias,
     Columns,
     Convolution,
@@ -20,7 +21,7 @@ from workbench.graph.operations import (
 from workbench.graph.reader import read
 
 __all__ = [
-    "Add", "AvgPool", "Bias", "Columns", "Convolution", "Elementwise", "Flatten", "Graph", "Input",
-    "LayerNorm", "Linear", "MeanOver", "Node", "Op", "Passing", "Ref", "Reshape", "Shape",
-    "activations_of", "evaluate", "read",
+    "Add", "AvgPool", "BatchNorm", "Bias", "Columns", "Convolution", "Elementwise", "Flatten",
+    "Graph", "Input", "LayerNorm", "Linear", "MeanOver", "Node", "Op", "Passing", "Ref", "Reshape",
+    "Shape", "activations_of", "evaluate", "read",
 ]  # fmt: skip

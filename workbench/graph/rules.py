@@ -87,6 +87,28 @@ class Identity(LinearMap):
 
 
 @dataclass(frozen=True, eq=False)
+class Diagonal(LinearMap):
+    """A = diag(values), `(n,)`."""
+
+    values: Tensor
+
+    def __call__(self, rows: Tensor) -> Tensor:
+        return rows * self.values
+
+    def vector(self, x: Tensor) -> Tensor:
+        return x * self.values
+
+    def scale_columns(self, diagonal: Tensor) -> Tensor:
+        return torch.diag_embed(diagonal * self.values)
+
+    def powered(self, rows: Tensor, p: int) -> Tensor:
+        return rows * self.values.pow(p)
+
+    def flops(self, vectors: int) -> float:
+        return float(len(self.values) * vectors)
+
+
+@dataclass(frozen=True, eq=False)
 class Applied(LinearMap):
     """A linear map as a function on batches: its matrix is never formed.
 

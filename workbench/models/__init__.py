@@ -6,7 +6,17 @@ from workbench.models.by_construction import built
 from workbench.models.continuation import Continuation
 from workbench.models.headed import Headed
 from workbench.models.mlp import dense, mlp
-from workbench.models.network import Heaviside, Network, Shift, Sign, Sum, chain
+from workbench.models.network import (
+    Heaviside,
+    Mean,
+    Network,
+    Normalised,
+    Reshaped,
+    Shift,
+    Sign,
+    Sum,
+    chain,
+)
 from workbench.models.prefixes import logits_sharing_prefixes
 from workbench.models.residue import Residue
 from workbench.models.rnn import RNN, from_torch, random_rnn
@@ -29,7 +39,7 @@ MODELS: dict[str, str] = {
 
 __all__ = [
     "MODELS", "RNN", "AttentionOnly", "Automaton", "Beside", "Continuation", "Headed", "Heaviside",
-    "Network", "Residue", "Shift", "ShortContext", "Sign", "Sum", "Transformer", "built", "chain",
-    "dense", "ending", "from_torch", "logits_sharing_prefixes", "mlp", "random_rnn", "rollout",
-    "watching",
+    "Mean", "Network", "Normalised", "Reshaped", "Residue", "Shift", "ShortContext", "Sign", "Sum",
+    "Transformer", "built", "chain", "dense", "ending", "from_torch", "logits_sharing_prefixes",
+    "mlp", "random_rnn", "rollout", "watching",
 ]  # fmt: skip

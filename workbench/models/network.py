@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from workbench.errors import BadInput
@@ -37,6 +38,51 @@ class Heaviside(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.heaviside(x, self.at_zero)
+
+
+class Reshaped(nn.Module):
+    """y = x in shape `to`, the batch axis kept."""
+
+    def __init__(self, to: tuple[int, ...]):
+        super().__init__()
+        self.to_shape = to
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.reshape(x.shape[0], *self.to_shape)
+
+
+class Mean(nn.Module):
+    """y = the means of x over axes that are counted without the batch axis, or backward from -1."""
+
+    def __init__(self, axes: tuple[int, ...], keep: bool):
+        super().__init__()
+        self.axes, self.keep = tuple(k + 1 if k >= 0 else k for k in axes), keep
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.mean(self.axes, keepdim=self.keep)
+
+
+class Normalised(nn.Module):
+    """y = weight (x - mean) / sqrt(var + eps) + bias by channel: batch normalisation at rest.
+
+    The mean and the variance stay what they are, in training mode too.
+    """
+
+    mean: Tensor
+    var: Tensor
+
+    def __init__(
+        self, mean: Tensor, var: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float
+    ):
+        super().__init__()
+        self.register_buffer("mean", mean)
+        self.register_buffer("var", var)
+        self.weight = None if weight is None else nn.Parameter(weight)
+        self.bias = None if bias is None else nn.Parameter(bias)
+        self.eps = eps
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.batch_norm(x, self.mean, self.var, self.weight, self.bias, eps=self.eps)
 
 
 class Sum(nn.Module):

@@ -14,7 +14,8 @@ COMMENTS = {
 The hash holds the two together; after a change of the tensors, save the problem anew.""",
     "distribution": "D, where inputs come from: gaussian, mixture, box, discrete, and more.",
     "model": """M, operations in order. Value 0 is the input, node i makes value i + 1, `inputs`
-says which values it reads: linear, bias, relu, gelu, tanh, sign, heaviside, flatten, add.""",
+says which values it reads: linear, bias, relu, gelu, tanh, sign, heaviside, add, reshape, flatten,
+convolution, avg_pool, mean, layer_norm, batch_norm.""",
     "spec": """C, the catastrophe: argmax (a class wins or loses, by more than `by`), halfspace,
 polytope, and, or, trusted (a network's word), probe (one on a hidden layer).""",
     "truth": "What is known of P, and how.",

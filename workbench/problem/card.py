@@ -5,19 +5,15 @@ Every `Key` names a tensor in that file. `workbench schema` prints the JSON Sche
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
+from pydantic import Field, FiniteFloat
+
+from workbench.problem.nodes import NODES, Key, Strict
 
 VERSION = 1
 FORMAT = "workbench-problem"
 
-Key = Annotated[str, Field(min_length=1, max_length=200, description="name of a tensor")]
 
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
-
-
-class GaussianCard(_Strict):
+class GaussianCard(Strict):
     """mean + scale z."""
 
     type: Literal["gaussian"] = "gaussian"
@@ -25,7 +21,7 @@ class GaussianCard(_Strict):
     scale: Key = Field(description="(d,) standard deviations or (d, d) lower-triangular factor")
 
 
-class MixtureCard(_Strict):
+class MixtureCard(Strict):
     """A weighted sum of Gaussians."""
 
     type: Literal["mixture"] = "mixture"
@@ -33,7 +29,7 @@ class MixtureCard(_Strict):
     components: list[GaussianCard] = Field(min_length=1)
 
 
-class BoxCard(_Strict):
+class BoxCard(Strict):
     """Uniform between two corners."""
 
     type: Literal["box"] = "box"
@@ -41,7 +37,7 @@ class BoxCard(_Strict):
     high: Key
 
 
-class DiscreteCard(_Strict):
+class DiscreteCard(Strict):
     """Independent coordinates with finitely many values each."""
 
     type: Literal["discrete"] = "discrete"
@@ -49,14 +45,14 @@ class DiscreteCard(_Strict):
     probs: Key = Field(description="(d, s), 0 for values that fill up a row")
 
 
-class TokensCard(_Strict):
+class TokensCard(Strict):
     """Token sequences with independent positions."""
 
     type: Literal["tokens"] = "tokens"
     probs: Key = Field(description="(T, V)")
 
 
-class ShortContextCard(_Strict):
+class ShortContextCard(Strict):
     """A language model of the last few symbols."""
 
     alphabet: int = Field(ge=1)
@@ -66,7 +62,7 @@ class ShortContextCard(_Strict):
     weights: dict[str, Key]
 
 
-class ShortTextCard(_Strict):
+class ShortTextCard(Strict):
     """Text of a fixed length by a language model of the last few symbols."""
 
     type: Literal["short_text"] = "short_text"
@@ -76,7 +72,7 @@ class ShortTextCard(_Strict):
     temperature: FiniteFloat = Field(gt=0.0)
 
 
-class AcceptedTextCard(_Strict):
+class AcceptedTextCard(Strict):
     """The same, given that an automaton ends in an accepting state."""
 
     type: Literal["accepted_text"] = "accepted_text"
@@ -85,7 +81,7 @@ class AcceptedTextCard(_Strict):
     accepting: Key = Field(description="(Q,), 1 where it accepts, else 0")
 
 
-class PromptedTextCard(_Strict):
+class PromptedTextCard(Strict):
     """Text of a fixed length by a transformer, after a prompt."""
 
     type: Literal["prompted"] = "prompted"
@@ -101,7 +97,7 @@ PlainLawCard = Annotated[
 ]
 
 
-class ConditionedCard(_Strict):
+class ConditionedCard(Strict):
     """A base restricted to where a recogniser fires, or weighted by Phi(r / softness)."""
 
     type: Literal["conditioned"] = "conditioned"
@@ -111,7 +107,7 @@ class ConditionedCard(_Strict):
     softness: FiniteFloat | None = Field(default=None, gt=0.0, description="none restricts")
 
 
-class GibbsCard(_Strict):
+class GibbsCard(Strict):
     """A Gaussian weighed by exp(-U), U a network of one output."""
 
     type: Literal["gibbs"] = "gibbs"
@@ -119,7 +115,7 @@ class GibbsCard(_Strict):
     energy: "ModelCard"
 
 
-class SpinGlassCard(_Strict):
+class SpinGlassCard(Strict):
     """exp(beta (x . J x / 2 + h . x)) on x of -1 and 1."""
 
     type: Literal["spin_glass"] = "spin_glass"
@@ -128,7 +124,7 @@ class SpinGlassCard(_Strict):
     beta: FiniteFloat
 
 
-class SpinNetworkCard(_Strict):
+class SpinNetworkCard(Strict):
     """exp(h . x - U(x)) on x of -1 and 1, U a network of one output."""
 
     type: Literal["spin_network"] = "spin_network"
@@ -153,31 +149,7 @@ DistributionCard = Annotated[
 ]
 
 
-class LinearCard(_Strict):
-    """y = W x + b."""
-
-    op: Literal["linear"] = "linear"
-    inputs: list[int]
-    weight: Key
-    bias: Key | None = None
-
-
-class BiasCard(_Strict):
-    """y = x + value."""
-
-    op: Literal["bias"] = "bias"
-    inputs: list[int]
-    value: Key
-
-
-class PlainCard(_Strict):
-    """An operation without weights."""
-
-    op: Literal["relu", "gelu", "tanh", "sign", "heaviside", "flatten", "add"]
-    inputs: list[int]
-
-
-class TransformerCard(_Strict):
+class TransformerCard(Strict):
     """Token ids to the next token's logits; it stands alone in its model."""
 
     op: Literal["transformer"] = "transformer"
@@ -195,7 +167,7 @@ class TransformerCard(_Strict):
     counts: Key | None = Field(default=None, description="(V,), how often each token was seen")
 
 
-class AttentionOnlyCard(_Strict):
+class AttentionOnlyCard(Strict):
     """Layers of attention over the whole of a sequence of tokens; it stands alone in its model."""
 
     op: Literal["attention_only"] = "attention_only"
@@ -208,7 +180,7 @@ class AttentionOnlyCard(_Strict):
     weights: dict[str, Key]
 
 
-class AutomatonCard(_Strict):
+class AutomatonCard(Strict):
     """What is said of the state in which it ends; it stands alone in its model."""
 
     op: Literal["automaton"] = "automaton"
@@ -218,7 +190,7 @@ class AutomatonCard(_Strict):
     symbols: str | None = Field(default=None, description="characters of symbols 0, 1, ...")
 
 
-class ResidueCard(_Strict):
+class ResidueCard(Strict):
     """1/2 where the number that a text spells has a residue, else -1/2; alone in its model."""
 
     op: Literal["residue"] = "residue"
@@ -229,24 +201,18 @@ class ResidueCard(_Strict):
 
 
 NodeCard = Annotated[
-    LinearCard
-    | BiasCard
-    | PlainCard
-    | TransformerCard
-    | AttentionOnlyCard
-    | AutomatonCard
-    | ResidueCard,
+    NODES | TransformerCard | AttentionOnlyCard | AutomatonCard | ResidueCard,
     Field(discriminator="op"),
 ]
 
 
-class ModelCard(_Strict):
+class ModelCard(Strict):
     """Operations in evaluation order; value 0 is the input, node i makes value i + 1."""
 
     nodes: list[NodeCard] = Field(min_length=1)
 
 
-class HalfspaceCard(_Strict):
+class HalfspaceCard(Strict):
     """a . y + b > 0."""
 
     type: Literal["halfspace"] = "halfspace"
@@ -254,7 +220,7 @@ class HalfspaceCard(_Strict):
     b: Key
 
 
-class ArgmaxCard(_Strict):
+class ArgmaxCard(Strict):
     """Class `label` loses, or wins, by more than `by`."""
 
     type: Literal["argmax"] = "argmax"
@@ -263,7 +229,7 @@ class ArgmaxCard(_Strict):
     by: FiniteFloat = 0.0
 
 
-class PolytopeCard(_Strict):
+class PolytopeCard(Strict):
     """A y + b > 0 in every row."""
 
     type: Literal["polytope"] = "polytope"
@@ -271,7 +237,7 @@ class PolytopeCard(_Strict):
     b: Key
 
 
-class PointsCard(_Strict):
+class PointsCard(Strict):
     """The greatest output stands where the value of a rank stands in x, or does not."""
 
     type: Literal["points"] = "points"
@@ -280,7 +246,7 @@ class PointsCard(_Strict):
     by: FiniteFloat = 0.0
 
 
-class MedianCard(_Strict):
+class MedianCard(Strict):
     """The output is nearer than `within` to the median of x, or is not."""
 
     type: Literal["median"] = "median"
@@ -288,7 +254,7 @@ class MedianCard(_Strict):
     event: Literal["near", "far"]
 
 
-class LongestCycleCard(_Strict):
+class LongestCycleCard(Strict):
     """The greatest output tells the longest cycle of the function that x is, or does not."""
 
     type: Literal["longest_cycle"] = "longest_cycle"
@@ -296,14 +262,14 @@ class LongestCycleCard(_Strict):
     by: FiniteFloat = 0.0
 
 
-class CombinationCard(_Strict):
+class CombinationCard(Strict):
     """All parts, or any part."""
 
     type: Literal["and", "or"]
     parts: list["SpecCard"] = Field(min_length=1)
 
 
-class _HeadCard(_Strict):
+class _HeadCard(Strict):
     """An event of a network, and its error rates on labelled data where they are known."""
 
     network: ModelCard
@@ -341,7 +307,7 @@ SpecCard = Annotated[
 ]
 
 
-class TruthCard(_Strict):
+class TruthCard(Strict):
     """A reference value and where it comes from."""
 
     log10_p: FiniteFloat = Field(le=0.0)
@@ -351,14 +317,14 @@ class TruthCard(_Strict):
     gradients: dict[str, Key] = Field(default_factory=dict)
 
 
-class WeightsCard(_Strict):
+class WeightsCard(Strict):
     """The safetensors file beside the card."""
 
     file: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$", max_length=200)
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
 
 
-class Card(_Strict):
+class Card(Strict):
     """A problem (D, M, C)."""
 
     format: Literal["workbench-problem"] = FORMAT

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,17 +16,19 @@ from safetensors.torch import save as safetensors_save
 from workbench import graph as graphs
 from workbench.errors import BadInput, Unsupported
 from workbench.math.checks import check_finite
-from workbench.problem import atomic
+from workbench.problem import archive, atomic
 from workbench.problem import card as cards
 from workbench.problem.by_hand import commented, yaml_to_json
 from workbench.problem.core import Problem
 from workbench.problem.reader import Reader
-from workbench.problem.writer import WHOLE, Writer
+from workbench.problem.scope import WHOLE, Scope
+from workbench.problem.writer import Writer
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 MAX_BYTES = 1 << 30
 MAX_DEPTH = 32
 SUFFIXES = (".json", ".yaml", ".yml")
+ZIP = ".zip"
 
 
 def encode(problem: Problem) -> tuple[cards.Card, bytes]:
@@ -33,17 +36,17 @@ def encode(problem: Problem) -> tuple[cards.Card, bytes]:
     dtype = str(problem.dtype).removeprefix("torch.")
     if dtype not in DTYPES:
         raise Unsupported(f"a problem in {dtype}", f"cards hold {' or '.join(DTYPES)}")
-    writer = Writer()
+    writer, d = Writer(), problem.distribution
     model, spec = problem.stated
     if isinstance(model, WHOLE):
         described = writer.whole(model)
     else:
         graph = problem.graph if model is problem.model else graphs.read(model)
-        described = writer.model(graph, width=problem.distribution.dim)
+        described = writer.model(graph, d.dim)
     parts: dict[str, Any] = {
-        "distribution": writer.distribution(problem.distribution),
+        "distribution": writer.distribution(d),
         "model": described,
-        "spec": writer.spec(spec),
+        "spec": writer.spec(spec, Scope(model, d.dim, d.dtype)),
         "truth": writer.truth(problem.truth),
     }
     for key, value in writer.tensors.items():
@@ -58,12 +61,32 @@ def encode(problem: Problem) -> tuple[cards.Card, bytes]:
 
 
 def save(problem: Problem, folder: Path) -> Path:
-    """Write the tensors and the card that vouches for them, in one step."""
+    """Write the tensors and the card that vouches for them, in one step; as one file to a .zip."""
+    if folder.suffix == ZIP and not folder.is_dir():
+        content = zipped(problem)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        atomic.write(folder, content)
+        return folder
     card, data = encode(problem)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{_file_name(problem.name)}.json"
     atomic.write_all({folder / card.weights.file: data, path: _text(card)})
     return path
+
+
+def zipped(problem: Problem) -> bytes:
+    """The bytes of a zip of the card and the tensors."""
+    card, data = encode(problem)
+    return archive.packed(
+        {f"{_file_name(problem.name)}.json": _text(card), card.weights.file: data}
+    )
+
+
+def unzipped(data: bytes) -> Problem:
+    """The problem in such a zip. Raises `BadInput` for each way in which it can be another."""
+    with tempfile.TemporaryDirectory() as folder:
+        archive.unpacked(data, Path(folder))
+        return load(Path(folder))
 
 
 def save_commented(problem: Problem, folder: Path) -> Path:
@@ -99,8 +122,10 @@ def _file_name(name: str) -> str:
 
 
 def load(path: Path) -> Problem:
-    """A problem from its card's path, or from a folder that holds exactly one card."""
+    """A problem from its card's path, from a folder that holds exactly one card, or from a zip."""
     path = _find(path)
+    if path.suffix == ZIP:
+        return unzipped(_bytes(path, "zip"))
     card = parse(_bytes(path, "card"), str(path))
     file = path.parent / card.weights.file
     data = _bytes(file, "tensor file")
@@ -196,10 +221,12 @@ def decode(card: cards.Card, data: bytes) -> Problem:
     except (SafetensorError, ValueError, KeyError, TypeError) as error:
         raise BadInput(f"{card.weights.file} is not a safetensors file: {error}") from None
     reader = Reader(tensors, DTYPES[card.dtype])
+    distribution = reader.distribution(card.distribution)
+    scope = reader.scope(card.model, distribution.dim, distribution.dtype)
     problem = Problem(
-        reader.distribution(card.distribution),
-        reader.model(card.model),
-        reader.spec(card.spec),
+        distribution,
+        scope.module,
+        reader.spec(card.spec, scope),
         name=card.name,
         about=card.about,
         truth=reader.truth(card.truth),

@@ -235,14 +235,20 @@ class Problem:
         return encode(self)[0]
 
     def save(self, folder: str | Path) -> Path:
-        """Write `<name>.json` and `<name>.safetensors` into `folder`; returns the card's path."""
+        """Write `<name>.json` and `<name>.safetensors` into `folder`; returns the card's path.
+
+        To a path that ends in .zip the two are written as one file, which every command and the
+        app open too: `problem.save("mine.zip")`.
+        """
         from workbench.problem.codec import save
 
         return save(self, Path(folder))
 
     @staticmethod
     def load(path: str | Path) -> "Problem":
-        """Read a card (its JSON file, or a folder that holds one). Nothing is unpickled or run.
+        """Read a card: its JSON or YAML file, or a folder or a zip that holds one.
+
+        Nothing is unpickled or run.
 
         Raises:
             BadInput: for each way in which a card or its tensors can be wrong.

@@ -29,16 +29,14 @@ from workbench.models import (
     Continuation,
     Network,
     Residue,
-    Shift,
     ShortContext,
-    Sum,
     Transformer,
-    dense,
 )
-from workbench.models.mlp import activation_module
 from workbench.models.transformer import Shape
 from workbench.problem import card as cards
+from workbench.problem import nodes
 from workbench.problem.core import Truth
+from workbench.problem.scope import Scope
 from workbench.specs import (
     And,
     Argmax,
@@ -55,8 +53,8 @@ from workbench.specs import (
 from workbench.vocabulary import Vocabulary
 
 M = TypeVar("M", bound=nn.Module)
-Linears = dict[tuple[str, str | None], nn.Module]
-"""Linear maps by the names of their weight and bias."""
+Parts = dict[str, nn.Module]
+"""Operations by what a card says of them, less where they stand."""
 _CONTEXTS = 1 << 22
 """The most contexts of a short-sighted language model: its table is made in full."""
 
@@ -66,7 +64,7 @@ class Reader:
 
     def __init__(self, tensors: dict[str, Tensor], dtype: torch.dtype):
         self.tensors, self.dtype = tensors, dtype
-        self._frozen: Linears = {}
+        self._frozen: Parts = {}
 
     def get(self, key: str, dtype: torch.dtype | None = None) -> Tensor:
         if key not in self.tensors:
@@ -89,17 +87,20 @@ class Reader:
             case cards.DiscreteCard():
                 return Discrete(self.get(c.values), self.get(c.probs))
             case cards.ConditionedCard():
-                event = self.spec(c.event)
-                base, network = self.distribution(c.base), self.frozen(c.network)
-                return Conditional(base, network, event, c.softness or 0.0)
+                base = self.distribution(c.base)
+                scope = self.frozen(c.network, base.dim, base.dtype)
+                event = self.spec(c.event, scope)
+                return Conditional(base, scope.module, event, c.softness or 0.0)
             case cards.GibbsCard():
                 base = self.distribution(c.base)
                 assert isinstance(base, Gaussian)
-                return Gibbs(base, self.frozen(c.energy))
+                return Gibbs(base, self.frozen(c.energy, base.dim, base.dtype).module)
             case cards.SpinGlassCard():
                 return SpinGlass(self.get(c.couplings), self.get(c.fields), c.beta)
             case cards.SpinNetworkCard():
-                return SpinNetwork(self.get(c.fields), self.frozen(c.energy))
+                fields = self.get(c.fields)
+                scope = self.frozen(c.energy, fields.numel(), fields.dtype)
+                return SpinNetwork(fields, scope.module)
             case cards.TokensCard():
                 return Tokens(self.get(c.probs, torch.float64))
             case cards.ShortTextCard():
@@ -116,10 +117,14 @@ class Reader:
             case _:
                 return Box(self.get(c.low), self.get(c.high))
 
-    def model(self, c: cards.ModelCard, linear: Linears | None = None) -> nn.Module:
-        """Linear maps of the same tensors are one module, at every place where they stand.
+    def scope(self, c: cards.ModelCard, dim: int, dtype: torch.dtype) -> Scope:
+        """A model, known from shapes alone to take `dim` numbers and to need little memory."""
+        return Scope(self.model(c), dim, dtype).checked()
 
-        `linear` keeps these modules for other models of the same card.
+    def model(self, c: cards.ModelCard, known: Parts | None = None) -> nn.Module:
+        """Operations of the same tensors are one module, at every place where they stand.
+
+        `known` keeps these modules for other models of the same card.
         """
         whole = (
             cards.TransformerCard
@@ -145,15 +150,13 @@ class Reader:
                 case cards.TransformerCard():
                     return self.transformer(node)
         parts: list[nn.Module] = []
-        linear = {} if linear is None else linear
+        known = {} if known is None else known
         for i, node in enumerate(c.nodes):
-            if isinstance(node, cards.LinearCard):
-                keys = node.weight, node.bias
-                if keys not in linear:
-                    linear[keys] = self._part(i, node)
-                parts.append(linear[keys])
-            else:
-                parts.append(self._part(i, node))
+            assert isinstance(node, nodes.NODES)
+            what = node.model_copy(update={"inputs": []}).model_dump_json()
+            if what not in known:
+                known[what] = nodes.made(i, node, self.get, self.dtype)
+            parts.append(known[what])
         return Network(parts, [node.inputs for node in c.nodes])
 
     def transformer(self, c: cards.TransformerCard) -> Transformer:
@@ -201,29 +204,12 @@ class Reader:
             raise BadInput(f"tensor {key!r} must hold whole numbers along {axes} axes")
         return value.long().tolist()
 
-    def frozen(self, c: cards.ModelCard) -> nn.Module:
-        """A network that is not trained; two that have a linear map in common share it."""
-        return self.model(c, self._frozen).requires_grad_(False).eval()
+    def frozen(self, c: cards.ModelCard, dim: int, dtype: torch.dtype) -> Scope:
+        """A network that is not trained; two that have an operation in common share it."""
+        network = self.model(c, self._frozen).requires_grad_(False).eval()
+        return Scope(network, dim, dtype).checked()
 
-    def _part(self, i: int, node: Any) -> nn.Module:
-        match node:
-            case cards.LinearCard():
-                weight = self.get(node.weight)
-                if weight.ndim != 2:
-                    raise BadInput(f"the weight of node {i} must have shape (out, in), "
-                                   f"got {tuple(weight.shape)}")  # fmt: skip
-                return dense(weight, None if node.bias is None else self.get(node.bias))
-            case cards.BiasCard():
-                return Shift(self.get(node.value))
-        match node.op:
-            case "flatten":
-                return nn.Flatten()
-            case "add":
-                return Sum()
-            case name:
-                return activation_module(name, self.dtype)
-
-    def spec(self, c: Any) -> Spec:
+    def spec(self, c: Any, scope: Scope) -> Spec:
         match c:
             case cards.HalfspaceCard():
                 return Halfspace(self.get(c.a), self.get(c.b))
@@ -238,16 +224,19 @@ class Reader:
             case cards.PolytopeCard():
                 return Polytope(self.get(c.a), self.get(c.b))
             case cards.TrustedCard():
-                return Trusted(reads=c.reads, **self.head(c))
+                return Trusted(reads=c.reads, **self.head(c, c.reads, scope))
             case cards.ProbeCard():
-                return Probe(layer=c.layer, **self.head(c))
+                return Probe(layer=c.layer, **self.head(c, c.layer, scope))
             case _:
-                parts = tuple(self.spec(p) for p in c.parts)
+                parts = tuple(self.spec(p, scope) for p in c.parts)
                 return And(parts) if c.type == "and" else Or(parts)
 
-    def head(self, c: cards.TrustedCard | cards.ProbeCard) -> dict[str, Any]:
+    def head(
+        self, c: cards.TrustedCard | cards.ProbeCard, source: str | int, scope: Scope
+    ) -> dict[str, Any]:
+        own = self.frozen(c.network, scope.width(source), scope.dtype)
         return {
-            "network": self.frozen(c.network), "event": self.spec(c.event),
+            "network": own.module, "event": self.spec(c.event, own),
             "false_alarms": c.false_alarms, "misses": c.misses, "trained_on": c.trained_on,
         }  # fmt: skip
 

@@ -1,6 +1,8 @@
 """The parts of a problem as the parts of a card, their tensors collected on the way."""
 
+import math
 from dataclasses import asdict
+from functools import partial
 from typing import Any, cast
 
 import torch
@@ -32,7 +34,9 @@ from workbench.models import (
     Transformer,
 )
 from workbench.problem import card as cards
+from workbench.problem import nodes
 from workbench.problem.core import Truth
+from workbench.problem.scope import WHOLE, Scope, check_size
 from workbench.specs import (
     And,
     Argmax,
@@ -48,16 +52,13 @@ from workbench.specs import (
     Trusted,
 )
 
-WHOLE = (Transformer, AttentionOnly, Automaton, Residue)
-"""Models that a card holds as one node, and that are no graphs."""
-
 
 class Writer:
     """Collects tensors under names; those exact in float32 are stored so (loaded bit for bit)."""
 
     def __init__(self) -> None:
         self.tensors: dict[str, Tensor] = {}
-        self._parameters: dict[int, str] = {}
+        self._parameters: dict[int, tuple[str, Tensor]] = {}
 
     def put(self, key: str, value: Tensor) -> str:
         value = value.detach().cpu().contiguous()
@@ -66,9 +67,14 @@ class Writer:
         self.tensors[key] = (short if exact else value).clone()
         return key
 
-    def shared(self, key: str, value: Tensor) -> str:
-        """As `put`; a parameter that stands at several places is kept once, under its first key."""
-        known = self._parameters.setdefault(id(value), key)
+    def shared(self, at: str, part: str, value: Tensor) -> str:
+        """As `put`; a parameter that stands at several places is kept once, under its first key.
+
+        It is held on to: the weight of a parametrised layer is made anew each time it is asked for,
+        and the next one could take its place in memory.
+        """
+        key = f"{at}.{part}"
+        known, _ = self._parameters.setdefault(id(value), (key, value))
         return self.put(key, value) if known == key else known
 
     def distribution(self, d: Distribution, at: str = "distribution") -> Any:
@@ -93,16 +99,17 @@ class Writer:
                     probs=self.put(f"{at}.probs", d.probs),
                 )
             case Conditional(network=network):
+                scope = Scope(network, d.dim, d.dtype)
                 return cards.ConditionedCard(
                     base=self.distribution(d.base, f"{at}.base"),
-                    network=self.network(network, f"{at}.network"),
-                    event=self.spec(cast(Spec, d.event), f"{at}.event"),
+                    network=self.network(network, f"{at}.network", d.dim),
+                    event=self.spec(cast(Spec, d.event), scope, f"{at}.event"),
                     softness=float(d.softness) or None,
                 )
             case Gibbs(network=network):
                 return cards.GibbsCard(
                     base=self.distribution(d.base, f"{at}.base"),
-                    energy=self.network(network, f"{at}.energy"),
+                    energy=self.network(network, f"{at}.energy", d.dim),
                 )
             case SpinGlass():
                 return cards.SpinGlassCard(
@@ -113,7 +120,7 @@ class Writer:
             case SpinNetwork(network=network):
                 return cards.SpinNetworkCard(
                     fields=self.put(f"{at}.fields", d.fields),
-                    energy=self.network(network, f"{at}.energy"),
+                    energy=self.network(network, f"{at}.energy", d.dim),
                 )
             case Tokens():
                 return cards.TokensCard(probs=self.put(f"{at}.probs", d.probs))
@@ -135,11 +142,11 @@ class Writer:
                 )  # fmt: skip
         raise Unsupported(f"a distribution of type {d.name!r}", "no card describes it")
 
-    def network(self, module: nn.Module, at: str) -> cards.ModelCard:
-        """A network of a spec or of a distribution."""
+    def network(self, module: nn.Module, at: str, width: int) -> cards.ModelCard:
+        """A network of a spec or of a distribution, that reads so many numbers."""
         if isinstance(module, WHOLE):
             return self.whole(module, at)
-        return self.model(graphs.read(module), at)
+        return self.model(graphs.read(module), width, at)
 
     def _short_text(self, d: ShortText, at: str) -> cards.ShortTextCard:
         net = d.network
@@ -154,35 +161,21 @@ class Writer:
             temperature=float(d.temperature),
         )  # fmt: skip
 
-    def model(
-        self, graph: graphs.Graph, under: str = "model", width: int | None = None
-    ) -> cards.ModelCard:
-        """A graph as a card; `width`, the length of its input, is needed where it takes columns."""
-        widths = () if width is None else graph.widths(width)
-        nodes: list[Any] = []
+    def model(self, graph: graphs.Graph, width: int, under: str = "model") -> cards.ModelCard:
+        """A graph as a card; `width` is the length of its input."""
+        shapes = graph.shapes(width)
+        check_size(sum(map(math.prod, shapes)))
+        found: list[Any] = []
         for i, node in enumerate(graph.nodes[1:]):
-            feeds, at = list(node.inputs), f"{under}.{i}"
-            match node.op:
-                case graphs.Linear(weight=w, bias=b):
-                    bias = None if b is None else self.shared(f"{at}.bias", b)
-                    weight = self.shared(f"{at}.weight", w)
-                    nodes.append(cards.LinearCard(inputs=feeds, weight=weight, bias=bias))
-                case graphs.Bias(value=v):
-                    nodes.append(cards.BiasCard(inputs=feeds, value=self.put(f"{at}.value", v)))
-                case graphs.Elementwise(activation=name):
-                    nodes.append(cards.PlainCard(op=name, inputs=feeds))  # type: ignore[arg-type]
-                case graphs.Flatten():
-                    nodes.append(cards.PlainCard(op="flatten", inputs=feeds))
-                case graphs.Add():
-                    nodes.append(cards.PlainCard(op="add", inputs=feeds))
-                case graphs.Columns() as columns if widths:  # as the linear map that it is
-                    weight = self.put(f"{at}.weight", columns.matrix(widths[feeds[0]]))
-                    nodes.append(cards.LinearCard(inputs=feeds, weight=weight, bias=None))
-                case op:
-                    raise Unsupported(
-                        f"operation {type(op).__name__} at {node.name!r}", "no card describes it"
-                    )
-        return cards.ModelCard(nodes=nodes)
+            taken = [shapes[j] for j in node.inputs]
+            put = partial(self.shared, f"{under}.{i}")
+            described = nodes.written(node.op, node.inputs, taken, put)
+            if described is None:
+                raise Unsupported(
+                    f"operation {type(node.op).__name__} at {node.name!r}", "no card describes it"
+                )
+            found.append(described)
+        return cards.ModelCard(nodes=found)
 
     def whole(self, model: nn.Module, at: str = "model") -> cards.ModelCard:
         """A model of one node: one of `WHOLE`."""
@@ -215,7 +208,7 @@ class Writer:
         weights = {k: self.put(f"{at}.{k}", w) for k, w in model.state_dict().items()}
         return cards.TransformerCard(**asdict(model.shape), weights=weights, **told)
 
-    def spec(self, c: Spec, at: str = "spec") -> Any:
+    def spec(self, c: Spec, scope: Scope, at: str = "spec") -> Any:
         match c:
             case Halfspace(a=a, b=b):
                 offset = b if isinstance(b, Tensor) else a.new_tensor(b)
@@ -231,19 +224,21 @@ class Writer:
             case LongestCycle():
                 return cards.LongestCycleCard(event=c.event, by=float(c.by))
             case And(parts=parts) | Or(parts=parts):
-                each = [self.spec(p, f"{at}.{i}") for i, p in enumerate(parts)]
+                each = [self.spec(p, scope, f"{at}.{i}") for i, p in enumerate(parts)]
                 kind = "and" if isinstance(c, And) else "or"
                 return cards.CombinationCard(type=kind, parts=each)
             case Trusted():
-                return cards.TrustedCard(**self.head(c, at), reads=c.reads)
+                return cards.TrustedCard(**self.head(c, scope, at), reads=c.reads)
             case Probe():
-                return cards.ProbeCard(**self.head(c, at), layer=c.layer)
+                return cards.ProbeCard(**self.head(c, scope, at), layer=c.layer)
         raise Unsupported(f"a spec of type {c.name!r}", "no card describes it")
 
-    def head(self, c: Head, at: str) -> dict[str, Any]:
+    def head(self, c: Head, scope: Scope, at: str) -> dict[str, Any]:
+        width = scope.width(c.source)
+        own = Scope(c.network, width, scope.dtype)
         return {
-            "network": self.network(c.network, f"{at}.network"),
-            "event": self.spec(c.inner, f"{at}.event"),
+            "network": self.network(c.network, f"{at}.network", width),
+            "event": self.spec(c.inner, own, f"{at}.event"),
             "false_alarms": c.false_alarms, "misses": c.misses, "trained_on": c.trained_on,
         }  # fmt: skip
 

@@ -11,9 +11,9 @@ import panel as pn
 
 from workbench.errors import WorkbenchError
 from workbench.problem import Problem
+from workbench.problem.codec import unzipped
 from workbench.views import inputs, known, plots, table, words
 from workbench.views.about import about
-from workbench.views.archive import opened
 from workbench.views.controls import Dial, label, settings_panel
 from workbench.views.following import ByTicker
 from workbench.views.inside_panel import Inside
@@ -25,8 +25,8 @@ from workbench.views.state import Session
 
 PULL_MS = 160
 OPEN = (
-    "A problem of your own: the zip that Save card makes, or one of the folder that "
-    "`problem.save(folder)` or `workbench new` writes. It is listed in all rooms."
+    "A problem of your own: the zip that `problem.save('mine.zip')` or Save card makes, or one of "
+    "the two files that `workbench new` writes. It is listed in all rooms."
 )
 _CHART_HEIGHT, _MARGIN_HEIGHT = 230, 340
 _ASIDE = 0.12  # seconds that sampling leaves to a move: its closed forms and their painting
@@ -233,7 +233,7 @@ class Explore(ByTicker, pn.viewable.Viewer):
 
     def _open(self, data: bytes | None) -> None:
         if data:
-            problem = opened(data)
+            problem = unzipped(data)
             self.bring(problem)
             self.choose(problem.name)
 

@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import param
@@ -12,9 +13,9 @@ from workbench.distributions import Sampleable
 from workbench.errors import BadInput, WorkbenchError
 from workbench.iteration import Budget
 from workbench.problem import Problem
+from workbench.problem.codec import zipped
 from workbench.types import Pace
 from workbench.views import margins
-from workbench.views.archive import card_archive
 from workbench.views.known import bring
 from workbench.views.link import take
 from workbench.views.pace import Stopwatch
@@ -249,7 +250,7 @@ class Session(Position):
     def card_archive(self) -> io.BytesIO:
         """The problem under the sliders as a zip of its card and tensors."""
         name = self.problem_name if self.at_reference else f"{self.problem_name}_varied"
-        return card_archive(self.problem, name)
+        return io.BytesIO(zipped(replace(self.problem, name=name)))
 
     def close(self) -> None:
         """Stop the worker and wait for it."""

@@ -2,6 +2,7 @@
 
 from workbench.graph.base import Op
 from workbench.graph.operations.add import Add
+from workbench.graph.operations.batch_norm import BatchNorm
 from workbench.graph.operations.bias import Bias
 from workbench.graph.operations.columns import Columns
 from workbench.graph.operations.convolution import Convolution
@@ -13,12 +14,12 @@ from workbench.graph.operations.pooling import AvgPool, MeanOver
 from workbench.graph.operations.reshape import Flatten, Reshape
 
 ALL: tuple[type[Op], ...] = (
-    Linear, Bias, Elementwise, Flatten, Reshape, Convolution, AvgPool, MeanOver, LayerNorm,
-    Passing, Add, Columns,
+    Linear, Bias, Elementwise, Flatten, Reshape, Convolution, AvgPool, MeanOver, BatchNorm,
+    LayerNorm, Passing, Add, Columns,
 )  # fmt: skip
 """Every operation that is read; the first that claims a traced step has it."""
 
 __all__ = [
-    "ALL", "Add", "AvgPool", "Bias", "Columns", "Convolution", "Elementwise", "Flatten", "Input",
-    "LayerNorm", "Linear", "MeanOver", "Passing", "Reshape",
+    "ALL", "Add", "AvgPool", "BatchNorm", "Bias", "Columns", "Convolution", "Elementwise",
+    "Flatten", "Input", "LayerNorm", "Linear", "MeanOver", "Passing", "Reshape",
 ]  # fmt: skip

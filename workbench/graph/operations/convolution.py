@@ -74,7 +74,11 @@ class Convolution(Op):
             want = ", ".join([str(channels), *(["size"] * self.axes)])
             raise BadInput(f"takes ({want}) but is fed {got}: put an nn.Unflatten before it")
         empty = torch.empty(1, *got, device="meta")
-        return tuple(self._convolve(empty, self.weight.to("meta", empty.dtype), None).shape[1:])
+        try:
+            y = self._convolve(empty, self.weight.to("meta", empty.dtype), None)
+        except RuntimeError as error:  # a kernel larger than what it stands on
+            raise BadInput(f"is fed {got}: {error}") from None
+        return tuple(y.shape[1:])
 
     def _convolve(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         return _CONVOLVE[self.axes](

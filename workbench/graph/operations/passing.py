@@ -21,9 +21,9 @@ class Passing(Op):
         match call.module:
             case nn.Identity():
                 return cls()
-            case nn.Dropout(training=True):
-                raise call.refuse("Dropout in training mode (call model.eval() first)")
-            case nn.Dropout():
+            case nn.Dropout() | nn.Dropout1d() | nn.Dropout2d() as m:
+                if m.training:
+                    raise call.refuse(f"{call.what} in training mode (call model.eval() first)")
                 return cls()
         if call.name == "contiguous":
             return cls()

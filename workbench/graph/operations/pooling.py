@@ -68,7 +68,11 @@ class AvgPool(_Averaging):
         (got,) = inputs
         if len(got) != 1 + len(self.kernel):
             raise BadInput(f"takes {1 + len(self.kernel)} axes but is fed {got}")
-        return tuple(self(torch.empty(1, *got, device="meta")).shape[1:])
+        try:
+            y = self(torch.empty(1, *got, device="meta"))
+        except RuntimeError as error:  # a window larger than what it stands on
+            raise BadInput(f"is fed {got}: {error}") from None
+        return tuple(y.shape[1:])
 
     def __call__(self, *inputs: Tensor) -> Tensor:
         pool: Callable[..., Tensor] = F.avg_pool1d if len(self.kernel) == 1 else F.avg_pool2d

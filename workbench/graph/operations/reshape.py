@@ -52,23 +52,27 @@ class Flatten(_Reshaping):
 
 @dataclass(frozen=True)
 class Reshape(_Reshaping):
-    """y = x in shape `to` (one entry may be -1), the batch axis kept."""
+    """y = x in shape `to` (one entry may be -1), the batch axis kept.
+
+    Where `first` holds, the first axis alone takes the shape `to`, and those after it are kept.
+    """
 
     to: Shape
+    first: bool = False
     about: ClassVar[str] = "Unflatten, reshape"
 
     @classmethod
     def read(cls, call: Call) -> Op | None:
         match call.module:
             case nn.Unflatten(dim=1, unflattened_size=tuple() as size):
-                return cls(tuple(size))
+                return cls(tuple(size), first=True)
             case nn.Unflatten():
                 raise call.refuse()
         if call.name == "unflatten":
             dim, sizes = call.argument(1, "dim"), call.argument(2, "sizes")
             if dim != 1 or not isinstance(sizes, list | tuple):
                 raise call.refuse()
-            return cls(tuple(sizes))
+            return cls(tuple(sizes), first=True)
         if call.name not in ("view", "reshape"):
             return None
         batch, *rest = _sizes(call)
@@ -79,12 +83,13 @@ class Reshape(_Reshaping):
         return cls(tuple(rest))
 
     def shape(self, *inputs: Shape) -> Shape:
-        n = math.prod(inputs[0])
+        (got,) = inputs
+        n, rest = (got[0], got[1:]) if self.first else (math.prod(got), ())
         known = math.prod(k for k in self.to if k != -1)
         full = tuple(n // max(known, 1) if k == -1 else k for k in self.to)
         if math.prod(full) != n:
             raise BadInput(f"makes {self.to} of {n} values")
-        return full
+        return (*full, *rest)
 
 
 def _sizes(call: Call) -> list[Any]:

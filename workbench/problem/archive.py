@@ -1,36 +1,34 @@
-"""A problem as one file, to save and to open."""
+"""A card and its tensors as one zip, to save and to open."""
 
 import io
 import re
 import stat
 import struct
-import tempfile
 import zipfile
 import zlib
-from dataclasses import replace
+from collections.abc import Mapping
 from pathlib import Path
 
 from workbench.errors import BadInput
-from workbench.problem import Problem
 
 MAX_BYTES = 64 << 20
-"""The most that may be packed in a file that a visitor opens."""
+"""The most that may be packed in one."""
 _FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,199}\.(json|yaml|yml|safetensors)")
 
 
-def card_archive(problem: Problem, name: str) -> io.BytesIO:
-    """The problem under this name, as a zip of its card and tensors."""
+def packed(files: Mapping[str, bytes]) -> bytes:
+    """The bytes of a zip of these files, the same whenever it is made."""
     buffer = io.BytesIO()
-    with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(buffer, "w") as archive:
-        replace(problem, name=name).save(folder)
-        for file in sorted(Path(folder).iterdir()):
-            archive.write(file, file.name)
-    buffer.seek(0)
-    return buffer
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, content in files.items():
+            entry = zipfile.ZipInfo(name)  # of 1980, as any entry without a date
+            entry.external_attr = 0o644 << 16
+            archive.writestr(entry, content)
+    return buffer.getvalue()
 
 
-def opened(data: bytes) -> Problem:
-    """The problem in a zip of a card (JSON or YAML) and its tensors, as `card_archive` makes it.
+def unpacked(data: bytes, folder: Path) -> None:
+    """Unpack a zip of a card (JSON or YAML) and its tensors, as `packed` makes it, into a folder.
 
     The two may lie in one folder of the archive. Nothing else may be in it: no path that leaves it,
     no link, no more than 64 MiB unpacked. Nothing is unpickled or run.
@@ -42,23 +40,23 @@ def opened(data: bytes) -> Problem:
         archive = zipfile.ZipFile(io.BytesIO(data))
         entries = [entry for entry in archive.infolist() if not entry.is_dir()]
     except (zipfile.BadZipFile, ValueError, OSError, struct.error) as error:
-        raise BadInput(f"this is no zip file ({error}): save one with Save card") from None
+        raise BadInput(
+            f"this is no zip file ({error}): `problem.save('mine.zip')` writes one"
+        ) from None
     folders = {entry.filename.rpartition("/")[0] for entry in entries}
     if len(entries) != 2 or len(folders) != 1:
         raise BadInput(
             f"the zip holds {len(entries)} files in {len(folders)} folders; a card and its "
             "safetensors file in one folder are needed"
         )
-    with tempfile.TemporaryDirectory() as place:
-        room = MAX_BYTES
-        for entry in entries:
-            name = entry.filename.rpartition("/")[2]
-            if not _FILE.fullmatch(name) or stat.S_ISLNK(entry.external_attr >> 16):
-                raise BadInput(f"{name[:80]!r} in the zip is no card and no safetensors file")
-            content = _content(archive, entry, room)
-            room -= len(content)
-            (Path(place) / name).write_bytes(content)
-        return Problem.load(place)
+    room = MAX_BYTES
+    for entry in entries:
+        name = entry.filename.rpartition("/")[2]
+        if not _FILE.fullmatch(name) or stat.S_ISLNK(entry.external_attr >> 16):
+            raise BadInput(f"{name[:80]!r} in the zip is no card and no safetensors file")
+        content = _content(archive, entry, room)
+        room -= len(content)
+        (folder / name).write_bytes(content)
 
 
 def _content(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, room: int) -> bytes:

@@ -1,0 +1,86 @@
+"""Sizes that a card states are refused before anything of such a size is made."""
+
+import json
+
+import pytest
+import torch
+from card_samples import PROBLEMS
+from torch import nn
+
+import workbench as wb
+
+NODES = {
+    node["op"]: i
+    for i, node in enumerate(PROBLEMS["images"].card.model_dump()["model"]["nodes"])
+    if "weight" not in node or node["op"] != "convolution" or len(node["stride"]) == 2
+}
+BIG = 1 << 20
+HOSTILE = {
+    "padding": ("convolution", {"padding": [BIG, BIG]}, "numbers of one input, and cards hold"),
+    "more than is counted": ("convolution", {"padding": [1 << 24, 1 << 24]}, "numbers|fed|fit"),
+    "beyond any axis": ("convolution", {"padding": [1 << 40, 1]}, "padding.* less than or equal"),
+    "negative padding": ("convolution", {"padding": [-1, 1]}, "padding.*greater than or equal"),
+    "no step": ("convolution", {"stride": [0, 1]}, "stride.*greater than or equal"),
+    "reach": ("convolution", {"dilation": [BIG, BIG]}, "does not fit.*is fed"),
+    "groups": ("convolution", {"groups": 3}, "3 groups, which do not divide 4 outputs"),
+    "axes": ("convolution", {"stride": [1]}, "a stride, a padding and a dilation for each axis"),
+    "window": ("avg_pool", {"kernel": [BIG, BIG]}, "does not fit.*is fed"),
+    "one window": ("avg_pool", {"kernel": [2]}, "must be of one length"),
+    "shape": ("reshape", {"to": [BIG, BIG]}, "does not fit.*makes"),
+    "negative shape": ("reshape", {"to": [-2, -4]}, "greater than or equal to 1"),
+    "many axes": ("reshape", {"to": [1] * 60}, "at most 8"),
+    "axis": ("mean", {"axes": [BIG]}, "does not fit.*takes the mean over axes"),
+    "one axis twice": ("mean", {"axes": [0, 0]}, "does not fit.*takes the mean over axes"),
+    "norm": ("layer_norm", {"over": [BIG, BIG]}, "must have shape"),
+    "bare norm": (
+        "layer_norm", {"over": [BIG, BIG], "weight": None, "bias": None}, "not fit.*normalises",
+    ),
+    "variances": ("batch_norm", {"var": "model.4.mean", "eps": 0.0}, "must be positive"),
+    "channels": ("batch_norm", {"mean": "spec.a"}, "must be vectors, a number a channel"),
+    "minus eps": ("batch_norm", {"eps": -1.0}, "eps.*greater than or equal to 0"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("op, put, said", HOSTILE.values(), ids=HOSTILE)
+def test_sizes_are_refused_before_memory_is_taken(op, put, said, tmp_path, monkeypatch):
+    path = PROBLEMS["images"].save(tmp_path)
+    card = json.loads(path.read_text())
+    card["model"]["nodes"][NODES[op]].update(put)
+    path.write_text(json.dumps(card))
+
+    def forward(self, x):
+        raise AssertionError("the model was run")
+
+    monkeypatch.setattr("workbench.models.Network.forward", _traced_only(forward))
+    with pytest.raises(wb.BadInput, match=said) as refusal:
+        wb.load(path)
+    assert "\n" not in str(refusal.value)
+
+
+def _traced_only(forward):
+    """A network's own forward for tracing, `forward` for numbers."""
+    own = wb.models.Network.forward
+    return lambda self, x: forward(self, x) if isinstance(x, torch.Tensor) else own(self, x)
+
+
+@pytest.mark.parametrize("place", ["head", "D"])
+def test_networks_of_specs_and_of_laws_are_held_to_it_too(place, tmp_path):
+    net = PROBLEMS["images"].model
+    law, half = wb.Gaussian(torch.zeros(3), torch.ones(3)), wb.Halfspace(torch.ones(2), 0.0)
+    spec = wb.Trusted(net, half, "inputs") if place == "head" else half
+    law = wb.Conditional(law, net, half) if place == "D" else law
+    problem = wb.Problem(law, nn.Linear(3, 2).double(), spec, "placed")
+    path = problem.save(tmp_path)
+    card = json.loads(path.read_text())
+    holder = card["spec"] if place == "head" else card["distribution"]
+    holder["network"]["nodes"][NODES["convolution"]]["padding"] = [BIG, BIG]
+    path.write_text(json.dumps(card))
+    with pytest.raises(wb.BadInput, match="numbers of one input, and cards hold"):
+        wb.load(path)
+
+
+def test_what_no_card_would_open_is_not_saved(tmp_path, monkeypatch):
+    monkeypatch.setattr("workbench.problem.scope.MAX_VALUES", 100)
+    with pytest.raises(wb.BadInput, match=r"cards hold models of up to 100$"):
+        PROBLEMS["images"].save(tmp_path)
+    assert not list(tmp_path.iterdir())

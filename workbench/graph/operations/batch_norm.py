@@ -1,0 +1,83 @@
+"""Batch normalisation by fixed means and variances: an affine map of every channel."""
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from workbench.errors import BadInput
+from workbench.graph.base import Op, Shape
+from workbench.graph.call import Call, Ref
+from workbench.graph.rules import Affine, Diagonal, Rule
+
+_PARTS = ("weight", "bias")
+_SEEN = ("running_mean", "running_var")
+
+
+@dataclass(frozen=True)
+class BatchNorm(Op):
+    """y = gamma (x - mean) / sqrt(var + eps) + beta by channel, x `(channels, ...)`.
+
+    The mean and the variance are those that training left; in training mode they would be the
+    batch's own, and the network no function of one input.
+    """
+
+    mean: Ref
+    var: Ref
+    weight: Ref | None
+    bias: Ref | None
+    eps: float
+    about: ClassVar[str] = "BatchNorm in eval mode"
+
+    @classmethod
+    def read(cls, call: Call) -> Op | None:
+        match call.module:
+            case nn.BatchNorm1d() | nn.BatchNorm2d() as m:
+                if m.running_mean is None or m.running_var is None:
+                    raise call.refuse(f"{call.what} without running statistics")
+                if m.training:
+                    raise call.refuse(f"{call.what} in training mode (call model.eval() first)")
+                mean, var = (Ref(m, name) for name in _SEEN)
+                weight, bias = (None if getattr(m, k) is None else Ref(m, k) for k in _PARTS)
+                return cls(mean, var, weight, bias, m.eps)
+        if call.name != "batch_norm":
+            return None
+        mean, var = (call.argument(1 + i, name) for i, name in enumerate(_SEEN))
+        weight, bias = (call.argument(3 + i, name) for i, name in enumerate(_PARTS))
+        given = all(isinstance(r, Ref) for r in (mean, var))
+        kept = all(r is None or isinstance(r, Ref) for r in (weight, bias))
+        if len(call.feeds) != 1 or not given or not kept or call.argument(5, "training", False):
+            raise call.refuse()
+        return cls(mean, var, weight, bias, call.argument(7, "eps", 1e-5))
+
+    def shape(self, *inputs: Shape) -> Shape:
+        (got,) = inputs
+        channels = len(self.mean.value)
+        if got[0] != channels:
+            raise BadInput(f"normalises {channels} channels but is fed {got}")
+        return got
+
+    def _values(self) -> list[Tensor | None]:
+        refs = (self.mean, self.var, self.weight, self.bias)
+        return [None if r is None else r.value for r in refs]
+
+    def __call__(self, *inputs: Tensor) -> Tensor:
+        mean, var, weight, bias = self._values()
+        return F.batch_norm(inputs[0], mean, var, weight, bias, eps=self.eps)
+
+    def flops(self, *inputs: Shape) -> float:
+        return 2.0 * math.prod(inputs[0])
+
+    def rule(self, *inputs: Shape) -> Rule:
+        (got,) = inputs
+        mean, var, weight, bias = self._values()
+        assert mean is not None and var is not None
+        scale = torch.rsqrt(var + self.eps)
+        scale = scale if weight is None else scale * weight
+        offset = -mean * scale
+        offset = offset if bias is None else offset + bias
+        scale, offset = (t.repeat_interleave(math.prod(got[1:])) for t in (scale, offset))
+        return Affine((Diagonal(scale),), offset)
