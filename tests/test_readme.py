@@ -67,7 +67,7 @@ def test_readme_has_the_promised_blocks():
 
 def test_python_blocks_run_and_print_what_their_comments_say(shown):
     folder, printed = shown(ROOT / "README.md")
-    assert (folder / "cards" / "mine.json").exists()
+    assert (folder / "mine.zip").exists()
     answers = [line for line in printed.splitlines() if not line.startswith("  beware: ")]
     truth, moments, conditioned, weighed, climbed, counted, *_ = answers
     assert truth.startswith("-7.01")
