@@ -34,7 +34,9 @@ def read_all(pipe, terminal):
     """What a process says on its stdout, and on its terminal, until both are closed."""
     out, said, open_ends = "", b"", {pipe, terminal}
     while open_ends:
-        for end in select.select(list(open_ends), [], [], 60.0)[0]:
+        ready = select.select(list(open_ends), [], [], 60.0)[0]
+        assert ready, f"a minute of silence after {out + said.decode()!r}"
+        for end in ready:
             if end is pipe:
                 text = pipe.read()
                 out += text

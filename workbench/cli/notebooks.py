@@ -75,7 +75,7 @@ def notebooks(
     if as_json:
         values = [{**row, "now": r.now, "then": r.then} for row, r in zip(rows, done, strict=True)]
         print_json({"profile": profile, "notebooks": values, "interrupted": interrupted})
-    else:
+    elif rows:
         columns = [
             Column("notebook", "notebook"), Column("standing", "standing"),
             Column("values", "values", "count"), Column("seconds", "seconds", "seconds"),
