@@ -269,7 +269,9 @@ def test_words_name_who_is_confidently_wrong():
     }  # fmt: skip
     session = CompareSession([RARE], estimators=["subset"], budget=1000, seeds=1)
     finished = iter([{"rows": (row,), "traces": ((),), "fraction": 1.0}])
-    session.worker.start(f"{RARE} subset", finished, ticket=session._ticket("subset"), seeds=1)
+    session.worker.start(
+        f"{RARE} subset", finished, ticket=session._ticket(RARE, "subset"), seeds=1
+    )
     (cell,) = through(session).values()
     said = compare_words.calibration_sentence([cell])
     assert "Confidently wrong: subset on A_d10_1e-6" in said and "subset 0 of 1" in said

@@ -13,7 +13,7 @@ import workbench as wb
 from workbench.errors import BadInput, Unsupported
 from workbench.estimators import ALL
 from workbench.types import Pace
-from workbench.views import roster, table
+from workbench.views import archive, roster, table
 from workbench.views.picker import groups
 from workbench.views.screen import Explore
 from workbench.views.state import IN_URL, Session
@@ -251,6 +251,26 @@ def test_sampled_rows_are_stale_where_the_sliders_moved_on(session):
     assert {r.key: r for r in session.rows()}["monte_carlo"].state == "stale"
     session.settle()
     assert {r.key: r for r in session.rows()}["monte_carlo"].state == "idle"
+
+
+def test_another_problem_of_the_same_name_is_another_problem(session):
+    """Of one name and the same kinds of D and C: nothing else tells the two apart."""
+    d = wb.Gaussian(torch.zeros(2), torch.ones(2))
+    view, refused = Explore(session), []
+    for activation in (torch.nn.Tanh(), torch.nn.ReLU()):
+        torch.manual_seed(0)
+        model = torch.nn.Sequential(torch.nn.Linear(2, 3), activation, torch.nn.Linear(3, 1))
+        problem = wb.Problem(d, model, wb.Halfspace(torch.ones(1), torch.tensor(-2.0)), "twin")
+        view._open(archive.card_archive(problem, "twin").getvalue())
+        fresh = Session(session.reference)
+        shown, expected = (
+            {r.key: (r.state, r.note, r.log10_p) for r in s.rows()} for s in (session, fresh)
+        )
+        fresh.close()
+        assert shown == expected
+        assert repr(shown["moments"][2]) in view.table.value
+        refused.append({key for key, (state, *_) in shown.items() if state == "unsupported"})
+    assert refused[0] != refused[1]
 
 
 def test_monte_carlo_in_the_worker_equals_monte_carlo(session):

@@ -171,8 +171,8 @@ class AdversarySession(param.Parameterized):
     def position(self) -> tuple[Any, ...]:
         """What a run depends on."""
         return (
-            self.problem_name, self.family, self.region, self.limit, self.by, self.seed,
-            repr(sorted(self.settings.items())),
+            self.known.edition(self.problem_name), self.family, self.region, self.limit, self.by,
+            self.seed, repr(sorted(self.settings.items())),
         )  # fmt: skip
 
     @property

@@ -98,9 +98,9 @@ class CoherenceSession(param.Parameterized):
         return self.known.problem(self.problem_name)
 
     @property
-    def position(self) -> tuple[str, str, int]:
+    def position(self) -> tuple[tuple[str, int], str, int]:
         """What a result is about."""
-        return self.problem_name, self.key, self.probes
+        return self.known.edition(self.problem_name), self.key, self.probes
 
     def start(self) -> None:
         """Measure every defect of the chosen estimate, in place of an earlier request."""

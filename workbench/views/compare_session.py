@@ -86,9 +86,9 @@ class CompareSession(param.Parameterized):
         """Runs of a row: one where it does not draw."""
         return len(seeds_of(roster()[key].build({}), range(self.seeds)))
 
-    def _ticket(self, key: str) -> str:
-        mine = self.settings.get(roster()[key].cls.name)
-        return json.dumps([self.budget, mine], sort_keys=True, default=str)
+    def _ticket(self, name: str, key: str) -> str:
+        mine, edition = self.settings.get(roster()[key].cls.name), self.known.edition(name)
+        return json.dumps([edition, self.budget, mine], sort_keys=True, default=str)
 
     def cells(self) -> tuple[Cell, ...]:
         """Every problem and estimator that is picked, problem by problem."""
@@ -96,8 +96,8 @@ class CompareSession(param.Parameterized):
         return tuple(
             self._refused(name, key)
             or stand(
-                name, key, entries[key].title, results.get(_job(name, key)), self._ticket(key),
-                self._runs_of(key),
+                name, key, entries[key].title, results.get(_job(name, key)),
+                self._ticket(name, key), self._runs_of(key),
             )
             for name in self.problems
             for key in self.estimators
@@ -130,7 +130,7 @@ class CompareSession(param.Parameterized):
             BadInput, Unsupported: at once, where it cannot run.
         """
         held = self.worker.results.get(_job(name, key))
-        ticket = self._ticket(key)
+        ticket = self._ticket(name, key)
         if held is not None and held.get("ticket") != ticket:
             held = None
         whole = self._runs_of(key)

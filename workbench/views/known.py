@@ -33,6 +33,7 @@ class Known:
         listed = everything if names is None else names
         self._listed = list(listed) if serves is None else list(_served(serves, tuple(listed)))
         self._own: dict[str, tuple[Problem, str]] = {}
+        self._editions: dict[str, int] = {}
         self._loaded: dict[str, Problem] = {}
 
     def add(self, problem: str | Problem) -> str:
@@ -45,13 +46,17 @@ class Known:
             BadInput: for what is none of these.
         """
         if isinstance(problem, Problem):
-            self._own[problem.name] = (problem, "")
-            return problem.name
+            return self._keep(problem, "")
         if problem in self._listed:
             return problem
-        own = catalogue.load(problem)
-        self._own[own.name] = (own, problem)
-        return own.name
+        return self._keep(catalogue.load(problem), problem)
+
+    def _keep(self, problem: Problem, source: str) -> str:
+        name = problem.name
+        if name not in self._own or self._own[name][0] is not problem:
+            self._editions[name] = self._editions.get(name, 0) + 1
+        self._own[name] = (problem, source)
+        return name
 
     @property
     def names(self) -> list[str]:
@@ -66,16 +71,28 @@ class Known:
             self._loaded[name] = catalogue.load(name)
         return self._loaded[name]
 
+    def edition(self, name: str) -> tuple[str, int]:
+        """Tells a problem from those that had its name before: what is remembered of one goes by
+        it.
+        """
+        return name, self._editions.get(name, 0)
+
     def source(self, name: str) -> str:
         """What `catalogue.load` takes for it; "" where nothing does."""
         return self._own.get(name, (None, name))[1]
 
 
 def bring(session: Any, problem: Problem) -> None:
-    """List a problem in a room: in its session's `known`, and in the selector that shows it."""
+    """List a problem in a room: in its session's `known`, and in the selector that shows it.
+
+    Where it takes the place of a namesake that is being shown, whoever shows it is told.
+    """
     session.known.add(problem)
-    several = "problems" in session.param
-    session.param["problems" if several else "problem_name"].objects = session.known.names
+    choice = "problems" if "problems" in session.param else "problem_name"
+    session.param[choice].objects = session.known.names
+    shown = getattr(session, choice)
+    if problem.name == shown or (choice == "problems" and problem.name in shown):
+        session.param.trigger(choice)
 
 
 @cache

@@ -98,6 +98,11 @@ class Position(param.Parameterized):
         return self.known.problem(self.problem_name)
 
     @property
+    def edition(self) -> tuple[str, int]:
+        """What tells the problem from others that had its name."""
+        return self.known.edition(self.problem_name)
+
+    @property
     def at_reference(self) -> bool:
         """Whether the sliders stand where the stored truth holds."""
         return self.sigma == 1.0 and self.shift == 0.0 and self.lean == 0.0
@@ -123,7 +128,7 @@ class Position(param.Parameterized):
                     found[name] = str(error)
             return found
 
-        return self._kept("fixed", self.problem_name, make)
+        return self._kept("fixed", self.edition, make)
 
     @property
     def step(self) -> Tensor:
@@ -146,7 +151,7 @@ class Position(param.Parameterized):
                 unit = steepest(problem)
             return unit * std_along(d, unit)
 
-        return self._kept("step", (self.problem_name, self.direction, seed), make)
+        return self._kept("step", (self.edition, self.direction, seed), make)
 
     @property
     def problem(self) -> Problem:
@@ -181,7 +186,7 @@ class Position(param.Parameterized):
     def position(self) -> tuple[Any, ...]:
         """What every estimate depends on beside its own settings and the sampling seed."""
         random = self.seed if self.direction == "random" and self.lean != 0.0 else None
-        return (*(getattr(self, name) for name in POSITION), random)
+        return (self.edition, *(getattr(self, name) for name in POSITION), random)
 
     @property
     def shift_reach(self) -> float:
@@ -193,7 +198,7 @@ class Position(param.Parameterized):
             spread = float(s.std()) if s.numel() > 1 else 1.0
             return float(f"{3.0 * spread:.1g}") if spread > 0 and math.isfinite(spread) else 1.0
 
-        return self._kept("reach", self.problem_name, make)
+        return self._kept("reach", self.edition, make)
 
     def new_seed(self) -> None:
         """Another seed, determined by the present one."""

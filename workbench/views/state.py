@@ -104,7 +104,7 @@ class Session(Position):
         Asked some fifty times a second while Monte Carlo counts, so remembered.
         """
         d, c = problem.distribution, problem.spec
-        key = (self.problem_name, type(d), d.name, d.dim, type(c), c.name, _frozen(self.settings))
+        key = (self.edition, type(d), d.name, d.dim, type(c), c.name, _frozen(self.settings))
         return self._kept(
             "idle", key,
             lambda: {k: idle_row(e, problem, self.settings) for k, e in roster().items()},
