@@ -20,12 +20,12 @@ def rand(seed, *shape):
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
-def batched(kind):
-    mean, root = rand(0, *BATCH, DIM), rand(1, *BATCH, DIM, DIM)
+def batched(kind, shape=BATCH):
+    mean, root = rand(0, *shape, DIM), rand(1, *shape, DIM, DIM)
     cov = root @ root.mT
     cov = torch.diagonal(cov, dim1=-2, dim2=-1) if "variances" in kind else cov
     cov = cov[0, 0] if "shared" in kind else cov
-    return Piece(torch.zeros(BATCH), mean, cov, uncorrelated="variances" in kind)
+    return Piece(torch.zeros(shape), mean, cov, uncorrelated="variances" in kind)
 
 
 def single(piece, kind, i, j):
@@ -82,7 +82,7 @@ def test_batched_equals_looped(cls, kind, model):
 @each_propagator
 @pytest.mark.parametrize("kind", PIECES)
 def test_gradients_of_a_batch(cls, kind):
-    piece, graph, method = batched(kind), read(MODELS["relu"]), propagator(cls)
+    piece, graph, method = batched(kind, (2, 1)), read(MODELS["relu"]), propagator(cls)
     a, b = rand(5, 1, 2), rand(6, 1)
 
     def value(mean, cov):
