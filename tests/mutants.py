@@ -20,8 +20,8 @@ import random
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -73,6 +73,7 @@ COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.NotEq: ast.Eq, ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In,
 }  # fmt: skip
 PAIRS = ("min max", "amin amax", "argmin argmax", "minimum maximum", "any all", "sum prod")
+_BROKEN = 99  # no exit status of pytest
 CALLS = {a: b for pair in map(str.split, PAIRS) for a, b in (pair, pair[::-1])}
 
 
@@ -166,34 +167,49 @@ class Mutated(importlib.abc.MetaPathFinder, importlib.machinery.SourceFileLoader
         return compile(ast.fix_missing_locations(tree), self.path, "exec")
 
 
-def tests_of(path: Path) -> tuple[str, ...]:
+def nearest(path: Path) -> tuple[str, ...]:
     """The module's own examples, and the test files nearest to it."""
     part = path.relative_to(ROOT / "workbench").with_suffix("")
     names = next(NEAREST[str(p)] for p in (part, *part.parents) if str(p) in NEAREST)
     return (str(path), *(str(ROOT / "tests" / f"{n}.py") for n in names.split()))
 
 
-def run(files: tuple[str, ...], fault: tuple[Path, int] | None, seconds: float) -> int:
-    """Start pytest on those files, in a process of its own with so much CPU time; its id."""
-    child = os.fork()
-    if child:
-        return child
-    with contextlib.suppress(BaseException):
-        resource.setrlimit(resource.RLIMIT_CPU, (int(seconds) + 1, int(seconds) + 1))
-        log = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(log, 1)
-        os.dup2(log, 2)
-        import pytest
+@dataclass(frozen=True)
+class Trial:
+    """The nearest tests of a module, with a fault in it or none."""
 
-        asked = ["-x", "-q", "-p", "no:cacheprovider", "-m", "not slow", *files]
-        os._exit(pytest.main(asked, plugins=[Mutated(*fault)] if fault else []))
-    os._exit(99)
+    path: Path
+    number: int | None = None
+    fault: Fault | None = None
+    seconds: float = 600.0  # of CPU time; a fault that makes a loop endless is noticed so
+
+    def start(self) -> int:
+        """Run pytest in a process of its own; its id."""
+        child = os.fork()
+        if child:
+            return child
+        with contextlib.suppress(BaseException):
+            resource.setrlimit(resource.RLIMIT_CPU, (int(self.seconds), int(self.seconds)))
+            for stream in (1, 2):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
+            import pytest
+
+            words = ["-x", "-q", "-p", "no:cacheprovider", "-m", "not slow", *nearest(self.path)]
+            plugins = [] if self.number is None else [Mutated(self.path, self.number)]
+            os._exit(pytest.main(words, plugins=plugins))
+        os._exit(_BROKEN)
 
 
-def wait() -> tuple[int, int, float]:
-    """The next process to end: its id, its exit status (negative: a signal's), its CPU seconds."""
-    child, status, used = os.wait3(0)
-    return child, os.waitstatus_to_exitcode(status), used.ru_utime + used.ru_stime
+def results(trials: Iterable[Trial], jobs: int) -> Iterator[tuple[Trial, int, float]]:
+    """Every trial as it ends, with its exit status (a signal's is negative) and CPU seconds."""
+    waiting, running = list(trials)[::-1], {}
+    while waiting or running:
+        while waiting and len(running) < jobs:
+            trial = waiting.pop()
+            running[trial.start()] = trial
+        child, status, used = os.wait3(0)
+        code = os.waitstatus_to_exitcode(status)
+        yield running.pop(child), code, used.ru_utime + used.ru_stime
 
 
 def main() -> None:
@@ -213,39 +229,34 @@ def main() -> None:
     import torch
 
     torch.set_num_threads(1)
-    paths = [p for d in PACKAGES for p in sorted((ROOT / "workbench" / d).rglob("*.py"))]
     every = [
-        (path, number, fault)
-        for path in paths
+        Trial(path, number, fault)
+        for package in PACKAGES
+        for path in sorted((ROOT / "workbench" / package).rglob("*.py"))
         if asked.only in str(path)
         for number, fault in enumerate(faults(ast.parse(path.read_text())))
     ]
     drawn = random.Random(asked.seed).sample(every, min(asked.sample, len(every)))
-    drawn.sort(key=lambda x: (x[0], x[1]))
-
-    allowed: dict[tuple[str, ...], float] = {}
-    for files in dict.fromkeys(tests_of(path) for path, *_ in drawn):
-        run(files, None, 3600.0)
-        _, code, used = wait()
+    sound = {nearest(trial.path)[1:]: Trial(trial.path) for trial in drawn}
+    allowed = {}
+    for trial, code, used in results(sound.values(), asked.jobs):
+        files = nearest(trial.path)
         assert code == 0, f"without a fault {' '.join(files)} ended with {code}"
-        allowed[files] = 3.0 * used + 10.0
+        allowed[files[1:]] = 3.0 * used + 10.0
+    print(f"{len(sound)} sets of tests pass without a fault", flush=True)
 
-    started, running, killed, waiting = time.time(), {}, 0, list(drawn)
-    while waiting or running:
-        while waiting and len(running) < asked.jobs:
-            path, number, fault = waiting.pop(0)
-            files = tests_of(path)
-            running[run(files, (path, number), allowed[files])] = path, fault
-        child, code, _ = wait()
-        path, fault = running.pop(child)
-        assert code != 99, f"{path}: the fault {fault.what} could not be put in"
-        killed += code != 0
-        if code == 0:
-            source = path.read_text().splitlines()[fault.line - 1].strip()
-            print(f"{path.relative_to(ROOT)}:{fault.line}: {fault.what}: {source}", flush=True)
-    seconds = time.time() - started
-    share = 100.0 * killed / max(1, len(drawn))
-    print(f"{killed} of {len(drawn)} noticed ({share:.0f}%), of {len(every)}; {seconds:.0f} s")
+    begun, noticed = time.time(), 0
+    timed = [replace(trial, seconds=allowed[nearest(trial.path)[1:]]) for trial in drawn]
+    for trial, code, _ in results(timed, asked.jobs):
+        assert code != _BROKEN, f"{trial.path}: fault {trial.number} could not be put in"
+        noticed += code != 0
+        if code == 0 and trial.fault:
+            line = trial.path.read_text().splitlines()[trial.fault.line - 1].strip()
+            place = f"{trial.path.relative_to(ROOT)}:{trial.fault.line}"
+            print(f"{place}: {trial.fault.what}: {line}", flush=True)
+    share = 100.0 * noticed / max(1, len(drawn))
+    print(f"{noticed} of {len(drawn)} noticed ({share:.0f}%), of {len(every)} faults that could be")
+    print(f"{time.time() - begun:.0f} s")
 
 
 if __name__ == "__main__":
