@@ -15,6 +15,7 @@ import ast
 import contextlib
 import importlib.abc
 import importlib.machinery
+import importlib.util
 import os
 import random
 import resource
@@ -143,9 +144,9 @@ def _at(node: ast.AST) -> Iterator[Fault]:
 
 
 class Mutated(importlib.abc.MetaPathFinder, importlib.machinery.SourceFileLoader):
-    """Imports one module with fault number `number` in it, as a plugin of pytest."""
+    """Imports one module with fault `number` in it (None: as it is), as a plugin of pytest."""
 
-    def __init__(self, path: Path, number: int):
+    def __init__(self, path: Path, number: int | None):
         self.name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
         importlib.machinery.SourceFileLoader.__init__(self, self.name, str(path))
         self.number = number
@@ -155,15 +156,14 @@ class Mutated(importlib.abc.MetaPathFinder, importlib.machinery.SourceFileLoader
         sys.meta_path.insert(0, self)
 
     def find_spec(self, fullname, path=None, target=None):
-        if fullname == self.name:
-            return importlib.machinery.ModuleSpec(
-                fullname, self, origin=self.path, is_package=self.path.endswith("__init__.py")
-            )
-        return None
+        if fullname != self.name:
+            return None
+        return importlib.util.spec_from_file_location(fullname, self.path, loader=self)
 
     def get_code(self, fullname):
         tree = ast.parse(self.get_data(self.path))
-        list(faults(tree))[self.number].put()
+        if self.number is not None:
+            list(faults(tree))[self.number].put()
         return compile(ast.fix_missing_locations(tree), self.path, "exec")
 
 
@@ -195,8 +195,7 @@ class Trial:
             import pytest
 
             words = ["-x", "-q", "-p", "no:cacheprovider", "-m", "not slow", *nearest(self.path)]
-            plugins = [] if self.number is None else [Mutated(self.path, self.number)]
-            os._exit(pytest.main(words, plugins=plugins))
+            os._exit(pytest.main(words, plugins=[Mutated(self.path, self.number)]))
         os._exit(_BROKEN)
 
 
