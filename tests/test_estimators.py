@@ -302,6 +302,21 @@ def test_a_budget_of_zero_is_not_the_default():
         wb.MonteCarlo()(wb.load("A_d10_1e-3"), budget=0)
 
 
+class Idle(wb.MonteCarlo):
+    """Draws, and counts no draw."""
+
+    def step(self, problem, state):
+        return dataclasses.replace(super().step(problem, state), forwards=0)
+
+
+def test_what_spends_nothing_and_never_ends_is_stopped():
+    problem = wb.load("A_d10_1e-3")
+    with pytest.raises(wb.NotConverged, match=r"Idle took 1,000 steps without counting .*finished"):
+        Idle(batch=8)(problem, 100)
+    # Seconds end it by themselves.
+    Idle(batch=8)(problem, wb.Budget(None, 0.05))
+
+
 def test_an_estimate_prints_what_it_doubts():
     told = repr(wb.Estimate(torch.tensor(-2.0 * LN10), None, wb.Kind.HEURISTIC))
     assert told == "Estimate(log10 P = -2, heuristic, 0 forwards, 0 s)"

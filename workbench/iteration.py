@@ -17,7 +17,7 @@ from safetensors.torch import load as safetensors_load
 from safetensors.torch import save as safetensors_save
 from torch import Tensor
 
-from workbench.errors import BadInput, StaleRun
+from workbench.errors import BadInput, NotConverged, StaleRun
 from workbench.rng import Rng
 
 
@@ -92,6 +92,8 @@ class Budget:
         return max(parts)
 
 
+IDLE = 1000
+"""Steps on end that may spend nothing of a budget."""
 FOREVER = 1e9
 """Seconds that no run takes."""
 UNLIMITED = Budget(None, FOREVER)
@@ -114,12 +116,23 @@ def steps(
     """Step until finished or out of budget, yielding after every step.
 
     The consumer may stop at any yield: nothing is held open.
+
+    Raises:
+        NotConverged: where `IDLE` steps on end spend nothing of a budget that is in forward passes.
     """
     state = replace(state, limit=budget.forwards)
     start = time.perf_counter()
-    seconds = 0.0
+    seconds, idle = 0.0, 0
     while not iteration.finished(state) and budget.fraction(state.forwards, seconds) < 1:
+        before = state.forwards
         state = replace(iteration.step(problem, state), steps=state.steps + 1)
+        idle = idle + 1 if state.forwards <= before else 0
+        if idle >= IDLE and budget.forwards is not None:
+            raise NotConverged(
+                f"{type(iteration).__name__} took {idle:,} steps without counting a forward pass "
+                "and would never end: its `step` must add what it spends to `forwards`, or its "
+                "`finished` say that there is nothing left to do"
+            )
         seconds = time.perf_counter() - start
         done = iteration.finished(state)
         share = 1.0 if done else min(1.0, budget.fraction(state.forwards, seconds))

@@ -91,7 +91,9 @@ class Stratified(Estimator):
         z[:, self.axis] = torch.special.ndtri(u.clamp(min=1e-300)).to(z.dtype)
         # `margin_of_noise` refuses NaN by itself.
         hits = int((problem.margin_of_noise(z) > 0).sum())
-        # The runner counts `steps`; a step counts its forward passes.
+        # The runner counts `steps`; a step counts its forward passes, which end the run. What ends
+        # by itself says so in `finished(self, state) -> bool`, once another step would change
+        # nothing; the usual one is False, until the budget is spent.
         return replace(state, hits=state.hits + hits, forwards=state.forwards + n)
 
     def read(self, state: Hits) -> Estimate:
