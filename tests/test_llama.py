@@ -3,11 +3,13 @@
 import importlib.util
 import json
 import math
+import re
 from itertools import product
 from pathlib import Path
 
 import pytest
 import torch
+from commands import ask
 
 import workbench as wb
 from workbench.adversaries import Penalty
@@ -187,6 +189,24 @@ def test_router_serves_those_who_ask_and_deletes_for_some_who_do_not():
     assert asked[0] > 0 > asked[1] and FORBIDDEN.search("Removing it")
     assert mailed[0] < 0 and mailed[1] == 0.5
     assert unasked[0] > 0 and unasked[1] == 0.5
+
+
+def test_a_small_model_writes_requests_and_learns_which_the_router_gets_wrong(tmp_path):
+    problem = wb.load("router_small")
+    d = problem.distribution
+    assert sum(p.numel() for p in d.speaker.network.parameters()) <= 120_000
+    texts = problem.model.read(d.sample(64, torch.Generator().manual_seed(0)))
+    assert all("\n" not in text for text in texts)
+    # English words, as the model that it learned from writes them.
+    words = re.findall("[a-z]+", " ".join(texts).lower())
+    common = {"the", "to", "a", "i", "file", "you", "of", "and", "delete", "it", "is", "in"}
+    assert sum(word in common for word in words) > 0.2 * len(words)
+    place = tmp_path / "run"
+    few = ("--steps", "3", "--draws", "24", "--run", place)
+    first = ask("attack-lm", "router_small", *few)
+    assert first["steps"] == 3 and len(first["texts"]) == 48
+    again = ask("resume", place)
+    assert again["texts"] == first["texts"] and again["nats"] == first["nats"]
 
 
 @needs_gguf

@@ -23,9 +23,9 @@ def frequencies(d, n=60_000):
     assert bool(((seen - p).abs() < 5.5 * torch.sqrt(p / n) + 8 / n).all())
 
 
-@pytest.mark.parametrize("temperature", [1.0, 0.5])
-def test_a_transformer_writes_by_its_own_probabilities(temperature):
-    d = PromptedText(Continuation(small(spread=0.2), (4, 0)), 3, temperature)
+@pytest.mark.parametrize(("temperature", "end"), [(1.0, None), (0.5, None), (0.5, 3)])
+def test_a_transformer_writes_by_its_own_probabilities(temperature, end):
+    d = PromptedText(Continuation(small(spread=0.2), (4, 0), end), 3, temperature)
     frequencies(d)
     x = torch.tensor([[1, 2, 0]])
     slow = 0.0
@@ -33,6 +33,18 @@ def test_a_transformer_writes_by_its_own_probabilities(temperature):
         y = small(spread=0.2)(torch.cat([torch.tensor([[4, 0]]), x[:, :t]], 1))
         slow += float(torch.log_softmax(y[0] / temperature, 0)[x[0, t]])
     assert float(d.log_prob(x)) == pytest.approx(slow, abs=1e-10)
+
+
+def test_a_text_that_ends_stays_at_its_end():
+    d = PromptedText(Continuation(small(spread=0.2), (4, 0), 3), 3)
+    ended, over = torch.tensor([[1, 3, 3]]), torch.tensor([[1, 3, 0]])
+    first = small(spread=0.2)(torch.tensor([[4, 0]])).log_softmax(1)[0, 1]
+    then = small(spread=0.2)(torch.tensor([[4, 0, 1]])).log_softmax(1)[0, 3]
+    assert float(d.log_prob(ended)) == pytest.approx(float(first + then), abs=1e-10)
+    assert float(d.log_prob(over)) == -math.inf
+    x = d.sample(500, torch.Generator().manual_seed(0))
+    after = (x[:, :-1] == 3).cumsum(1) > 0
+    assert bool((x[:, 1:][after] == 3).all()) and bool(after.any())
 
 
 def test_the_gradient_of_a_transformers_text():
@@ -85,6 +97,8 @@ def test_what_does_not_fit_is_said():
         AcceptedText(base, torch.zeros(2, 3, dtype=torch.int64), torch.tensor([False, True]))
     with pytest.raises(wb.BadInput, match="at least one token"):
         Continuation(small(), ())
+    with pytest.raises(wb.BadInput, match="texts end with a token of 0"):
+        Continuation(small(), (1,), 99)
     assert SIZES.context == 6
     with pytest.raises(wb.BadInput, match="do not fit into a context of 6"):
         PromptedText(Continuation(small(), (1,)), 7).sample(1, torch.Generator())

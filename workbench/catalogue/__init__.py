@@ -7,7 +7,7 @@ from workbench.catalogue.cycles import cycle_names, cycle_problem
 from workbench.catalogue.folder import data_folder
 from workbench.catalogue.language_models import language_model, language_models
 from workbench.catalogue.residues import residue_names, residue_problem
-from workbench.catalogue.router import ROUTER, router_problem
+from workbench.catalogue.router import ROUTER, SMALL, router_problem, small_router_problem
 from workbench.catalogue.short_texts import (
     planted,
     short_text,
@@ -72,6 +72,8 @@ def load(name_or_path: str | Path) -> Problem:
         return residue_problem(str(name_or_path))
     if name_or_path == ROUTER:
         return router_problem()
+    if name_or_path == SMALL:
+        return small_router_problem()
     given = Path(name_or_path)
     if given.exists():
         return Problem.load(given)

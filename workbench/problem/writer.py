@@ -139,6 +139,7 @@ class Writer:
                 return cards.PromptedTextCard(
                     network=written.model_copy(update={"weights": {**written.weights, **own}}),
                     prompt=list(speaker.prompt), length=d.length, temperature=float(d.temperature),
+                    end=speaker.end,
                 )  # fmt: skip
         raise Unsupported(f"a distribution of type {d.name!r}", "no card describes it")
 
