@@ -8,6 +8,8 @@ import torch
 import workbench as wb
 from workbench.adversaries import KL, Adversary, Ball, Cube, Penalty, families
 from workbench.adversaries.adversary import Search
+from workbench.adversaries.families import low_rank
+from workbench.errors import NotConverged
 from workbench.iteration import equal, pack, run, steps, unpack
 from workbench.math.gaussian import log_cdf
 
@@ -195,3 +197,21 @@ def test_score_function_over_a_sampler_s_failures_nears_the_linear_optimum(sampl
     # count, in 9 directions, the shift of length 2 turns by about 3 / (2.8 sqrt(n)), which costs
     # 2.8 * 2 * turn^2 / 2: 0.03 nats at n = 100, more where chains are alike.
     assert exact - loss < float(found.checked.log_p) < exact + 4.4 * found.checked.log_err
+
+
+def test_a_map_that_becomes_singular_ends_its_restart(monkeypatch):
+    """Wherever it does: as log P is asked for, as D's nats are counted, on the way to the edge."""
+    whole, refused = low_rank._LowRank.forward, []
+
+    def forward(self):
+        if float(self.shift.detach().norm()) > 1.0:
+            refused.append(self.shift)
+            raise NotConverged("singular")
+        return whole(self)
+
+    monkeypatch.setattr(low_rank._LowRank, "forward", forward)
+    search = Adversary(families.LowRank(), KL(2.0), wb.Moments(), restarts=2, steps=20)
+    found = search(wb.load("A_d10_1e-6"), check=0)
+    assert refused
+    assert found.log10_p_reference < found.log10_p < 0.0
+    assert float(found.nats) < 2.0

@@ -3,6 +3,8 @@
 import pytest
 from commands import ask, one_object, refuse, workbench
 
+from workbench.experiments import Run
+
 KEYS = {
     "log10_p_reference", "log10_p", "log10_p_checked", "checked_err", "nats", "family", "forwards",
     "seconds", "bound_lower_log10",
@@ -25,6 +27,17 @@ def test_attack_reads_well():
     text = workbench("attack", "A_d10_1e-6", "--nats", 2, "-e", "moments", "--steps", 12).stdout
     for word in ("under D0", "10^-6.00", "checked", "nats; the next one brings", "forward passes"):
         assert word in text
+
+
+def test_attack_takes_an_estimator_with_its_settings(tmp_path):
+    words = ["attack", "A_d10_1e-6", "--steps", 2, "--check", 100, "--run", tmp_path / "one"]
+    ask(*words, "-e", "conditioned[search=margin, lines=64]", "--scout", "moments")
+    with Run.resume(tmp_path / "one") as run:
+        estimator = run.subject.iteration.estimator
+    assert (estimator.search, estimator.lines) == ("margin", 64)
+    for wrong in ("conditioned[search=margin", "conditioned[]", "conditioned[search=x]b"):
+        assert "name[key=value, ...]" in refuse("attack", "A_d10_1e-6", "-e", wrong)
+    assert "no setting 'serch'" in refuse("attack", "A_d10_1e-6", "-e", "conditioned[serch=1]")
 
 
 def test_attack_keeps_a_run_that_resumes(tmp_path):

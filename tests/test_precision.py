@@ -88,6 +88,19 @@ def test_samplers_keep_their_intervals_in_single_precision(method):
     assert all(math.isfinite(e.log10_p) for e in runs)
 
 
+@pytest.mark.parametrize("method", [wb.Conditioned(search=s) for s in ("propagation", "margin")])
+def test_the_default_dtype_has_no_part_in_it(method):
+    """Several summits, so that every line is weighed by the mixture of them all."""
+    problem = wb.load("B_w32_h2_1e-5").to(torch.float32)
+    found = []
+    for dtype in (torch.float32, torch.float64):
+        torch.set_default_dtype(dtype)
+        found.append(method(problem, 2000))
+    first, second = found
+    assert first.log_p.dtype == second.log_p.dtype == torch.float32
+    assert first.log_p.item() == second.log_p.item()
+
+
 def test_the_command_line_offers_it():
     told = CliRunner().invoke(
         app, ["estimate", "A_d10_1e-3", "-e", "monte_carlo", "--budget", "20000", "--float32"]

@@ -162,14 +162,14 @@ class Adversary(Seeking):
                 estimate, gain = log_p_and_score(posed, d, estimator, theta, budget, fresh)
             else:
                 estimate, (gain,) = log_p_and_grad(posed, estimator, [theta], budget, estimate_rng)
-        except (Unsupported, NotConverged):  # log P is -inf or NaN: this way lies nothing
+            spent = self._spent(module, problem, rng)
+            value, cost, _ = ride.with_slope(spent, state.theta)
+        except (Unsupported, NotConverged):  # log P is -inf or NaN, or D has left its family
             if state.scouting:
                 return self._after_scout(state)
             if state.ticks == 0 and state.restart == 0:
                 raise
             return self._restart(problem, state)
-        spent = self._spent(module, problem, rng)
-        value, cost, _ = ride.with_slope(spent, state.theta)
         state = replace(state, forwards=before + estimate.cost.forwards,
                         last=estimate.cost.forwards)  # fmt: skip
         state = self._keep(state, float(estimate.log_p.detach()), value, ride.price(gain, cost))
@@ -261,7 +261,10 @@ class Adversary(Seeking):
         if k >= self.restarts or k > len(state.points):
             return replace(state, restart=self.restarts)
         towards = torch.roll(state.points, -k, 0)
-        theta = self._start(problem, state, k, towards)
+        try:
+            theta = self._start(problem, state, k, towards)
+        except NotConverged:  # the edge of the region is no D of the family
+            return self._restart(problem, state)
         return replace(state, theta=theta, moments=optimisers.none_yet(self._uphill, theta))
 
     def carried(self, state: Search) -> Search:

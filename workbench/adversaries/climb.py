@@ -12,7 +12,7 @@ from workbench.adversaries.divergence import Nats
 from workbench.adversaries.families import Family
 from workbench.adversaries.region import Region
 from workbench.adversaries.search import Search
-from workbench.errors import BadInput
+from workbench.errors import BadInput, NotConverged
 
 FIRST = 0.05
 """Of the limit: what the first step may spend."""
@@ -63,7 +63,7 @@ class Climb:
         """
         try:
             after = self._move(state, spent, slopes, share, turn)
-        except (BadInput, torch.linalg.LinAlgError):  # pyright: ignore[reportPrivateImportUsage]
+        except (BadInput, NotConverged, torch.linalg.LinAlgError):  # pyright: ignore[reportPrivateImportUsage]
             return None
         return after if bool(torch.isfinite(after.theta).all()) else None
 

@@ -67,7 +67,13 @@ def attack(
         str, typer.Option("--optimiser", metavar="O", help="auto, natural, adam, ...")
     ] = "auto",
     estimator: Annotated[
-        str, typer.Option("--estimator", "-e", metavar="E", help="One with a gradient.")
+        str,
+        typer.Option(
+            "--estimator",
+            "-e",
+            metavar="E",
+            help="One with a gradient; settings as in 'conditioned[search=fitted]'.",
+        ),
     ] = "conditioned",
     scout: Annotated[
         str | None,
@@ -95,8 +101,8 @@ def attack(
 
     adversary = Adversary(
         settings.build_family(family, assignments or []), _region(nats, ball, box),
-        settings.build(estimator, []), optimiser, steps=steps, restarts=restarts,
-        scout=None if scout is None else settings.build(scout, []),
+        settings.build_written(estimator), optimiser, steps=steps, restarts=restarts,
+        scout=None if scout is None else settings.build_written(scout),
     )  # fmt: skip
     subject = pursuit(catalogue.load(problem), adversary, seed)
     if folder is None:

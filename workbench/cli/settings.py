@@ -49,6 +49,19 @@ def build(name: str, assignments: Sequence[str]) -> "Estimator":
     return _made(estimator_class(name), assignments)
 
 
+def build_written(text: str) -> "Estimator":
+    """The estimator that `name[key=value, key=value]` says, or `name`; errors as `build`.
+
+    >>> build_written("conditioned[search=fitted, lines=64]").search
+    'fitted'
+    """
+    name, opened, rest = text.strip().partition("[")
+    inner, closed, after = rest.rpartition("]")
+    if opened and not (closed and not after and inner.strip()):
+        raise BadInput(f"an estimator reads name or name[key=value, ...], got {text!r}")
+    return build(name.strip(), inner.split(",") if opened else [])
+
+
 def build_family(name: str, assignments: Sequence[str]) -> "Family":
     """The family of adversaries of that name, with settings and errors as `build`."""
     from workbench.adversaries import family

@@ -213,7 +213,7 @@ class _Glass:
         t, beyond = self._pull(rate, curve)
         _, curve, log_z = self._cumulants(t)
         tail = log_tail(t, log_z - at_zero, curve, rate)
-        tail = torch.where(beyond, torch.where(rate > 0.0, 0.0, -math.inf), tail)
+        tail = torch.where(beyond, torch.where(rate > 0.0, 0.0, -math.inf).to(tail), tail)
         weight = at_zero + self.fixed
         if bool(torch.isnan(tail).any()):  # only where the reaction term drives the spins apart
             self.unsettled = True

@@ -154,7 +154,7 @@ class Through:
         for more_zero, more in ((zero, zero), (next_zero, self._next(t))):
             k = log_z + more - at_zero - more_zero
             tail = log_tail(t, k, curve.clamp(min=1e-12), rate)
-            tail = torch.where(beyond, torch.where(rate > 0.0, 0.0, -math.inf), tail)
+            tail = torch.where(beyond, torch.where(rate > 0.0, 0.0, -math.inf).to(tail), tail)
             weight = at_zero + more_zero
             found.append(torch.logsumexp(weight + tail, 0) - torch.logsumexp(weight, 0))
         return found[0], found[1]
@@ -162,7 +162,7 @@ class Through:
     def _pull(self, rate: Tensor) -> tuple[Tensor, Tensor]:
         """t with E[s] = 0 for every assignment, by Illinois' rule; and where no pull gets there."""
         low, at_low = torch.zeros_like(rate), rate
-        high = torch.where(rate < 0.0, 0.5, -0.5)
+        high = torch.where(rate < 0.0, 0.5, -0.5).to(rate)
         at_high, _ = self._settle(high)
         for _ in range(_DOUBLINGS):
             far = at_high * at_low > 0.0

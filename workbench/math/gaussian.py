@@ -132,7 +132,8 @@ def log_cdf_inverse(log_p: Tensor) -> Tensor:
         x = x + step
         if bool((step.abs() <= 1e-14 * (1.0 + x.abs())).all()):
             break
-    return torch.where(inside, x, torch.where(log_p < 0, -math.inf, math.inf))
+    beyond = torch.where(log_p < 0, -math.inf, math.inf).to(x)  # two numbers have no dtype of x
+    return torch.where(inside, x, beyond)
 
 
 class _Quantile(torch.autograd.Function):

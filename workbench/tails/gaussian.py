@@ -22,5 +22,5 @@ class Gaussian(Tail):
 
     def index(self, law: Law) -> Tensor:
         sd = law.std
-        certain = torch.where(law.mean > 0, math.inf, -math.inf)
+        certain = torch.where(law.mean > 0, math.inf, -math.inf).to(sd)
         return torch.where(sd > 0, law.mean / torch.where(sd > 0, sd, 1.0), certain)

@@ -39,7 +39,7 @@ def standard(law: Law, tail: str) -> Standard:
     zero = torch.zeros_like(beta)
     third = zero if law.third is None else law.third * inv * inv * inv
     fourth = zero if law.fourth is None else law.fourth * inv * inv * inv * inv
-    side = torch.where(beta > 0, -1.0, 1.0)
+    side = torch.where(beta > 0, -1.0, 1.0).to(beta)
     return Standard(beta.abs(), side * third, fourth)
 
 
