@@ -49,7 +49,10 @@ def test_it_has_a_row_for_each():
     assert found["interrupted"] is False
     shown = workbench("compare", *words).stdout
     assert "truth 10^-3.00 (exact)" in shown
-    assert all(re.search(rf"^ *{name} ", shown, re.MULTILINE) for name in names.split(","))
+    table, _, rest = shown.partition("Not for this problem: ")
+    unfit = " ".join(rest.split()).partition(" (--estimators")[0].split(", ")
+    for name in names.split(","):
+        assert (name in unfit) != bool(re.search(rf"^ *{name} ", table, re.MULTILINE))
 
 
 def test_it_says_why_one_cannot(unreadable):
@@ -150,3 +153,14 @@ def test_it_plots_into_one_file(tmp_path):
 )
 def test_a_file_that_cannot_be_written_is_refused_at_once(words, said):
     assert said in refuse("compare", "A_d10_1e-3", *words)
+
+
+def test_what_does_not_serve_is_left_to_one_line_unless_it_was_asked_for():
+    shown = workbench("compare", "A_d10_1e-3", "--budget", 500).stdout
+    assert shown.count("try instead") == 0 and shown.count("Not for this problem: ") == 1
+    line = " ".join(shown[shown.index("Not for this problem") :].split())
+    assert "mean_field" in line and line.endswith("(--estimators NAME says why).")
+    asked = workbench(
+        "compare", "A_d10_1e-3", "--budget", 500, "--estimators", "mean_field,moments", code=1
+    )
+    assert "try instead" in asked.stdout and "Not for this problem" not in asked.stdout

@@ -25,9 +25,9 @@ from workbench.views.compare_job import job
 from workbench.views.compare_screen import Compare
 from workbench.views.compare_session import IN_URL, CompareSession
 from workbench.views.compare_table import table
-from workbench.views.compare_widgets import CompareWidgets
 from workbench.views.rooms import House
 from workbench.views.roster import BY_NAME, roster
+from workbench.views.widgets_compare import CompareWidgets
 
 EASY, RARE = "A_d10_1e-3", "A_d10_1e-6"
 

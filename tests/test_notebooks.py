@@ -13,7 +13,7 @@ import pytest
 from commands import ask, refuse, workbench
 
 from workbench.errors import BadInput
-from workbench.experiments.notebooks import contents, execute, kernel
+from workbench.experiments.notebooks import contents, execute, kernel, parameters_of
 from workbench.experiments.rehearsal import Rehearsal, agrees, rehearse
 from workbench.views.rehearsal_page import page
 
@@ -115,6 +115,47 @@ def test_a_notebook_is_recorded_compared_and_reported(tmp_path):
     shown = page([again, moved, failed])
     assert "-0.1" in shown and "small: differs" in shown and "ZeroDivisionError" in shown
     assert "<script>" not in shown.split("</style>")[1]
+
+
+@pytest.mark.slow
+def test_a_notebook_of_your_own_is_never_green_for_nothing(tmp_path, recwarn):
+    """Without a value or without a record it exits with 1; its record stands beside it."""
+    (tmp_path / "mine").mkdir()
+    path = written(tmp_path / "mine", "answer = 42", "print(answer)", name="mine")
+    for words in ([], ["--update"]):
+        told = workbench("notebooks", path, *words, code=1)
+        assert "silent" in told.output and "publishes no value" in told.output
+    assert list(path.parent.iterdir()) == [path]
+    written(
+        tmp_path / "mine", "answer = 42",
+        "from workbench.experiments import publish\n"
+        "publish(answer=answer, sampled=(-7.0, 0.1), none=float('-inf'))", name="mine",
+    )  # fmt: skip
+    told = workbench("notebooks", path, code=1)
+    assert "unrecorded" in told.output and "--update records" in told.output
+    assert "unknown parameter" not in told.output
+    workbench("notebooks", path, "--update")
+    record = path.with_name("mine.recorded.json")
+    assert json.loads(record.read_text()) == {
+        "answer": [42.0, None], "sampled": [-7.0, 0.1], "none": ["-inf", None],
+    }  # fmt: skip
+    assert "agrees" in workbench("notebooks", path).output
+    assert not (RECORDED / "mine.json").exists()
+
+
+def test_only_numbers_are_published():
+    from workbench.experiments import publish
+
+    for wrong in ("text", float("nan"), (1.0, 2.0, 3.0), None, (None, 1.0)):
+        with pytest.raises(BadInput, match=r"publish\(a=...\) takes an estimate"):
+            publish(a=wrong)
+
+
+def test_a_notebook_is_given_what_it_takes(tmp_path):
+    assert parameters_of(written(tmp_path, "profile, seed = '', 1\nx = 2")) == {
+        "profile", "seed", "x",
+    }  # fmt: skip
+    assert parameters_of(written(tmp_path, "this is no Python")) == set()
 
 
 def test_an_executed_notebook_names_a_value_once(tmp_path):

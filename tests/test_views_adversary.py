@@ -23,8 +23,8 @@ from workbench.views.adversary_session import (
     AdversarySession,
     adjustable,
 )
-from workbench.views.adversary_widgets import AdversaryWidgets
 from workbench.views.stepping import JOB
+from workbench.views.widgets_adversary import AdversaryWidgets
 
 LINEAR = "A_d10_1e-6"  # log10 P = -6: beta = 4.7534
 BETA = 4.753424308822899

@@ -11,7 +11,7 @@ from workbench.math.transitions import marginals
 from workbench.views import adversary_pictures, adversary_plots, adversary_words
 from workbench.views.adversary_screen import AdversaryScreen
 from workbench.views.adversary_session import AdversarySession
-from workbench.views.adversary_widgets import AdversaryWidgets
+from workbench.views.widgets_adversary import AdversaryWidgets
 
 FEW = {"adversary": {"steps": 5, "draws": 3000}}
 

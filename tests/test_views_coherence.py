@@ -13,8 +13,8 @@ from workbench.coherence import CHECKS, Defect, Heat
 from workbench.views import coherence_plots, coherence_words
 from workbench.views.coherence_screen import Coherence
 from workbench.views.coherence_session import IN_URL, CoherenceSession, Point, entries
-from workbench.views.coherence_widgets import CoherenceWidgets
 from workbench.views.rooms import House
+from workbench.views.widgets_coherence import CoherenceWidgets
 
 NET = "B_w32_h2_1e-3"
 PATIENCE = 60.0

@@ -7,10 +7,7 @@ from panel.io.location import Location
 
 from workbench.errors import BadInput
 from workbench.views import laboratories, laboratory_screen
-from workbench.views.lab_screen import LabScreen
-from workbench.views.lab_widgets import LabWidgets
-from workbench.views.laboratories import ALL, Tabs, find
-from workbench.views.laboratory import (
+from workbench.views.lab import (
     Action,
     Chart,
     Laboratory,
@@ -19,6 +16,9 @@ from workbench.views.laboratory import (
     Slider,
     Words,
 )
+from workbench.views.lab_screen import LabScreen
+from workbench.views.lab_widgets import LabWidgets
+from workbench.views.laboratories import ALL, Tabs, find
 from workbench.views.laboratory_screen import LaboratoryScreen
 from workbench.views.rooms import House
 

@@ -10,7 +10,7 @@ from workbench.views.as_notebook import as_notebook
 from workbench.views.tokens_plots import worth
 from workbench.views.tokens_screen import TokensScreen
 from workbench.views.tokens_session import IN_URL, PRICES, TokensSession
-from workbench.views.tokens_widgets import TokensWidgets
+from workbench.views.widgets_tokens import TokensWidgets
 
 RARE = "T_char1_letter_1e-4"
 

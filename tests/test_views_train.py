@@ -20,7 +20,7 @@ from workbench.views.train_pictures import Curve, Image, Plane
 from workbench.views.train_prompts import Prompts
 from workbench.views.train_screen import Train
 from workbench.views.train_session import IN_URL, TrainSession
-from workbench.views.train_widgets import TrainWidgets
+from workbench.views.widgets_train import TrainWidgets
 
 QUICK = {"steps": 4, "every": 2, "referee": 500}
 

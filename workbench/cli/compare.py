@@ -93,7 +93,8 @@ def compare(
         )
     else:
         for name, truth in truths.items():
-            _show(name, truth, [row for row in summary if row["problem"] == name], seeds)
+            mine = [row for row in summary if row["problem"] == name]
+            _show(name, truth, mine, seeds, names is not None)
     if interrupted:
         warn("stopped early; these are the estimates so far.")
         raise typer.Exit(INTERRUPTED)
@@ -111,8 +112,9 @@ def _write(path: Path, rows: list[dict[str, Any]], script: str, limit: Any) -> N
 
 
 def _show(
-    name: str, truth: dict[str, Any] | None, summary: list[dict[str, Any]], seeds: int
+    name: str, truth: dict[str, Any] | None, summary: list[dict[str, Any]], seeds: int, asked: bool
 ) -> None:
+    """One problem's table, then the doubts; of what does not serve it why, where it was asked."""
     from workbench.experiments import beware
 
     if truth is None:
@@ -127,9 +129,13 @@ def _show(
     doubts = [(estimator, f"beware: {said}") for estimator, said in told if said]
     if doubts:
         say(grid(doubts, width))
-    refused = [(row["estimator"], row["reason"]) for row in summary if "reason" in row]
-    if refused:
-        say(grid(refused, width))
+    silent = [row for row in summary if "reason" in row]
+    spared = [] if asked else [row["estimator"] for row in silent if row["refused"]]
+    said = [(r["estimator"], r["reason"]) for r in silent if r["estimator"] not in spared]
+    if said:
+        say(grid(said, width))
+    if spared:
+        say(f"Not for this problem: {', '.join(spared)} (--estimators NAME says why).")
 
 
 def _cells(row: dict[str, Any]) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """`workbench notebooks`."""
 
 import importlib
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -16,7 +17,9 @@ from workbench.cli.tables import grid, say, table
 from workbench.errors import BadInput
 
 MOVED = 1
-"""Exit code where a notebook failed, or says something else than what is recorded."""
+"""Exit code where a notebook failed, or does not say what is recorded of it."""
+
+_AMISS = ("failed", "differs", "silent", "unrecorded")
 
 
 def notebooks(
@@ -40,11 +43,11 @@ def notebooks(
 ) -> None:
     """Run the notebooks and compare what they say with what is recorded of them.
 
-    Exits with 1 where a cell fails or a value has moved: deterministic ones by more than 1e-6 of
-    themselves, sampled ones by more than 4 standard errors.
+    Exits with 1 where a cell fails, a value has moved (deterministic ones by more than 1e-6 of
+    themselves, sampled ones by more than 4 standard errors), or there is nothing to compare. The
+    record of a notebook of your own, mine.ipynb, is mine.recorded.json beside it.
     """
     from workbench.bench import Column
-    from workbench.experiments.rehearsal import Rehearsal, rehearse
 
     need("notebooks", ("papermill", "ipykernel"), "views")
     if report is not None:
@@ -52,11 +55,11 @@ def notebooks(
         files.check(report, (".html",))
     root = notebook_root()
     paths = _chosen(root, names)
-    done: list[Rehearsal] = []
+    done: list[Any] = []
     interrupted = False
     with Bar(paths[0].stem) as bar:
         try:
-            for made in rehearse(paths, root / "tests" / "recorded", profile, update):
+            for made in _rehearsed(root, paths, profile, update):
                 done.append(made)
                 following = paths[min(len(done), len(paths) - 1)].stem
                 bar.update(len(done) / len(paths), following)
@@ -82,14 +85,23 @@ def notebooks(
         ]  # fmt: skip
         say(table(columns, rows))
         said = [(row["notebook"], row["reason"] or f"moved: {', '.join(row['moved'])}")
-                for row in rows if row["standing"] in ("failed", "differs")]  # fmt: skip
+                for row in rows if row["standing"] in _AMISS]  # fmt: skip
         if said:
             say(grid(said))
     if interrupted:
         warn("stopped early; these are the notebooks so far.")
         raise typer.Exit(INTERRUPTED)
-    if any(r.standing in ("failed", "differs") for r in done):
+    if any(r.standing in _AMISS for r in done):
         raise typer.Exit(MOVED)
+
+
+def _rehearsed(root: Path, paths: list[Path], profile: str, update: bool) -> Iterator[Any]:
+    """Each notebook, run: the repository's own are recorded in tests/recorded, others beside."""
+    from workbench.experiments.rehearsal import rehearse
+
+    for path in paths:
+        own = path.parent == root / "notebooks"
+        yield from rehearse([path], root / "tests" / "recorded" if own else None, profile, update)
 
 
 def _chosen(root: Path, names: list[str] | None) -> list[Path]:

@@ -1,12 +1,14 @@
 """Notebooks run by papermill in a kernel of this interpreter, and what they published.
 
-A notebook takes `profile` and `seed` in its cell tagged `parameters`, asserts what its prose
+A notebook may take `profile` and `seed` in its cell tagged `parameters`, asserts what its prose
 claims, and publishes its numbers under `MIME` as {name: [value, standard error or null]}.
 """
 
+import ast
 import importlib
 import json
 import logging
+import math
 import os
 import signal
 import sys
@@ -17,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.errors import BadInput
+from workbench.estimators import Estimate
 
 if TYPE_CHECKING:
     from jupyter_client.manager import AsyncKernelManager
@@ -31,8 +34,73 @@ Value = list[Any]
 """[value, standard error or None]; infinities as text."""
 
 
+def publish(**values: Any) -> None:
+    """Say these numbers in a notebook, for `workbench notebooks` to hold against its record.
+
+    Args:
+        values: an `Estimate` (its log10 P, and its error where it has one), a number that does
+            not depend on chance, or a pair (number, standard error).
+
+    Raises:
+        BadInput: for anything else, or NaN.
+
+    >>> publish(truth=-7.01, sampled=(-7.0, 0.1))
+    truth = -7.01, sampled = -7 ± 0.1
+    """
+    from IPython.core.interactiveshell import InteractiveShell
+    from IPython.display import publish_display_data
+
+    found = {name: _value(name, value) for name, value in values.items()}
+    text = ", ".join(
+        f"{name} = {_short(value)}" + ("" if error is None else f" ± {_short(error)}")
+        for name, (value, error) in found.items()
+    )
+    if not InteractiveShell.initialized():  # the same notebook as a script
+        print(text)
+        return
+    publish_display_data({"text/plain": text, MIME: found})
+
+
+def _value(name: str, given: Any) -> Value:
+    if isinstance(given, Estimate):
+        given = given.log10_p, given.log10_err
+    pair = list(given) if isinstance(given, tuple | list) else [given, None]
+    try:
+        numbers = [None if v is None else float(v) for v in pair]
+    except (TypeError, ValueError):
+        numbers = []
+    if len(numbers) != 2 or numbers[0] is None or any(v is not None and v != v for v in numbers):
+        raise BadInput(
+            f"publish({name}=...) takes an estimate, a number, or a number and its standard "
+            f"error, got {given!r}"
+        )
+    return [v if v is None or math.isfinite(v) else str(v) for v in numbers]
+
+
+def _short(value: float | str) -> str:
+    return value if isinstance(value, str) else f"{value:.6g}"
+
+
+def parameters_of(path: Path) -> set[str]:
+    """The names that a notebook's cell tagged `parameters` assigns."""
+    import nbformat
+
+    found: set[str] = set()
+    for cell in nbformat.read(path, as_version=4).cells:
+        if cell.cell_type == "code" and "parameters" in cell.metadata.get("tags", []):
+            try:
+                tree = ast.parse(cell.source)
+            except SyntaxError:  # its run says so
+                continue
+            names = (node for node in ast.walk(tree) if isinstance(node, ast.Name))
+            found |= {node.id for node in names if isinstance(node.ctx, ast.Store)}
+    return found
+
+
 def execute(path: Path, output: Path, kernel_name: str, **parameters: Any) -> str:
     """Run a notebook beside `output`, where papermill leaves it; what a cell raised, or "".
+
+    Of the parameters it is given those that it takes.
 
     papermill works in a thread: an interruption, which comes to the main one, then kills the kernel
     with all that it started, and papermill ends as if the kernel had died. In the midst of its
@@ -72,9 +140,11 @@ def _execute(
     from nbclient.exceptions import DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
+    taken = parameters_of(path)
+    given = {name: value for name, value in parameters.items() if name in taken}
     try:
         papermill.execute_notebook(
-            path, output, parameters=parameters, kernel_name=kernel_name, language="python",
+            path, output, parameters=given, kernel_name=kernel_name, language="python",
             cwd=output.parent, progress_bar=False, store_widget_state=False,
             kernel_manager_class=manager,
         )  # fmt: skip

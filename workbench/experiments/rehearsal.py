@@ -21,12 +21,17 @@ STANDARD_ERRORS = 4.0
 chain another way they are independent, and of such pairs one in 16,000 is further apart."""
 
 
+SILENT = "it publishes no value: `publish` (workbench.experiments) says a number under a name"
+UNRECORDED = "nothing is recorded of it yet: --update records what it says now"
+
+
 @dataclass(frozen=True)
 class Rehearsal:
     """One notebook, run.
 
-    `standing`: `agrees`, `differs`, `failed` (a cell raised: `reason`), `recorded` anew, or
-    `unrecorded` (nothing is stored to hold it against).
+    `standing`: `agrees`, `differs`, `failed` (a cell raised: `reason`), `recorded` anew,
+    `unrecorded` (nothing is stored to hold it against), or `silent` (it publishes nothing that
+    could be held against a record).
     """
 
     notebook: str
@@ -48,20 +53,21 @@ class Rehearsal:
 
 
 def rehearse(
-    paths: Sequence[Path], recorded: Path, profile: str = "quick", update: bool = False
+    paths: Sequence[Path], recorded: Path | None, profile: str = "quick", update: bool = False
 ) -> Iterator[Rehearsal]:
     """Run notebooks one after the other, each in an empty folder, by this interpreter.
 
     Args:
         paths: the notebooks.
-        recorded: folder of `<notebook>.json`, and `<notebook>.full.json` for the full profile.
+        recorded: folder of `<notebook>.json`, and `<notebook>.full.json` for the full profile;
+            None where `<notebook>.recorded.json` stands beside the notebook itself.
         profile: "quick" or "full".
         update: write what they publish there, in place of comparing with it.
     """
     if profile not in PROFILES:
         raise BadInput(f"no profile is called {profile!r}: use {' or '.join(PROFILES)}")
     for path in paths:
-        record = recorded / f"{path.stem}{'' if profile == 'quick' else '.' + profile}.json"
+        record = _record(path, recorded, profile)
         with tempfile.TemporaryDirectory() as folder, kernel(Path(folder)) as name:
             began = time.monotonic()
             output = Path(folder) / path.name
@@ -72,16 +78,26 @@ def rehearse(
         then = json.loads(record.read_text()) if record.exists() else {}
         made = Rehearsal(path.stem, "failed", seconds, reason, now, then, pictures, size)
         if not reason:
-            if update:
+            if update and now:
                 _write(record, now)
             standing = (
-                "recorded" if update
+                "silent" if not now and not then
+                else "recorded" if update and now
                 else "unrecorded" if not record.exists()
                 else "differs" if made.moved
                 else "agrees"
             )  # fmt: skip
-            made = replace(made, standing=standing)
+            why = {"silent": SILENT, "unrecorded": UNRECORDED}.get(standing, "")
+            made = replace(made, standing=standing, reason=why)
         yield made
+
+
+def _record(path: Path, recorded: Path | None, profile: str) -> Path:
+    """Where what a notebook said is kept."""
+    ending = f"{'' if profile == 'quick' else '.' + profile}.json"
+    if recorded is None:
+        return path.with_name(f"{path.stem}.recorded{ending}")
+    return recorded / f"{path.stem}{ending}"
 
 
 def agrees(now: Value, then: Value) -> bool:

@@ -35,6 +35,7 @@ def _summary(group: list[Row]) -> Row:
     head["seeds"] = len(answers)
     if reasons:
         head["reason"] = reasons[0]
+        head["refused"] = all(row["refused"] for row in group if "reason" in row)
     if not answers:
         return head
     logs = [row["log10_p"] for row in answers]

@@ -7,25 +7,31 @@ Nothing is imported until one of them is called.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.problem import Problem
 
+One = str | Path | Problem
+"""A problem as a screen takes it: a name of the catalogue, a card's path, or a Problem."""
+Given = One | Sequence[One]
+"""One problem, or several: the first is shown, and all are listed."""
+
 if TYPE_CHECKING:
     from workbench.views.adversary_screen import AdversaryScreen
-    from workbench.views.adversary_widgets import AdversaryWidgets
     from workbench.views.coherence_screen import Coherence
-    from workbench.views.coherence_widgets import CoherenceWidgets
     from workbench.views.compare_screen import Compare
-    from workbench.views.compare_widgets import CompareWidgets
     from workbench.views.lab_screen import LabScreen
     from workbench.views.lab_widgets import LabWidgets
     from workbench.views.screen import Explore
     from workbench.views.tokens_screen import TokensScreen
-    from workbench.views.tokens_widgets import TokensWidgets
     from workbench.views.train_screen import Train
-    from workbench.views.train_widgets import TrainWidgets
     from workbench.views.widgets import ExploreWidgets
+    from workbench.views.widgets_adversary import AdversaryWidgets
+    from workbench.views.widgets_coherence import CoherenceWidgets
+    from workbench.views.widgets_compare import CompareWidgets
+    from workbench.views.widgets_tokens import TokensWidgets
+    from workbench.views.widgets_train import TrainWidgets
 
 __all__ = [
     "adversary", "adversary_widgets",
@@ -34,7 +40,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-def explore(problem: str | Problem | None = None, **state: Any) -> "Explore":
+def explore(problem: Given | None = None, **state: Any) -> "Explore":
     """The Explore screen for a notebook cell, in Panel; see `workbench.views.screen`."""
     from workbench.views.screen import explore as make
 
@@ -42,7 +48,7 @@ def explore(problem: str | Problem | None = None, **state: Any) -> "Explore":
 
 
 def explore_widgets(
-    problem: str | Problem | None = None, dark: bool = False, **state: Any
+    problem: Given | None = None, dark: bool = False, **state: Any
 ) -> "ExploreWidgets":
     """The Explore screen for a notebook cell, in ipywidgets."""
     from workbench.views.state import Session
@@ -51,7 +57,7 @@ def explore_widgets(
     return ExploreWidgets(Session(problem, **state), dark)
 
 
-def compare(problems: Sequence[str | Problem] | None = None, **state: Any) -> "Compare":
+def compare(problems: Given | None = None, **state: Any) -> "Compare":
     """The Compare screen for a notebook cell, in Panel; see `workbench.views.compare_screen`."""
     from workbench.views.compare_screen import compare as make
 
@@ -59,16 +65,16 @@ def compare(problems: Sequence[str | Problem] | None = None, **state: Any) -> "C
 
 
 def compare_widgets(
-    problems: Sequence[str | Problem] | None = None, dark: bool = False, **state: Any
+    problems: Given | None = None, dark: bool = False, **state: Any
 ) -> "CompareWidgets":
     """The Compare screen for a notebook cell, in ipywidgets."""
     from workbench.views.compare_session import CompareSession
-    from workbench.views.compare_widgets import CompareWidgets
+    from workbench.views.widgets_compare import CompareWidgets
 
     return CompareWidgets(CompareSession(problems, **state), dark)
 
 
-def coherence(problem: str | Problem | None = None, **state: Any) -> "Coherence":
+def coherence(problem: Given | None = None, **state: Any) -> "Coherence":
     """The Coherence screen for a notebook cell, in Panel; see `views.coherence_screen`."""
     from workbench.views.coherence_screen import coherence as make
 
@@ -76,16 +82,16 @@ def coherence(problem: str | Problem | None = None, **state: Any) -> "Coherence"
 
 
 def coherence_widgets(
-    problem: str | Problem | None = None, dark: bool = False, **state: Any
+    problem: Given | None = None, dark: bool = False, **state: Any
 ) -> "CoherenceWidgets":
     """The Coherence screen for a notebook cell, in ipywidgets."""
     from workbench.views.coherence_session import CoherenceSession
-    from workbench.views.coherence_widgets import CoherenceWidgets
+    from workbench.views.widgets_coherence import CoherenceWidgets
 
     return CoherenceWidgets(CoherenceSession(problem, **state), dark)
 
 
-def adversary(problem: str | Problem | None = None, **state: Any) -> "AdversaryScreen":
+def adversary(problem: Given | None = None, **state: Any) -> "AdversaryScreen":
     """The Adversary screen for a notebook cell, in Panel; see `views.adversary_screen`."""
     from workbench.views.adversary_screen import adversary as make
 
@@ -93,33 +99,33 @@ def adversary(problem: str | Problem | None = None, **state: Any) -> "AdversaryS
 
 
 def adversary_widgets(
-    problem: str | Problem | None = None, dark: bool = False, **state: Any
+    problem: Given | None = None, dark: bool = False, **state: Any
 ) -> "AdversaryWidgets":
     """The Adversary screen for a notebook cell, in ipywidgets."""
     from workbench.views.adversary_session import AdversarySession
-    from workbench.views.adversary_widgets import AdversaryWidgets
+    from workbench.views.widgets_adversary import AdversaryWidgets
 
     return AdversaryWidgets(AdversarySession(problem, **state), dark)
 
 
-def train(problem: str | None = None, **state: Any) -> "Train":
+def train(problem: Given | None = None, **state: Any) -> "Train":
     """The Train screen for a notebook cell, in Panel; see `views.train_screen`."""
     from workbench.views.train_screen import train as make
 
     return make(problem, **state)
 
 
-def train_widgets(problem: str | None = None, dark: bool = False, **state: Any) -> "TrainWidgets":
+def train_widgets(problem: Given | None = None, dark: bool = False, **state: Any) -> "TrainWidgets":
     """The Train screen for a notebook cell, in ipywidgets."""
     from workbench.views.train_session import TrainSession
-    from workbench.views.train_widgets import TrainWidgets
+    from workbench.views.widgets_train import TrainWidgets
 
     view = TrainWidgets(TrainSession(problem, **state), dark)
     view.begin()
     return view
 
 
-def tokens(problem: str | Problem | None = None, **state: Any) -> "TokensScreen":
+def tokens(problem: Given | None = None, **state: Any) -> "TokensScreen":
     """The Tokens screen for a notebook cell, in Panel; see `views.tokens_screen`."""
     from workbench.views.tokens_screen import tokens as make
 
@@ -127,11 +133,11 @@ def tokens(problem: str | Problem | None = None, **state: Any) -> "TokensScreen"
 
 
 def tokens_widgets(
-    problem: str | Problem | None = None, dark: bool = False, **state: Any
+    problem: Given | None = None, dark: bool = False, **state: Any
 ) -> "TokensWidgets":
     """The Tokens screen for a notebook cell, in ipywidgets."""
     from workbench.views.tokens_session import TokensSession
-    from workbench.views.tokens_widgets import TokensWidgets
+    from workbench.views.widgets_tokens import TokensWidgets
 
     return TokensWidgets(TokensSession(problem, **state), dark)
 

@@ -6,6 +6,7 @@ import panel as pn
 
 from workbench.distributions import Sequences
 from workbench.problem import Problem
+from workbench.views import Given
 from workbench.views import adversary_pictures as looks
 from workbench.views import adversary_plots as plots
 from workbench.views import adversary_words as words
@@ -179,9 +180,7 @@ class AdversaryScreen(AdversaryActs, ByTicker, pn.viewable.Viewer):
         self.picture_words.value = words.picture_sentence(problem, attack, check)
 
 
-def adversary(
-    problem: str | Problem | None = None, dark: bool = False, **state: Any
-) -> AdversaryScreen:
+def adversary(problem: Given | None = None, dark: bool = False, **state: Any) -> AdversaryScreen:
     """The screen for a notebook cell; it searches only when asked.
 
     Args:

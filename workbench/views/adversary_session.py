@@ -24,6 +24,7 @@ from workbench.iteration import Budget
 from workbench.problem import Problem
 from workbench.rng import Rng
 from workbench.types import Grad
+from workbench.views import Given
 from workbench.views.adversary_kept import Check, Pin, portrayed
 from workbench.views.known import Known, first_problem
 from workbench.views.link import take
@@ -109,9 +110,9 @@ class AdversarySession(param.Parameterized):
     )  # fmt: skip
     settings = param.Dict({}, doc="Settings that are not the usual ones, by what they belong to.")
 
-    def __init__(self, problem: str | Problem | None = None, **params: Any):
+    def __init__(self, problem: Given | None = None, **params: Any):
         self.known = Known(serves)
-        name = self.known.add(first_problem() if problem is None else problem)
+        name, *_ = self.known.add_all(first_problem() if problem is None else problem)
         self.worker = Worker()
         self.stepping = Stepping(self.worker, self._make, self._look, ("attack",))
         self.pins: tuple[Pin, ...] = ()

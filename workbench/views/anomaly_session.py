@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import param
 
 from workbench.anomaly import TESTBEDS, Account, Explanation, auroc, explain, make_testbed
-from workbench.views.laboratory import LabSession
+from workbench.views.lab import LabSession
 
 JOB = "account"
 

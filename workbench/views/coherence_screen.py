@@ -4,8 +4,7 @@ from typing import Any
 
 import panel as pn
 
-from workbench.problem import Problem
-from workbench.views import coherence_plots, coherence_words
+from workbench.views import Given, coherence_plots, coherence_words
 from workbench.views.about import about
 from workbench.views.acts import CoherenceActs
 from workbench.views.coherence_session import CoherenceSession, entries
@@ -120,7 +119,7 @@ class Coherence(CoherenceActs, ByTicker, pn.viewable.Viewer):
         self.hold.disabled = not s.worker.busy
 
 
-def coherence(problem: str | Problem | None = None, dark: bool = False, **state: Any) -> Coherence:
+def coherence(problem: Given | None = None, dark: bool = False, **state: Any) -> Coherence:
     """The screen for a notebook cell; it measures only when asked.
 
     Args:

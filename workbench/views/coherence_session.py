@@ -13,6 +13,7 @@ from workbench.errors import WorkbenchError
 from workbench.estimators.base import serving
 from workbench.problem import Problem
 from workbench.types import Kind
+from workbench.views import Given
 from workbench.views.known import Known, first_problem
 from workbench.views.link import take
 from workbench.views.roster import Entry, roster
@@ -78,9 +79,9 @@ class CoherenceSession(param.Parameterized):
         "takes all of D's, which is exact.",
     )  # fmt: skip
 
-    def __init__(self, problem: str | Problem | None = None, **params: Any):
+    def __init__(self, problem: Given | None = None, **params: Any):
         self.known = Known(serves)
-        name = self.known.add(first_problem() if problem is None else problem)
+        name, *_ = self.known.add_all(first_problem() if problem is None else problem)
         self.worker = Worker()
         self._points: dict[tuple[str, str], Point] = {}
         super().__init__()

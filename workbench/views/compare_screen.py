@@ -1,13 +1,12 @@
 """The Compare screen in Panel: one layout for the served app and for a notebook cell."""
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import panel as pn
 
-from workbench.problem import Problem
-from workbench.views import compare_plots, compare_words
+from workbench.views import Given, compare_plots, compare_words
 from workbench.views.compare_actions import Pressed
 from workbench.views.compare_session import CompareSession
 from workbench.views.compare_table import table
@@ -164,9 +163,7 @@ class Compare(Pressed, ByTicker, pn.viewable.Viewer):
         self.hold.disabled = not s.running
 
 
-def compare(
-    problems: Sequence[str | Problem] | None = None, dark: bool = False, **state: Any
-) -> Compare:
+def compare(problems: Given | None = None, dark: bool = False, **state: Any) -> Compare:
     """The screen for a notebook cell; it runs only when asked.
 
     Args:

@@ -1,7 +1,6 @@
 """The whole state of the Compare screen, and what follows from it. No interface in here."""
 
 import json
-from collections.abc import Sequence
 from typing import Any
 
 import param
@@ -10,6 +9,7 @@ from workbench.errors import BadInput, WorkbenchError
 from workbench.experiments import Row, recipe, seeds_of, to_csv, to_parquet
 from workbench.iteration import Budget
 from workbench.problem import Problem
+from workbench.views import Given
 from workbench.views.compare_job import Cell, job, stand
 from workbench.views.known import Known
 from workbench.views.link import take
@@ -51,11 +51,11 @@ class CompareSession(param.Parameterized):
         "first one where it is none of them.",
     )  # fmt: skip
 
-    def __init__(self, problems: Sequence[str | Problem] | None = None, **params: Any):
+    def __init__(self, problems: Given | None = None, **params: Any):
         self.known = Known()
         names = self.known.names
         chosen = [n for n in FIRST_PROBLEMS if n in names] if problems is None else problems
-        picked = [self.known.add(problem) for problem in chosen]
+        picked = self.known.add_all(chosen)
         self.worker = Worker()
         super().__init__()
         self.param.problems.objects = self.known.names

@@ -12,7 +12,7 @@ from workbench.automata import LifeLike, Rule, parse, predicted, presumptions
 from workbench.automata.blocks import Closure
 from workbench.automata.board import Board, start
 from workbench.automata.look import Look, look, looks_ahead
-from workbench.views.laboratory import LabSession, Parsed
+from workbench.views.lab import LabSession, Parsed
 
 JOB, FOUND, FORETOLD = "board", "found", "foretold"
 """The jobs: what steps, what looks for structures, what predicts."""

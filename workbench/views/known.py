@@ -2,10 +2,13 @@
 
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from workbench import catalogue
+from workbench.errors import BadInput
 from workbench.problem import Problem
+from workbench.views import Given, One
 
 
 class Known:
@@ -36,7 +39,14 @@ class Known:
         self._editions: dict[str, int] = {}
         self._loaded: dict[str, Problem] = {}
 
-    def add(self, problem: str | Problem) -> str:
+    def add_all(self, given: Given) -> list[str]:
+        """The names to list one problem or several under, as `add`."""
+        several = list(given) if isinstance(given, list | tuple) else [given]
+        if not several:
+            raise BadInput("a screen needs a problem: a name, a card's path or a Problem")
+        return [self.add(problem) for problem in several]
+
+    def add(self, problem: One) -> str:
         """The name to list a problem under.
 
         Args:
@@ -47,9 +57,14 @@ class Known:
         """
         if isinstance(problem, Problem):
             return self._keep(problem, "")
+        if not isinstance(problem, str | Path):
+            raise BadInput(
+                "a screen takes a problem's name, its card's path, a Problem, or a list of them, "
+                f"got {type(problem).__name__}"
+            )
         if problem in self._listed:
-            return problem
-        return self._keep(catalogue.load(problem), problem)
+            return str(problem)
+        return self._keep(catalogue.load(problem), str(problem))
 
     def _keep(self, problem: Problem, source: str) -> str:
         name = problem.name
@@ -57,6 +72,11 @@ class Known:
             self._editions[name] = self._editions.get(name, 0) + 1
         self._own[name] = (problem, source)
         return name
+
+    @property
+    def own(self) -> list[str]:
+        """The names of what was brought."""
+        return list(self._own)
 
     @property
     def names(self) -> list[str]:
@@ -85,7 +105,8 @@ class Known:
 def bring(session: Any, problem: Problem) -> None:
     """List a problem in a room: in its session's `known`, and in the selector that shows it.
 
-    Where it takes the place of a namesake that is being shown, whoever shows it is told.
+    Where several are set side by side, it is one of them from now on. Where it takes the place of a
+    namesake that is being shown, whoever shows it is told.
     """
     session.known.add(problem)
     choice = "problems" if "problems" in session.param else "problem_name"
@@ -93,6 +114,8 @@ def bring(session: Any, problem: Problem) -> None:
     shown = getattr(session, choice)
     if problem.name == shown or (choice == "problems" and problem.name in shown):
         session.param.trigger(choice)
+    elif choice == "problems":
+        session.problems = [problem.name, *shown]
 
 
 @cache

@@ -2,7 +2,7 @@
 
 from workbench.views import anomaly_plots as plots
 from workbench.views.anomaly_session import AnomalySession
-from workbench.views.laboratory import Action, Chart, Laboratory, Slider
+from workbench.views.lab import Action, Chart, Laboratory, Slider
 from workbench.views.style import Figure, layout
 
 

@@ -4,7 +4,7 @@ from workbench.views import gliders_gallery as pictures
 from workbench.views import gliders_plots as plots
 from workbench.views import gliders_words as words
 from workbench.views.gliders_session import GlidersSession
-from workbench.views.laboratory import Action, Chart, Laboratory, Slider, Words
+from workbench.views.lab import Action, Chart, Laboratory, Slider, Words
 
 GLIDERS = Laboratory(
     name="gliders",

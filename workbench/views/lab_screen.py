@@ -9,7 +9,7 @@ import param
 from workbench.errors import WorkbenchError
 from workbench.views.controls import Dial, label
 from workbench.views.following import ByTicker
-from workbench.views.laboratory import Action, Chart, Laboratory, LabSession, Slider, Words
+from workbench.views.lab import Action, Chart, Laboratory, LabSession, Slider, Words
 from workbench.views.parts import button, figure_pane, hint, on_ground, text
 from workbench.views.table import TABLE_CSS
 

@@ -2,7 +2,7 @@
 
 from workbench.numbers import milliseconds, small
 from workbench.views.compute_plots import Course, against_compute
-from workbench.views.laboratory import Action, Chart, Laboratory
+from workbench.views.lab import Action, Chart, Laboratory
 from workbench.views.students_session import JOB, REPEATS, Fit, StudentsSession
 from workbench.views.style import Figure, colour, symbol
 

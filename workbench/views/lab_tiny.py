@@ -4,7 +4,7 @@ import math
 
 from workbench.numbers import count, small
 from workbench.views.compute_plots import Course, against_compute
-from workbench.views.laboratory import Action, Chart, Laboratory, Slider
+from workbench.views.lab import Action, Chart, Laboratory, Slider
 from workbench.views.style import Figure, axis, colour, ink, layout, symbol
 from workbench.views.tiny_session import BENT, JOB, REPEATS, Errors, Known, TinySession
 

@@ -9,7 +9,7 @@ import param
 
 from workbench.views.figure_widgets import empty_figure, show_figure
 from workbench.views.following import ByTask
-from workbench.views.laboratory import Action, Chart, Laboratory, LabSession, Slider, Words
+from workbench.views.lab import Action, Chart, Laboratory, LabSession, Slider, Words
 from workbench.views.widget_parts import STYLE, bound, button, wear
 
 

@@ -5,11 +5,11 @@ from typing import Any
 import param
 
 from workbench.errors import BadInput
+from workbench.views.lab import Laboratory
 from workbench.views.lab_anomalies import ANOMALIES
 from workbench.views.lab_gliders import GLIDERS
 from workbench.views.lab_students import STUDENTS
 from workbench.views.lab_tiny import TINY
-from workbench.views.laboratory import Laboratory
 from workbench.views.link import take
 
 ALL: tuple[Laboratory, ...] = (
@@ -23,8 +23,9 @@ IN_URL = {"tab": "lab"}
 
 def find(name: str) -> Laboratory:
     """A laboratory by name. Raises `BadInput` for an unknown one."""
-    if name not in LABORATORIES:
-        raise BadInput(f"there is no laboratory {name!r}; there are {', '.join(LABORATORIES)}")
+    if not isinstance(name, str) or name not in LABORATORIES:
+        said = repr(name) if isinstance(name, str) else f"for a {type(name).__name__}"
+        raise BadInput(f"there is no laboratory {said}; there are {', '.join(LABORATORIES)}")
     return LABORATORIES[name]
 
 

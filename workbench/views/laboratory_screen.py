@@ -5,9 +5,9 @@ from typing import Any
 
 import panel as pn
 
+from workbench.views.lab import LabSession
 from workbench.views.lab_screen import LabScreen
 from workbench.views.laboratories import Tabs, find
-from workbench.views.laboratory import LabSession
 from workbench.views.parts import load_extension
 
 Sync = Callable[[LabSession, Mapping[str, str]], str]

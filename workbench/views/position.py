@@ -12,7 +12,7 @@ from workbench.distributions import Tokens, tempered, varied
 from workbench.errors import WorkbenchError
 from workbench.problem import Problem, Truth
 from workbench.rng import Rng
-from workbench.views import margins
+from workbench.views import Given, margins
 from workbench.views.known import Known, first_problem
 from workbench.views.variation import (
     random_direction,
@@ -62,9 +62,9 @@ class Position(param.Parameterized):
         doc="Determines every random number on this screen: equal seeds give equal pictures.",
     )  # fmt: skip
 
-    def __init__(self, problem: str | Problem | None = None, **params: Any):
+    def __init__(self, problem: Given | None = None, **params: Any):
         self.known = Known(names=self.listed())
-        name = self.known.add(first_problem() if problem is None else problem)
+        name, *_ = self.known.add_all(first_problem() if problem is None else problem)
         self._cache: dict[str, tuple[Any, Any]] = {}
         super().__init__(**params)
         self.param.problem_name.objects = self.known.names

@@ -22,9 +22,9 @@ from workbench.views.compare_session import IN_URL as COMPARE_IN_URL
 from workbench.views.compare_session import CompareSession
 from workbench.views.harbour import Harbour
 from workbench.views.known import bring
+from workbench.views.lab import LabSession
 from workbench.views.laboratories import IN_URL as LABORATORY_IN_URL
 from workbench.views.laboratories import Tabs
-from workbench.views.laboratory import LabSession
 from workbench.views.laboratory_screen import LaboratoryScreen
 from workbench.views.position import POSITION
 from workbench.views.screen import Explore

@@ -12,7 +12,7 @@ import panel as pn
 from workbench.errors import WorkbenchError
 from workbench.problem import Problem
 from workbench.problem.codec import unzipped
-from workbench.views import inputs, known, plots, table, words
+from workbench.views import Given, inputs, known, plots, table, words
 from workbench.views.about import about
 from workbench.views.controls import Dial, label, settings_panel
 from workbench.views.following import ByTicker
@@ -331,7 +331,7 @@ class Explore(ByTicker, pn.viewable.Viewer):
         self.caption.value = words.margin_sentence(picture)
 
 
-def explore(problem: str | Problem | None = None, dark: bool = False, **state: Any) -> Explore:
+def explore(problem: Given | None = None, dark: bool = False, **state: Any) -> Explore:
     """The screen for a notebook cell; it samples only when asked.
 
     Args:

@@ -15,7 +15,7 @@ from workbench.bench.random_nets import cpu_seconds
 from workbench.distributions import Gaussian
 from workbench.rng import Rng
 from workbench.training.distillation import Moments, beside, pooled, propagated, sampled
-from workbench.views.laboratory import LabSession
+from workbench.views.lab import LabSession
 
 JOB = "students"
 REPEATS = 3

@@ -17,7 +17,7 @@ from workbench.estimators import LastInput
 from workbench.iteration import UNLIMITED
 from workbench.problem import Problem
 from workbench.rng import Rng
-from workbench.views.laboratory import LabSession
+from workbench.views.lab import LabSession
 
 JOB, BENT = "accuracy", "bent"
 """The jobs: the accuracy and the errors of both ways, the accuracy by noise."""

@@ -4,8 +4,7 @@ from typing import Any
 
 import panel as pn
 
-from workbench.problem import Problem
-from workbench.views import table, token_pictures, tokens_words
+from workbench.views import Given, table, token_pictures, tokens_words
 from workbench.views.about import about
 from workbench.views.acts import TokensActs
 from workbench.views.controls import Dial, label
@@ -122,7 +121,7 @@ class TokensScreen(TokensActs, ByTicker, pn.viewable.Viewer):
         self.run.disabled, self.hold.disabled = s.worker.busy, not s.worker.busy
 
 
-def tokens(problem: str | Problem | None = None, dark: bool = False, **state: Any) -> TokensScreen:
+def tokens(problem: Given | None = None, dark: bool = False, **state: Any) -> TokensScreen:
     """The screen for a notebook cell; it samples only when asked.
 
     Args:

@@ -9,9 +9,9 @@ from workbench import catalogue
 from workbench.adversaries import Prices, Tilting
 from workbench.errors import BadInput
 from workbench.iteration import Budget, steps
-from workbench.problem import Problem
 from workbench.rng import Rng
 from workbench.types import Pace
+from workbench.views import Given
 from workbench.views.link import take
 from workbench.views.roster import roster
 from workbench.views.rows import Row
@@ -51,15 +51,14 @@ class TokensSession(Session):
         doc="Forward passes of the model that each estimate may spend.",
     )  # fmt: skip
 
-    def __init__(self, problem: str | Problem | None = None, **params: Any):
-        first = _FIRST if problem is None else problem
-        asked = first if isinstance(first, Problem) else catalogue.load(first)
-        if not shows_tokens(asked):
-            raise BadInput(
-                f"the room Tokens shows independent tokens that M knows the texts of, and "
-                f"{asked.name} has none: use one of {', '.join(catalogue.token_names()[:3])}, ..."
-            )
-        super().__init__(first, **params)
+    def __init__(self, problem: Given | None = None, **params: Any):
+        super().__init__(_FIRST if problem is None else problem, **params)
+        for name in self.known.own:
+            if not shows_tokens(self.known.problem(name)):
+                raise BadInput(
+                    "the room Tokens shows independent tokens that M knows the texts of, and "
+                    f"{name} has none: use one of {', '.join(catalogue.token_names()[:3])}, ..."
+                )
 
     @staticmethod
     def listed() -> list[str]:

@@ -1,6 +1,10 @@
 """What the Train screen asks of trainings: their names, their settings, who tells of which."""
 
+from collections.abc import Sequence
+
+from workbench.errors import BadInput
 from workbench.experiments import duties, lessons
+from workbench.views import Given
 from workbench.views.train_duty import DutyTelling
 from workbench.views.train_hush import HushTelling
 from workbench.views.train_telling import Telling
@@ -38,6 +42,26 @@ TELLINGS: dict[str, Telling] = {"train": DutyTelling(), "hush": HushTelling()}
 def titles() -> dict[str, str]:
     """{what a reader reads: name} of what can be trained."""
     return {title: name for name, title in lessons.TITLES.items()}
+
+
+def chosen(given: Given | None) -> str:
+    """The name of the training that is asked for by its name, or by the problem that it trains.
+
+    Of several the first. Raises `BadInput` where it is none of those that the room has.
+    """
+    first = given
+    if isinstance(given, Sequence) and not isinstance(given, str):
+        first = given[0] if given else None
+    named = list(lessons.TITLES)
+    if first is None:
+        return named[0]
+    name = str(getattr(first, "name", first))
+    if name in named:
+        return name
+    raise BadInput(
+        f"the room Train has no training of {name!r}: use one of {', '.join(named)}; a network of "
+        "your own is trained by `workbench.training.Defender`, as docs/guide/training.md shows"
+    )
 
 
 def docs(name: str) -> dict[str, str]:

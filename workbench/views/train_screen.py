@@ -5,8 +5,8 @@ from typing import Any
 
 import panel as pn
 
+from workbench.views import Given, train_shown, train_words
 from workbench.views import train_engine as engine
-from workbench.views import train_shown, train_words
 from workbench.views.acts import TrainActs
 from workbench.views.controls import label
 from workbench.views.following import ByTicker
@@ -147,7 +147,7 @@ def _half(*parts: Any) -> pn.Column:
     return pn.Column(*parts, styles={"flex": "1 1 400px", "min-width": "0"})
 
 
-def train(problem: str | None = None, dark: bool = False, **state: Any) -> Train:
+def train(problem: Given | None = None, dark: bool = False, **state: Any) -> Train:
     """The screen for a notebook cell; it trains only when asked.
 
     Args:

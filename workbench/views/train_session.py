@@ -10,6 +10,7 @@ from torch import Tensor
 
 from workbench.errors import BadInput
 from workbench.experiments import Row, Run, lessons
+from workbench.views import Given
 from workbench.views import train_engine as engine
 from workbench.views.link import take
 from workbench.views.stepping import Stepping
@@ -46,7 +47,7 @@ class TrainSession(param.Parameterized):
         0, bounds=(0, 2**31), label="Seed", doc="Of all random numbers, the referee's too."
     )
 
-    def __init__(self, problem: str | None = None, **params: Any):
+    def __init__(self, problem: Given | None = None, **params: Any):
         self.worker = Worker()
         self.stepping = Stepping(self.worker, self._make, self._look, tuple(engine.TELLINGS))
         self.pinned: Pinned | None = None
@@ -55,7 +56,7 @@ class TrainSession(param.Parameterized):
         super().__init__()
         names = list(engine.titles().values())
         self.param.problem_name.objects = names
-        self.param.update(**{"problem_name": problem or names[0], **params})
+        self.param.update(**{"problem_name": engine.chosen(problem), **params})
 
     def take(self, values: dict[str, Any]) -> str:
         """Take over what is sound of these values; a sentence about the rest, or ""."""
