@@ -6,7 +6,6 @@ Panel, and `explore_widgets` and so on in ipywidgets.
 Nothing is imported until one of them is called.
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ from workbench.problem import Problem
 
 One = str | Path | Problem
 """A problem as a screen takes it: a name of the catalogue, a card's path, or a Problem."""
-Given = One | Sequence[One]
+Given = One | list[One] | tuple[One, ...]
 """One problem, or several: the first is shown, and all are listed."""
 
 if TYPE_CHECKING:

@@ -54,8 +54,8 @@ class CompareSession(param.Parameterized):
     def __init__(self, problems: Given | None = None, **params: Any):
         self.known = Known()
         names = self.known.names
-        chosen = [n for n in FIRST_PROBLEMS if n in names] if problems is None else problems
-        picked = self.known.add_all(chosen)
+        usual = [n for n in FIRST_PROBLEMS if n in names]
+        picked = self.known.add_all([*usual] if problems is None else problems)
         self.worker = Worker()
         super().__init__()
         self.param.problems.objects = self.known.names

@@ -15,7 +15,7 @@ from workbench.iteration import Budget
 from workbench.problem import Problem
 from workbench.problem.codec import zipped
 from workbench.types import Pace
-from workbench.views import margins
+from workbench.views import Given, margins
 from workbench.views.known import bring
 from workbench.views.link import take
 from workbench.views.pace import Stopwatch
@@ -46,7 +46,7 @@ class Session(Position):
     marked = param.String("", doc="The row that a reader came here for.")
     running = param.Boolean(False, doc="Whether Monte Carlo counts.")
 
-    def __init__(self, problem: str | Problem | None = None, **params: Any):
+    def __init__(self, problem: Given | None = None, **params: Any):
         self._watch = Stopwatch()
         self.worker = Worker()
         super().__init__(problem, **params)
