@@ -135,6 +135,11 @@ def test_doubt_names_what_was_done():
     torch.testing.assert_close(Edgeworth().index(lost), Gaussian().index(lost))
 
 
+@pytest.mark.parametrize(("share", "lifted"), [(0.499, True), (0.501, False)])
+def test_a_fourth_cumulant_is_lifted_below_half_the_square_of_the_third(share, lifted):
+    assert ("was lifted" in Saddlepoint().doubt(law(3.0, 0.8, share * 0.8**2))) is lifted
+
+
 @each
 def test_a_propagator_without_third_cumulants_is_refused(tail):
     model = mlp([3, 8, 1], torch.Generator().manual_seed(0))

@@ -112,7 +112,7 @@ def _between(low: Tensor, high: Tensor, u: Tensor | None) -> tuple[Tensor, Tenso
     b = torch.where(flip, -low, high)
     empty = b <= a
     top, bottom = log_cdf_value(-a), log_cdf_value(-b)
-    log_mass = torch.where(empty, -math.inf, log_sub(top, torch.where(empty, top - 1, bottom)))
+    log_mass = torch.where(empty, -math.inf, log_sub(top, bottom))
     if u is None:
         return torch.zeros_like(low), log_mass
     share = torch.where(flip, 1.0 - u, u).clamp(_TINY, 1.0 - 2.0**-53)
