@@ -155,6 +155,21 @@ def test_around_a_residual_sum_nothing_is_forgotten():
     torch.testing.assert_close((one.mean, one.third), (two.mean, two.third))
 
 
+def test_a_diagonal_factor_says_what_its_matrix_says():
+    from workbench.propagation.blocks import Block
+    from workbench.propagation.third import Factors
+
+    signs, u, d, e = rand(0, 4), rand(1, 4, 4), rand(2, 4, 4), rand(3, 4)
+    one, other = Factors(u, d, Block(e, True)), Factors(u, d, Block(torch.diag(e)))
+    torch.testing.assert_close(one.cubes(signs), other.cubes(signs))
+    factor = rand(4, 4)
+    one, other = one.scaled(factor), other.scaled(factor)
+    torch.testing.assert_close(one.cubes(signs), other.cubes(signs))
+    whole = torch.einsum("r,ra,ra,ra->a", signs, other.u, other.u, other.e.values)
+    whole = whole + torch.einsum("ra,ra,ra->a", other.d, other.e.values, other.e.values)
+    torch.testing.assert_close(one.cubes(signs), whole)
+
+
 def test_slices_are_those_of_the_whole_tensor():
     from workbench.propagation.blocks import Block
     from workbench.propagation.third import Factors

@@ -153,6 +153,26 @@ def test_tail_index_of_exact_pareto_draws(k):
     assert abs(found - k) < 5 * (1 + k) / math.sqrt(m) + 0.02
 
 
+def test_tail_index_is_zhang_and_stephens_estimate_term_by_term():
+    draws = 400  # of which the 60 largest are fitted
+    logs = sorted((0.7 * math.log((i + 0.5) / 90.0) ** 2 for i in range(90)), reverse=True)
+    top = [math.exp(v - logs[0]) for v in logs[:61]]
+    x = [v - top[60] for v in reversed(top[:60])]
+    size = 30 + math.isqrt(60)
+    quartile = x[math.floor(60 / 4 + 0.5) - 1]
+    slopes = [
+        1.0 / x[-1] + (1.0 - math.sqrt(size / (j - 0.5))) / (3.0 * quartile)
+        for j in range(1, size + 1)
+    ]
+    shape = [math.fsum(math.log1p(-b * v) for v in x) / 60 for b in slopes]
+    told = [60 * (math.log(-b / k) - k - 1.0) for b, k in zip(slopes, shape, strict=True)]
+    weight = [1.0 / math.fsum(math.exp(other - mine) for other in told) for mine in told]
+    b = math.fsum(w * s for w, s in zip(weight, slopes, strict=True))
+    k = math.fsum(math.log1p(-b * v) for v in x) / 60
+    shuffled = torch.tensor(logs)[torch.randperm(90, generator=torch.Generator().manual_seed(0))]
+    assert tail_index(shuffled, draws) == pytest.approx((60 * k + 5.0) / 70, rel=1e-12)
+
+
 def test_tail_index_of_equal_and_of_few_weights():
     assert tail_index(torch.zeros(200), 10_000) == -math.inf
     assert tail_index(torch.zeros(3), 10_000) == math.inf

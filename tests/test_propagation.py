@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 import workbench as wb
 from workbench.distributions import Piece
-from workbench.graph import activations_of
+from workbench.graph import activations_of, read
 from workbench.math.logspace import log_sum
 from workbench.models import Network, Shift, Sum, chain, dense, mlp
-from workbench.propagation import ALL, Covariance, Mean
+from workbench.propagation import ALL, Covariance, Cumulant4, Mean
 
 each_propagator = pytest.mark.parametrize(
     "propagator", [cls() for cls in ALL], ids=lambda p: p.name
@@ -386,3 +387,25 @@ def test_overflow_is_an_error_that_names_the_node():
     model = chain([nn.ReLU(), dense(torch.full((1, 2), 1e200))])
     with pytest.raises(wb.NotConverged, match=r"'parts\.1' that is not finite"):
         wb.Moments()(problem(model, standard(2)))
+
+
+WIDE = {
+    "mlp": mlp([64, 48, 96, 1], torch.Generator().manual_seed(0)),
+    "residual": Network(
+        [dense(rand(0, 64, 64)), nn.ReLU(), dense(rand(1, 64, 64)), nn.ReLU(), Sum(),
+         dense(rand(2, 1, 64))],
+        [[0], [1], [2], [3], [4, 2], [5]],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("model", WIDE.values(), ids=WIDE)
+@pytest.mark.parametrize("cls", [c for c in ALL if c is not Cumulant4], ids=lambda c: c.name)
+@torch.no_grad()
+def test_operations_are_those_of_the_products_and_a_fifth_for_the_rest(cls, model):
+    """Against torch's own count, which leaves out all that is elementwise."""
+    piece = Piece(torch.zeros(()), torch.zeros(64), covariance(64, 3))
+    graph = read(model)
+    with FlopCounterMode(display=False) as counted:
+        _, flops = cls().law(graph, piece, torch.ones(1, 1), torch.zeros(1))
+    assert 1.0 < flops / counted.get_total_flops() < 1.2

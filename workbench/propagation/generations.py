@@ -131,10 +131,14 @@ class Generations(Carrier):
         """kappa(x_a, x_a, x_b) of value i by these, in standard units; 0 on the diagonal."""
         if not generations:
             return None
-        t = slices([(g.signs, g.rows[i], g.rows[i]) for g in generations])
-        n = t.shape[-1]
-        self.flops += 6.0 * len(generations) * n * t.numel()
+        t = self._between(generations, i, i)
         return _without_diagonal(t * inv[..., :, None].square() * inv[..., None, :])
+
+    def _between(self, generations: list[Generation], i: int, k: int) -> Tensor:
+        """kappa(x_a, x_a, y_b) of values i and k by these."""
+        t = slices([(g.signs, g.rows[i], g.rows[k]) for g in generations])
+        self.flops += 6.0 * sum(g.signs.shape[-1] for g in generations) * t.numel()
+        return t
 
     def _cross(self, source: int, k: int, m: Marginals) -> tuple[Block, Tensor, Tensor]:
         """Cov(f(source), value k), and value k's factors in the generation that f begins."""
@@ -142,8 +146,7 @@ class Generations(Carrier):
         out = cov * m.b[0][..., :, None]
         third = cov * m.square[0][..., :, None]
         if self.generations:
-            t = slices([(g.signs, g.rows[source], g.rows[k]) for g in self.generations])
-            t = t * m.inv[..., :, None].square()
+            t = self._between(self.generations, source, k) * m.inv[..., :, None].square()
             out = out + t * (m.b[1] / math.sqrt(2.0))[..., :, None]
             third = third + t * (m.square[1] / math.sqrt(2.0))[..., :, None]
             third = third - t * m.b[0][..., :, None].square()

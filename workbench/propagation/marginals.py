@@ -23,6 +23,8 @@ _R2, _R6, _R24 = math.sqrt(2.0), math.sqrt(6.0), math.sqrt(24.0)
 MOST = 1.0, 2.0
 """Skewness and kurtosis beyond which an expansion around a Gaussian is no density (Barton and
 Dennis 1952); what is larger is read as these."""
+LEAST = 0.05
+"""Share of its Gaussian variance below which an expanded variance is no longer believed."""
 STRAINED = (
     "a neuron is too far from Gaussian for a series in its third and fourth cumulants, "
     "which were cut"
@@ -86,7 +88,7 @@ class Marginals:
             return p[k, 0] + s3 * p[k, 3] / _R6 + s4 * p[k, 4] / _R24
 
         var = moment(2)
-        var = torch.where(var > 0.05 * gauss, var, gauss)
+        var = torch.where(var > LEAST * gauss, var, gauss)
         var = torch.where(alive, var, 0.0)
         # E d^k g^2 under the same law, k = 1, 2.
         one, two = (

@@ -10,7 +10,7 @@ from torch import Tensor
 from workbench.math.activations import Activation
 from workbench.propagation.blocks import outer, total
 from workbench.propagation.diagrams import Diagram, Vector, diagrams, symmetries
-from workbench.propagation.marginals import MOST, STRAINED
+from workbench.propagation.marginals import LEAST, MOST, STRAINED
 from workbench.propagation.patterns import slice_of, spread
 from workbench.propagation.series import enough
 
@@ -126,7 +126,7 @@ class Expansion:
     def covariance(self) -> Tensor:
         """Cov(g_a, g_b), `(*B, n, n)`: the whole series in the correlation, exact variances."""
         rho, own = self.units[2], self.joint((2,))
-        own = torch.where(own > 0.05 * self.gauss, own, torch.where(self.alive, self.gauss, 0.0))
+        own = torch.where(own > LEAST * self.gauss, own, torch.where(self.alive, self.gauss, 0.0))
         rest = torch.zeros_like(rho)
         for k in reversed(range(BUDGET, len(self.b))):
             rest = (rest + outer(self.b[k])) * rho
