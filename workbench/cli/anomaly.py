@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from workbench.cli import files, settings
-from workbench.cli.estimate import Seeds
 from workbench.cli.frame import INTERRUPTED, AsJson, Debug, warn
 from workbench.cli.numbers_in import read_inputs
+from workbench.cli.options import Seeds, assigned, whole
 from workbench.cli.plain import print_json
 from workbench.cli.progress import Bar
 from workbench.cli.tables import say, table
@@ -34,15 +34,9 @@ def anomaly(
         str | None,
         typer.Option("--detector", "-d", metavar="A,B", help="Which ones; all by default."),
     ] = None,
-    assignments: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="A setting of the detector; repeatable."),
-    ] = None,
+    assignments: Annotated[list[str] | None, assigned("detector")] = None,
     seeds: Seeds = 1,
-    inputs: Annotated[
-        int,
-        typer.Option("--inputs", metavar="N", parser=settings.whole, help="Of a kind and seed."),
-    ] = 250,
+    inputs: Annotated[int, whole("--inputs", "N", "Of a kind and seed.")] = 250,
     judged: Annotated[
         Path | None,
         typer.Option(

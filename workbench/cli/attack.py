@@ -7,8 +7,9 @@ import typer
 
 from workbench import numbers
 from workbench.cli import settings
-from workbench.cli.estimate import Every, ProblemName, RunFolder, Seed, cost_text
+from workbench.cli.estimate import cost_text
 from workbench.cli.frame import AsJson, Debug
+from workbench.cli.options import Every, ProblemName, RunFolder, Seed, assigned, real, whole
 from workbench.cli.plain import print_json
 from workbench.cli.searching import ended, searched
 from workbench.cli.tables import grid, say
@@ -29,40 +30,20 @@ def attack(
     family: Annotated[
         str, typer.Option("--family", metavar="F", help="`list families` names them.")
     ] = "shifted",
-    assignments: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="A setting of the family; repeatable."),
-    ] = None,
-    nats: Annotated[
-        float | None,
-        typer.Option(
-            "--nats", metavar="K", parser=settings.real, help="KL(D || D0) at most; 4 by default."
-        ),
-    ] = None,
+    assignments: Annotated[list[str] | None, assigned("family")] = None,
+    nats: Annotated[float | None, real("--nats", "K", "KL(D || D0) at most; 4 by default.")] = None,
     ball: Annotated[
         float | None,
-        typer.Option(
-            "--ball",
-            metavar="R",
-            parser=settings.real,
-            help="Instead: the mean moves by at most R standard deviations.",
-        ),
+        real("--ball", "R", "Instead: the mean moves by at most R standard deviations."),
     ] = None,
     box: Annotated[
         float | None,
-        typer.Option(
-            "--box",
-            metavar="W",
-            parser=settings.real,
-            help="Instead: no coordinate of the mean by more than W standard deviations.",
+        real(
+            "--box", "W", "Instead: no coordinate of the mean by more than W standard deviations."
         ),
     ] = None,
-    steps: Annotated[
-        int, typer.Option("--steps", metavar="N", parser=settings.whole, help="At most, a restart.")
-    ] = 40,
-    restarts: Annotated[
-        int, typer.Option("--restarts", metavar="R", parser=settings.whole, help="Starts.")
-    ] = 1,
+    steps: Annotated[int, whole("--steps", "N", "At most, a restart.")] = 40,
+    restarts: Annotated[int, whole("--restarts", "R", "Starts.")] = 1,
     optimiser: Annotated[
         str, typer.Option("--optimiser", metavar="O", help="auto, natural, adam, ...")
     ] = "auto",
@@ -80,12 +61,7 @@ def attack(
         typer.Option("--scout", metavar="E", help="One with a cheaper gradient that climbs first."),
     ] = None,
     seed: Seed = 0,
-    check: Annotated[
-        int,
-        typer.Option(
-            "--check", metavar="FORWARDS", parser=settings.whole, help="Of the check's samplers."
-        ),
-    ] = CHECK,
+    check: Annotated[int, whole("--check", "FORWARDS", "Of the check's samplers.")] = CHECK,
     folder: RunFolder = None,
     every: Every = 50,
     as_json: AsJson = False,

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from workbench import numbers
-from workbench.cli import settings
-from workbench.cli.estimate import Every, ProblemName, RunFolder, Seed, cost_text
+from workbench.cli.estimate import cost_text
 from workbench.cli.frame import AsJson, Debug
+from workbench.cli.options import Every, ProblemName, RunFolder, Seed, real, whole
 from workbench.cli.plain import print_json
 from workbench.cli.searching import ended, searched
 from workbench.cli.tables import grid, say
@@ -30,30 +30,17 @@ def attack_lm(
     ] = "score",
     tilt: Annotated[
         float | None,
-        typer.Option(
+        real(
             "--tilt",
-            metavar="T",
-            parser=settings.real,
-            help="Temperature of score or tilted: rewards count as exp(r / T); 0.5 if none.",
+            "T",
+            "Temperature of score or tilted: rewards count as exp(r / T); 0.5 if none.",
         ),
     ] = None,
-    price: Annotated[
-        float | None,
-        typer.Option("--price", metavar="L", parser=settings.real, help="Of a nat; 0.05 if none."),
-    ] = None,
-    nats: Annotated[
-        float | None,
-        typer.Option("--nats", metavar="K", parser=settings.real, help="A limit instead."),
-    ] = None,
-    steps: Annotated[
-        int, typer.Option("--steps", metavar="N", parser=settings.whole, help="At most.")
-    ] = 30,
-    draws: Annotated[
-        int, typer.Option("--draws", metavar="B", parser=settings.whole, help="Texts a step.")
-    ] = 36,
-    rate: Annotated[
-        float, typer.Option("--rate", metavar="R", parser=settings.real, help="Of Adam.")
-    ] = 2e-4,
+    price: Annotated[float | None, real("--price", "L", "Of a nat; 0.05 if none.")] = None,
+    nats: Annotated[float | None, real("--nats", "K", "A limit instead.")] = None,
+    steps: Annotated[int, whole("--steps", "N", "At most.")] = 30,
+    draws: Annotated[int, whole("--draws", "B", "Texts a step.")] = 36,
+    rate: Annotated[float, real("--rate", "R", "Of Adam.")] = 2e-4,
     seed: Seed = 0,
     folder: RunFolder = None,
     every: Every = 1,

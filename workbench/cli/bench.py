@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from workbench.cli import settings
 from workbench.cli.frame import INTERRUPTED, AsJson, Debug, warn
+from workbench.cli.options import whole
 from workbench.cli.plain import print_json
 from workbench.cli.progress import Bar
 from workbench.cli.tables import grid, say, table, tables
@@ -29,16 +29,8 @@ def bench(
     methods: Annotated[
         str | None, typer.Option("--methods", metavar="A,B", help="Only these methods.")
     ] = None,
-    budget: Annotated[
-        int | None,
-        typer.Option(
-            "--budget", metavar="FORWARDS", parser=settings.whole, help="Forward passes a run."
-        ),
-    ] = None,
-    seeds: Annotated[
-        int | None,
-        typer.Option("--seeds", metavar="K", parser=settings.whole, help="Runs of each method."),
-    ] = None,
+    budget: Annotated[int | None, whole("--budget", "FORWARDS", "Forward passes a run.")] = None,
+    seeds: Annotated[int | None, whole("--seeds", "K", "Runs of each method.")] = None,
     out: Annotated[
         Path | None,
         typer.Option("--out", metavar="FILE", help="Append each row as a line of JSON at once."),

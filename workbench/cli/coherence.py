@@ -6,8 +6,9 @@ import typer
 
 from workbench import numbers
 from workbench.cli import settings
-from workbench.cli.estimate import ProblemName, truth_text
+from workbench.cli.estimate import truth_text
 from workbench.cli.frame import AsJson, Debug
+from workbench.cli.options import ProblemName, assigned, whole
 from workbench.cli.plain import print_json
 from workbench.cli.progress import Bar
 from workbench.cli.tables import grid, say
@@ -23,20 +24,14 @@ def coherence(
     estimator: Annotated[
         str, typer.Option("--estimator", "-e", metavar="NAME", help="A deterministic one.")
     ] = "moments",
-    assignments: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="A setting of the estimator; repeatable."),
-    ] = None,
+    assignments: Annotated[list[str] | None, assigned("estimator")] = None,
     probes: Annotated[
         int | None,
-        typer.Option(
-            "--probes", metavar="K", parser=settings.whole,
-            help="Random directions for the heat flow; all of D's by default.",
-        ),
+        whole("--probes", "K", "Random directions for the heat flow; all of D's by default."),
     ] = None,
     as_json: AsJson = False,
     debug: Debug = False,
-) -> None:  # fmt: skip
+) -> None:
     """What a deterministic estimate owes, and how far off that says it may be; needs no truth.
 
     A great defect shows that the estimate is wrong. A small one is no bound on its error: what

@@ -8,9 +8,10 @@ import typer
 
 from workbench import numbers
 from workbench.cli import files, settings
-from workbench.cli.estimate import Forwards, Problems, Seconds, Seeds, truth_text
+from workbench.cli.estimate import truth_text
 from workbench.cli.extras import need_views
 from workbench.cli.frame import FAILED, INTERRUPTED, AsJson, Debug, warn
+from workbench.cli.options import Forwards, Problems, Seconds, Seeds
 from workbench.cli.plain import print_json
 from workbench.cli.progress import Bar
 from workbench.cli.tables import grid, say, table

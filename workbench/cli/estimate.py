@@ -1,7 +1,6 @@
 """`workbench estimate`."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -9,6 +8,15 @@ import typer
 from workbench import numbers
 from workbench.cli import settings
 from workbench.cli.frame import INTERRUPTED, AsJson, Debug, warn
+from workbench.cli.options import (
+    Every,
+    Forwards,
+    ProblemName,
+    RunFolder,
+    Seconds,
+    Seed,
+    assigned,
+)
 from workbench.cli.plain import print_json
 from workbench.cli.progress import Bar
 from workbench.cli.tables import grid, say
@@ -17,64 +25,19 @@ if TYPE_CHECKING:
     from workbench.estimators import Estimate
     from workbench.experiments import Attempt
 
-ProblemName = Annotated[
-    str,
-    typer.Argument(metavar="PROBLEM", help="A catalogue name, or a card's or zip's path."),
-]
-Forwards = Annotated[
-    int | None,
-    typer.Option(
-        "--budget",
-        metavar="FORWARDS",
-        parser=settings.whole,
-        help="Forward passes of M; 100,000 unless --seconds is given.",
-    ),
-]
-Seconds = Annotated[
-    float | None,
-    typer.Option("--seconds", metavar="S", parser=settings.real, help="Seconds of wall clock."),
-]
-Seeds = Annotated[
-    int,
-    typer.Option(
-        "--seeds", metavar="K", parser=settings.whole, help="Repeats, of seeds 0 to K - 1."
-    ),
-]
-Problems = Annotated[
-    list[str],
-    typer.Argument(metavar="PROBLEM...", help="Catalogue names, or cards' or zips' paths."),
-]
-Seed = Annotated[
-    int, typer.Option("--seed", metavar="K", parser=settings.whole, help="Of all random numbers.")
-]
-RunFolder = Annotated[
-    Path | None,
-    typer.Option("--run", metavar="DIR", help="Keep it in a new folder, to be resumed from."),
-]
-Every = Annotated[
-    int,
-    typer.Option(
-        "--every",
-        metavar="STEPS",
-        parser=settings.whole,
-        help="From checkpoint to checkpoint of --run; there is one every second too.",
-    ),
-]
-
 
 def estimate(
     problem: ProblemName,
     estimator: Annotated[
         str | None,
         typer.Option(
-            "--estimator", "-e", metavar="NAME",
+            "--estimator",
+            "-e",
+            metavar="NAME",
             help="`list estimators` names them; by default conditioned, or what D asks for.",
         ),
     ] = None,
-    assignments: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="A setting of the estimator; repeatable."),
-    ] = None,
+    assignments: Annotated[list[str] | None, assigned("estimator")] = None,
     budget: Forwards = None,
     seconds: Seconds = None,
     seed: Seed = 0,
@@ -85,7 +48,7 @@ def estimate(
     every: Every = 50,
     as_json: AsJson = False,
     debug: Debug = False,
-) -> None:  # fmt: skip
+) -> None:
     """Estimate log P of one problem with one estimator.
 
     Where none is named it is conditioned, as in most cases; ratio, leaves, transitions, partition,

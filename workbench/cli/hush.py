@@ -6,9 +6,8 @@ from typing import Annotated, Any
 import typer
 
 from workbench import numbers
-from workbench.cli import settings
-from workbench.cli.estimate import Every, ProblemName, RunFolder, Seed
 from workbench.cli.frame import INTERRUPTED, AsJson, Debug, warn
+from workbench.cli.options import Every, ProblemName, RunFolder, Seed, real, whole
 from workbench.cli.plain import print_json
 from workbench.cli.progress import Bar
 from workbench.cli.tables import grid, say
@@ -16,28 +15,17 @@ from workbench.cli.tables import grid, say
 
 def hush(
     problem: ProblemName,
-    nats: Annotated[
-        float,
-        typer.Option(
-            "--nats", metavar="K", parser=settings.real, help="How far the worst prompts may go."
-        ),
-    ] = 4.0,
+    nats: Annotated[float, real("--nats", "K", "How far the worst prompts may go.")] = 4.0,
     growth: Annotated[
-        float,
-        typer.Option(
-            "--growth", metavar="G", parser=settings.real,
-            help="Of the perplexity, at most; 0.02 is two percent.",
-        ),
+        float, real("--growth", "G", "Of the perplexity, at most; 0.02 is two percent.")
     ] = 0.02,
-    steps: Annotated[
-        int, typer.Option("--steps", metavar="N", parser=settings.whole, help="Gradient steps.")
-    ] = 60,
+    steps: Annotated[int, whole("--steps", "N", "Gradient steps.")] = 60,
     seed: Seed = 0,
     folder: RunFolder = None,
     every: Every = 10,
     as_json: AsJson = False,
     debug: Debug = False,
-) -> None:  # fmt: skip
+) -> None:
     """Train the language model of a problem `L_*` away from its word, its perplexity kept.
 
     Ctrl-C judges the best model so far; with --run, `workbench resume` goes on.

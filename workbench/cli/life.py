@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from workbench.cli import settings
 from workbench.cli.frame import AsJson, Debug
+from workbench.cli.options import Seed, whole
 from workbench.cli.plain import print_json
 from workbench.cli.progress import Bar
 from workbench.cli.tables import grid, say
@@ -25,23 +25,17 @@ def life(
     density: Annotated[
         float, typer.Option("--density", metavar="P", help="Of the random first generation.")
     ] = 0.3,
-    generations: Annotated[
-        int, typer.Option("--generations", metavar="T", parser=settings.whole, help="So many.")
-    ] = 100,
+    generations: Annotated[int, whole("--generations", "T", "So many.")] = 100,
     side: Annotated[
-        int,
-        typer.Option(
-            "--side", metavar="N", parser=settings.whole,
-            help="Cells a side of the plane, a multiple of 64; a line has 64 N.",
-        ),
+        int, whole("--side", "N", "Cells a side of the plane, a multiple of 64; a line has 64 N.")
     ] = 512,
     against: Annotated[
         str, typer.Option("--against", metavar="NAME", help="cell, pair or 2x2.")
     ] = "pair",
-    seed: Annotated[int, typer.Option("--seed", parser=settings.whole, metavar="SEED")] = 0,
+    seed: Seed = 0,
     as_json: AsJson = False,
     debug: Debug = False,
-) -> None:  # fmt: skip
+) -> None:
     """Densities of a cellular automaton, simulated and presumed; what stands out on its board."""
     from workbench.automata import parse, predicted, presumptions
     from workbench.automata.board import start

@@ -10,8 +10,8 @@ import typer
 
 from workbench.cli.extras import need, need_views
 from workbench.cli.frame import AsJson, Debug, warn
+from workbench.cli.options import whole
 from workbench.cli.plain import print_json
-from workbench.cli.settings import whole
 from workbench.errors import Unsupported
 
 NOTEBOOK = Path("notebooks") / "00_tour.ipynb"
@@ -20,9 +20,7 @@ Browser = Annotated[bool, typer.Option("--browser/--no-browser", help="Open a br
 
 
 def serve(
-    port: Annotated[
-        int, typer.Option("--port", parser=whole, metavar="PORT", help="0 takes a free one.")
-    ] = 5006,
+    port: Annotated[int, whole("--port", "PORT", "0 takes a free one.")] = 5006,
     address: Annotated[
         str,
         typer.Option(
@@ -54,9 +52,7 @@ def serve(
 
 
 def lab(
-    port: Annotated[
-        int | None, typer.Option("--port", parser=whole, metavar="PORT", help="JupyterLab's.")
-    ] = None,
+    port: Annotated[int | None, whole("--port", "PORT", "JupyterLab's.")] = None,
     browser: Browser = True,
     as_json: AsJson = False,
     debug: Debug = False,

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 import typer
 
 from workbench.cli import files, settings
-from workbench.cli.estimate import Forwards, Problems, Seconds, Seeds
 from workbench.cli.frame import FAILED, INTERRUPTED, AsJson, Debug, warn
+from workbench.cli.options import Forwards, Problems, Seconds, Seeds, whole
 from workbench.cli.plain import print_json
 from workbench.cli.progress import Bar
 from workbench.cli.tables import grid, say, table
@@ -25,9 +25,7 @@ def sweep(
     budget: Forwards = None,
     seconds: Seconds = None,
     seeds: Seeds = 1,
-    workers: Annotated[
-        int, typer.Option("--workers", metavar="W", parser=settings.whole, help="Local processes.")
-    ] = 2,
+    workers: Annotated[int, whole("--workers", "W", "Local processes.")] = 2,
     scheduler: Annotated[
         str | None,
         typer.Option("--scheduler", metavar="ADDRESS", help="A Dask scheduler, in their place."),

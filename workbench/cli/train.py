@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from workbench import numbers
-from workbench.cli import settings
-from workbench.cli.estimate import Every, RunFolder, Seed
 from workbench.cli.frame import INTERRUPTED, AsJson, Debug, warn
+from workbench.cli.options import Every, RunFolder, Seed, real, whole
 from workbench.cli.plain import print_json
 from workbench.cli.progress import Bar
 from workbench.cli.tables import grid, say
@@ -23,14 +22,17 @@ def train(
     problem: Annotated[
         str,
         typer.Argument(
-            metavar="CARD", help="plane, regression, controller, mintree, ramp, needle, digits, "
+            metavar="CARD",
+            help="plane, regression, controller, mintree, ramp, needle, digits, "
             "digits_average, or a card whose model reads digits.",
         ),
     ],
     defender: Annotated[
         str | None,
         typer.Option(
-            "--defender", "-d", metavar="D",
+            "--defender",
+            "-d",
+            metavar="D",
             help="What is followed: mean, covariance or conditioned propagation, or, by samples, "
             "score or importance.",
         ),
@@ -41,36 +43,21 @@ def train(
             "--weigh", metavar="HOW", help="What sets the price of a digit: target, price or task."
         ),
     ] = None,
-    target: Annotated[
-        float | None,
-        typer.Option(
-            "--target", metavar="LOG10P", parser=settings.real, help="log10 P to get below."
-        ),
-    ] = None,
+    target: Annotated[float | None, real("--target", "LOG10P", "log10 P to get below.")] = None,
     allow: Annotated[
         float | None,
-        typer.Option(
-            "--allow", metavar="X", parser=settings.real,
-            help="What may be lost of the task: 0.01 is a point, or 1% of a cost.",
-        ),
+        real("--allow", "X", "What may be lost of the task: 0.01 is a point, or 1% of a cost."),
     ] = None,
     nats: Annotated[
-        float | None,
-        typer.Option(
-            "--nats", metavar="K", parser=settings.real,
-            help="How far its adversary may go from D0; 0 for none.",
-        ),
+        float | None, real("--nats", "K", "How far its adversary may go from D0; 0 for none.")
     ] = None,
-    steps: Annotated[
-        int | None,
-        typer.Option("--steps", metavar="N", parser=settings.whole, help="Gradient steps."),
-    ] = None,
+    steps: Annotated[int | None, whole("--steps", "N", "Gradient steps.")] = None,
     seed: Seed = 0,
     folder: RunFolder = None,
     every: Every = 50,
     as_json: AsJson = False,
     debug: Debug = False,
-) -> None:  # fmt: skip
+) -> None:
     """Train a model until C is rarer than the target, while it keeps its task.
 
     A referee that the optimiser never sees samples P beside the estimate. Ctrl-C prints how far it

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from workbench import numbers
-from workbench.cli import settings
-from workbench.cli.estimate import ProblemName, Seed, cost_text, error_text, truth_text
+from workbench.cli.estimate import cost_text, error_text, truth_text
 from workbench.cli.frame import INTERRUPTED, AsJson, Debug, warn
+from workbench.cli.options import ProblemName, Seed, whole
 from workbench.cli.plain import print_json
 from workbench.cli.progress import Bar
 from workbench.cli.tables import grid, say, table
@@ -24,10 +24,7 @@ def truth(
     problem: ProblemName,
     budget: Annotated[
         int | None,
-        typer.Option(
-            "--budget", metavar="FORWARDS", parser=settings.whole,
-            help="Forward passes of M in all; 1,000,000 by default.",
-        ),
+        whole("--budget", "FORWARDS", "Forward passes of M in all; 1,000,000 by default."),
     ] = None,
     seed: Seed = 0,
     store: Annotated[
@@ -38,7 +35,7 @@ def truth(
     ] = False,
     as_json: AsJson = False,
     debug: Debug = False,
-) -> None:  # fmt: skip
+) -> None:
     """The best reference value of one problem: exact, or what independent samplers agree on.
 
     Ends with exit code 2 where they differ by more than 4 standard errors.
