@@ -27,7 +27,8 @@ ProblemName = Annotated[
     str, typer.Argument(metavar="PROBLEM", help="A catalogue name, or a card's or zip's path.")
 ]
 Problems = Annotated[
-    list[str], typer.Argument(metavar="PROBLEM...", help="Catalogue names, or cards' or zips' paths.")
+    list[str],
+    typer.Argument(metavar="PROBLEM...", help="Catalogue names, or cards' or zips' paths."),
 ]
 Forwards = Annotated[
     int | None,
