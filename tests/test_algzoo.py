@@ -67,6 +67,27 @@ def test_ordered_entries_are_a_standard_normal_vector(q):
     assert float((cells / DRAWS - p).abs().max()) < ERRORS * math.sqrt(p / DRAWS)
 
 
+def test_of_all_lattices_the_one_of_least_error_is_taken():
+    """Against the error of every odd a by its definition, in plain sums."""
+
+    def error(a):
+        total = 0.0
+        for i in range(32):
+            term = 1.0
+            for j in range(3):
+                x = i * a**j % 32 / 32
+                term *= 1.0 + 2.0 * 0.7**j * (x * x - x + 1 / 6)
+            total += term / 32
+        return total
+
+    taken = round(float(korobov(32, 3)[1, 1]) * 32)
+    torch.testing.assert_close(
+        korobov(32, 3),
+        torch.tensor([[i * taken**j % 32 / 32 for j in range(3)] for i in range(32)]),
+    )
+    assert error(taken) == pytest.approx(min(error(a) for a in range(1, 32, 2)), rel=1e-12)
+
+
 def test_a_lattice_is_even_in_each_coordinate():
     x = korobov(64, 9)
     for column in x.T:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from workbench.errors import BadInput, NotConverged
 from workbench.math import cost
 from workbench.math.checks import check_finite, check_text, check_vector, known
-from workbench.math.gaussian import cdf, excess, hazard, log_cdf, log_pdf, pdf
+from workbench.math.gaussian import cdf, excess, hazard, log_cdf, log_cdf_inverse, log_pdf, pdf
 from workbench.math.law import Law
 from workbench.math.logspace import log1mexp, log_sub, log_sum, to_log10
 from workbench.math.quadrature import legendre, normal_trapezoid
@@ -222,3 +222,10 @@ def test_an_unknown_margin_is_an_error_and_a_known_one_passes():
     assert known(s) is s
     with pytest.raises(NotConverged, match="NaN on 1 of 4 states: the model or the spec"):
         known(torch.cat([s, torch.tensor([math.nan])]), "states")
+
+
+def test_all_quantiles_of_a_batch_are_exact_however_many_steps_each_takes():
+    x = torch.tensor([v for v in POINTS if v < 8.0])
+    torch.testing.assert_close(log_cdf_inverse(log_cdf(x)), x, rtol=1e-12, atol=1e-9)
+    ends = log_cdf_inverse(torch.tensor([-math.inf, 0.0]))
+    assert ends.tolist() == [-math.inf, math.inf]
