@@ -6,6 +6,7 @@ import pytest
 import torch
 from scipy.stats import chi, norm
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 import workbench as wb
 from workbench.estimators.cells import Cells
@@ -16,7 +17,7 @@ from workbench.math.region import Region
 from workbench.math.relaxations import RELAXATIONS, relaxation
 from workbench.models import Network, Shift, Sum, dense, mlp
 from workbench.propagation.intervals import head, intervals, moves
-from workbench.propagation.linear_bounds import Frame, bound
+from workbench.propagation.linear_bounds import Frame, bound, flops
 
 ROUNDING = 1e-9
 ENDS = [
@@ -143,6 +144,17 @@ def test_samples_within_linear_within_interval_bounds(model, descent, ball):
     if float(size[0]) < 0.1:  # and on small sets they are sharp
         gap = (found.most - s.amax(0))[0]
         assert (gap < 0.5 * (found.most - found.least)[0]).all()
+
+
+@pytest.mark.parametrize("descent", [0, 1, 4])
+def test_operations_are_torchs_own_count_to_a_tenth(descent):
+    graph = read(mlp([64, 48, 80, 3], generator()))
+    path, a, b = moves(graph, 64, torch.float64), torch.ones(2, 3), torch.zeros(2)
+    frame, reach = Frame(torch.zeros(64), torch.eye(64)), torch.full((1, 64), 0.3)
+    with FlopCounterMode(display=False) as counted:
+        bound(path, frame, Region.box(-reach, reach), a, b, descent)
+    said = flops(path, graph.widths(64), 2, descent)
+    assert said / counted.get_total_flops() == pytest.approx(1.0, abs=0.1)
 
 
 def test_linear_networks_have_exact_bounds():
