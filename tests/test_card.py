@@ -364,3 +364,20 @@ def test_the_catalogue_s_cards_are_written_by_this_code(tmp_path):
         for suffix in (".json", ".safetensors"):
             shipped = (folder / name).with_name(name + suffix).read_bytes()
             assert Path(path).with_name(name + suffix).read_bytes() == shipped, name
+
+
+def test_a_place_that_cannot_be_made_is_one_sentence(tmp_path):
+    (tmp_path / "file").write_text("")
+    for place in ("/proc/nope", "/proc/nope/mine.zip", tmp_path / "file" / "below"):
+        with pytest.raises(wb.BadInput, match=r"the folder .* cannot be made: "):
+            PROBLEMS["bare"].save(place)
+
+
+def test_an_unwritable_place_is_named_not_its_draft(tmp_path, monkeypatch):
+    def refused(*args, **more):
+        raise PermissionError(13, "Permission denied", str(tmp_path / ".mine.zip.x1"))
+
+    monkeypatch.setattr("tempfile.mkstemp", refused)
+    with pytest.raises(PermissionError) as error:
+        PROBLEMS["bare"].save(tmp_path / "mine.zip")
+    assert error.value.filename == str(tmp_path / "mine.zip")

@@ -138,7 +138,12 @@ def test_settings_are_parsed_by_their_type(monkeypatch):
         (["estimate"], "Missing argument 'PROBLEM'"),
         (["estimate", "A_d10_1e-6", "--nope"], "No such option"),
         (["estimate", "nope"], "no problem and no card is called 'nope'"),
-        (["estimate", "digit"], "did you mean C_digits"),
+        (["estimate", "digit"], "did you mean digits, "),
+        (["estimate", "no/such.json"], "there is no card 'no/such.json': `problem.save"),
+        (["estimate", "data/problems/digit.json"], "did you mean data/problems/digits.json"),
+        (["estimate", "data/problems/digits.safetensors"], "tensors alone: give the card beside"),
+        (["estimate", "digits", "--run", "README.md/run"], "README.md' cannot be made: a file is"),
+        (["compare", "digits", "--estimators", "moments", "--out", "/proc/x.csv"], "/proc/x.csv: "),
         (["estimate", "A_d10_1e-6", "-e", "subsets"], "did you mean subset"),
         (["estimate", "A_d10_1e-6", "--set", "ordre=2"], "summits, lines, tolerance"),
         (["estimate", "A_d10_1e-6", "--set", "lines"], "reads key=value, got 'lines'"),
@@ -159,7 +164,8 @@ def test_settings_are_parsed_by_their_type(monkeypatch):
         (["serve", "--port", "99999"], "ports are 0 to 65535"),
     ],
 )
-def test_bad_input_is_one_sentence(words, said):
+def test_bad_input_is_one_sentence(words, said, monkeypatch):
+    monkeypatch.chdir(ROOT)
     assert said in refuse(*words)
     assert said in refuse(*words, "--json")
 

@@ -1,5 +1,6 @@
 """Distributions: densities, moments, noise, and what they refuse."""
 
+import dataclasses
 import math
 
 import pytest
@@ -200,3 +201,47 @@ def test_every_distribution_says_what_it_is():
 def test_malformed_distributions_are_refused(make, said):
     with pytest.raises(wb.BadInput, match=said):
         make()
+
+
+def test_a_gaussian_takes_one_scale_for_all_or_a_covariance():
+    mean = torch.arange(3.0, dtype=torch.float64)
+    root = torch.randn(3, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    cov = root @ root.T + torch.eye(3)
+    by_cov = wb.Gaussian(mean, covariance=cov)
+    torch.testing.assert_close(by_cov.scale @ by_cov.scale.T, cov)
+    torch.testing.assert_close(by_cov.pieces()[0].cov, cov)
+    for scale in (0.5, torch.tensor(0.5).double()):
+        assert torch.equal(wb.Gaussian(mean, scale).scale, torch.full((3,), 0.5).double())
+    assert wb.Gaussian(mean, scale=2).dtype == torch.float64
+    moved = dataclasses.replace(by_cov, mean=mean + 1.0)
+    assert torch.equal(moved.scale, by_cov.scale)
+
+
+@pytest.mark.parametrize(
+    "given, said",
+    [
+        ({}, "its scale or its covariance, one of the two"),
+        ({"scale": 1.0, "covariance": torch.eye(2)}, "one of the two"),
+        ({"scale": [1.0, 1.0]}, "must be a number, or a tensor .* got list"),
+        ({"scale": -1.0}, "positive on its diagonal"),
+        ({"scale": True}, "got bool"),
+        ({"covariance": torch.ones(2)}, r"a tensor \(2, 2\), got \(2,\)"),
+        ({"covariance": torch.tensor([[1.0, 2.0], [0.0, 1.0]])}, "must be symmetric"),
+        ({"covariance": torch.tensor([[1.0, 2.0], [2.0, 1.0]])}, "positive definite"),
+        ({"scale": torch.ones(2, 2)}, "Cholesky factor, or covariance=K"),
+    ],
+)
+def test_a_gaussian_says_what_it_needs(given, said):
+    with pytest.raises(wb.BadInput, match=said):
+        wb.Gaussian(torch.zeros(2), **given)
+
+
+def test_a_seed_is_a_whole_number_by_either_name():
+    problem = wb.load("A_d10_1e-3")
+    one, two, other = (
+        wb.MonteCarlo()(problem, 20_000, **how).log10_p
+        for how in ({"seed": 3}, {"rng": 3}, {"seed": 4})
+    )
+    assert one == two != other
+    with pytest.raises(wb.BadInput, match="a seed is a whole number, got 'x'"):
+        wb.MonteCarlo()(problem, 1000, seed="x")

@@ -7,6 +7,7 @@ process. That is what makes a resumed run equal the straight one bit for bit.
 
 import hashlib
 from dataclasses import dataclass
+from numbers import Integral
 
 import torch
 
@@ -54,5 +55,9 @@ class Rng:
 
 
 def as_rng(rng: "Rng | int") -> Rng:
-    """An `Rng` from itself or from an integer seed."""
-    return rng if isinstance(rng, Rng) else Rng(int(rng))
+    """An `Rng` from itself or from an integer seed. Raises `BadInput` for anything else."""
+    if isinstance(rng, Rng):
+        return rng
+    if isinstance(rng, bool) or not isinstance(rng, int | Integral):
+        raise BadInput(f"a seed is a whole number, got {rng!r}")
+    return Rng(int(rng))

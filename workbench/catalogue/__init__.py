@@ -1,5 +1,6 @@
 """Named problems, read from the data that ships with the package."""
 
+import difflib
 from pathlib import Path
 
 from workbench.catalogue.algzoo import algzoo_names, algzoo_problem
@@ -18,6 +19,7 @@ from workbench.catalogue.short_texts import (
 from workbench.catalogue.tokens import token_law, token_laws, token_names, token_problem
 from workbench.errors import BadInput
 from workbench.problem import Problem
+from workbench.problem.codec import SUFFIXES
 
 __all__ = [
     "algzoo_names", "algzoo_problem", "cycle_names", "cycle_problem",
@@ -77,6 +79,21 @@ def load(name_or_path: str | Path) -> Problem:
     given = Path(name_or_path)
     if given.exists():
         return Problem.load(given)
-    near = [n for n in every() if str(name_or_path).lower() in n.lower()]
+    raise _unknown(str(name_or_path))
+
+
+def _unknown(asked: str) -> BadInput:
+    """The error for what is neither a problem's name nor a card's path, with what may be meant."""
+    path = Path(asked)
+    if path.suffix in (*SUFFIXES, ".zip", ".safetensors") or "/" in asked:
+        beside = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
+        near = [str(path.parent / n) for n in difflib.get_close_matches(path.name, beside, n=3)]
+        hint = "`problem.save('mine.zip')` and `workbench new` write one"
+        hint = f"did you mean {', '.join(near)}" if near else hint
+        return BadInput(f"there is no card {asked!r}: {hint}")
+    known = {name.lower(): name for name in every()}
+    alike = difflib.get_close_matches(asked.lower(), known, n=3, cutoff=0.7)
+    holding = [name for name in known if asked.lower() in name]
+    near = [known[name] for name in dict.fromkeys([*alike, *holding])]
     hint = f"did you mean {', '.join(near[:4])}" if near else "`workbench list problems` names them"
-    raise BadInput(f"no problem and no card is called {str(name_or_path)!r}: {hint}")
+    return BadInput(f"no problem and no card is called {asked!r}: {hint}")

@@ -200,6 +200,8 @@ class Estimator(ABC):
         budget: Budget | int | None = None,
         rng: Rng | int = 0,
         progress: Callable[[Progress], None] | None = None,
+        *,
+        seed: int | None = None,
     ) -> Estimate:
         """Estimate log P within a budget.
 
@@ -208,8 +210,10 @@ class Estimator(ABC):
             budget: a `Budget`, or a number of forward passes; 100,000 by default.
             rng: a random stream, or a seed.
             progress: called after every step.
+            seed: `rng` by another name.
 
         Raises:
+            BadInput: on a seed that is no whole number.
             Unsupported: names what is missing and what to use instead.
             NotConverged: where a step ends in NaN.
         """
@@ -218,7 +222,7 @@ class Estimator(ABC):
         known = proof(problem)
         if known is not None:
             return self._proved(problem, known, Cost(COST))
-        state = self.init(problem, as_rng(rng))
+        state = self.init(problem, as_rng(rng if seed is None else seed))
         try:
             state, seconds = run(self, problem, state, budget, progress)
         except Unsupported as error:  # found out only on the way, such as a spec within a spec

@@ -44,7 +44,7 @@ class Expected:
             self.flops += 2.0 * len(x) * max(1, weights)
             return self.law.energy(x).mean()
         assert self.graph is not None
-        piece = Piece(mean.new_zeros(()), base.push(mean[None])[0], base.covariance(cov))
+        piece = Piece(mean.new_zeros(()), base.push(mean[None])[0], base.covariance_of(cov))
         one = mean.new_ones(1, 1)
         law, flops = Covariance().law(self.graph, piece, one, one.new_zeros(1))
         self.flops += flops

@@ -140,7 +140,7 @@ class _Pulled:
     def _means(self, mean: Tensor, cov: Tensor) -> Tensor:
         """E[s] and E[U] under N(mean, cov) in base noise, `(2,)`."""
         base = self.law.base
-        piece = Piece(mean.new_zeros(()), base.push(mean[None])[0], base.covariance(cov))
+        piece = Piece(mean.new_zeros(()), base.push(mean[None])[0], base.covariance_of(cov))
         law, flops = Covariance().law(self.graph, piece, self.rows, self.offsets)
         self.flops += 3.0 * flops
         return law.mean

@@ -72,7 +72,7 @@ class Slicing:
         assert isinstance(d, Gaussian) and isinstance(c, Polyhedral)
         z = t @ self.basis
         event = c.halfspaces(self.problem.outputs, d.mean)
-        piece = Piece(z.new_zeros(len(z)), d.push(z), d.covariance(self.narrowed))
+        piece = Piece(z.new_zeros(len(z)), d.push(z), d.covariance_of(self.narrowed))
         law, flops = self.propagator.law(self.problem.graph, piece, event.a, event.b)
         kept = torch.nonzero(self.shared[self.mine]).squeeze(1)
         clauses = [event.clauses[i] for i in kept.tolist()]

@@ -86,7 +86,7 @@ class Landscape:
         assert isinstance(d, Gaussian) and isinstance(c, Polyhedral)
         self.problem, self.distribution = problem, d
         self.event: Halfspaces = c.halfspaces(problem.outputs, d.mean)
-        cov = d.pieces()[0].cov if narrowed is None else d.covariance(narrowed)
+        cov = d.pieces()[0].cov if narrowed is None else d.covariance_of(narrowed)
         self.cov = cov.detach()
         self.allowed, self.forwards = allowed, 0
 

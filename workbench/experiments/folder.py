@@ -101,7 +101,7 @@ class Folder:
             raise BadInput(
                 f"{target} is taken: go on with a run by `workbench resume`, or choose a new folder"
             )
-        target.parent.mkdir(parents=True, exist_ok=True)
+        atomic.make_folder(target.parent)
         draft = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
         try:
             draft.chmod(0o755)

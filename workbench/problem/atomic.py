@@ -5,6 +5,8 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from workbench.errors import BadInput
+
 
 def write(path: Path, data: bytes) -> None:
     """Put these bytes under this name in one step; they outlast a loss of power.
@@ -26,13 +28,17 @@ def write_all(files: Mapping[Path, bytes]) -> None:
     drafts: dict[Path, Path] = {}
     try:
         for path, data in files.items():
-            handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-            drafts[Path(name)] = path
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).chmod(0o644)
+            try:
+                handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+                drafts[Path(name)] = path
+                with os.fdopen(handle, "wb") as file:
+                    file.write(data)
+                    file.flush()
+                    os.fsync(file.fileno())
+                Path(name).chmod(0o644)
+            except OSError as error:
+                error.filename = str(path)  # what was asked for, not its draft
+                raise
         for draft, path in drafts.items():
             draft.replace(path)
     except BaseException:
@@ -41,6 +47,15 @@ def write_all(files: Mapping[Path, bytes]) -> None:
         raise
     for folder in {path.parent for path in files}:
         settle(folder)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it. Raises `BadInput` where that cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = "a file is in its way" if isinstance(error, FileExistsError) else error.strerror
+        raise BadInput(f"the folder {str(folder)!r} cannot be made: {reason}") from error
 
 
 def settle(folder: Path) -> None:

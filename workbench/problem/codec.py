@@ -64,12 +64,12 @@ def save(problem: Problem, folder: Path) -> Path:
     """Write the tensors and the card that vouches for them, in one step; as one file to a .zip."""
     if folder.suffix == ZIP and not folder.is_dir():
         content = zipped(problem)
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        atomic.make_folder(folder.parent)
         atomic.write(folder, content)
         return folder
     card, data = encode(problem)
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{_file_name(problem.name)}.json"
+    atomic.make_folder(folder)
     atomic.write_all({folder / card.weights.file: data, path: _text(card)})
     return path
 
@@ -94,7 +94,7 @@ def save_commented(problem: Problem, folder: Path) -> Path:
     card, data = encode(problem)
     weights = cards.WeightsCard(file="card.safetensors", sha256=card.weights.sha256)
     said = card.model_copy(update={"weights": weights}).model_dump(exclude_none=True)
-    folder.mkdir(parents=True, exist_ok=True)
+    atomic.make_folder(folder)
     path = folder / "card.yaml"
     atomic.write_all({folder / weights.file: data, path: commented(said)})
     return path
@@ -124,6 +124,8 @@ def _file_name(name: str) -> str:
 def load(path: Path) -> Problem:
     """A problem from its card's path, from a folder that holds exactly one card, or from a zip."""
     path = _find(path)
+    if path.suffix == ".safetensors":
+        raise BadInput(f"{path} holds tensors alone: give the card beside it, a JSON or YAML file")
     if path.suffix == ZIP:
         return unzipped(_bytes(path, "zip"))
     card = parse(_bytes(path, "card"), str(path))
