@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from browsing import PATIENCE, Watch
+from browsing import PATIENCE, Watch, open_notebook
 from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
@@ -30,4 +30,42 @@ def test_app_runs_a_board_finds_what_stands_out_and_steps_on(address, page):
     page.locator(".wb-rule input").fill("B36/S23")
     page.locator(".wb-rule input").press("Enter")
     page.wait_for_url(re.compile(r"gliders_rule=B36"), timeout=PATIENCE)
+    watch.clean()
+
+
+TABS = {
+    "anomalies": ("anomalies_share=0.8", "accounts", "of the anomalous inputs", "Judge"),
+    "tiny": ("tiny_noise=0.3", "errors", "from the weights", "Measure"),
+    "students": ("students_width=64", "excess", "of the teacher's variance", "Fit"),
+}
+
+
+@pytest.mark.parametrize("tab", TABS)
+def test_a_tab_shows_what_it_is_about_unasked_and_anew_when_asked(address, page, tab):
+    link, mark, said, action = TABS[tab]
+    watch = Watch(page)
+    page.goto(f"{address}?room=laboratory&lab={tab}&{link}")
+    words = page.locator(f".wb-lab-{mark}")
+    expect(words).to_contain_text(said, timeout=PATIENCE)
+    expect(page.locator(".js-plotly-plot .trace").first).to_be_visible(timeout=PATIENCE)
+    page.get_by_role("button", name=action, exact=True).click()
+    expect(words).to_contain_text(said, timeout=PATIENCE)
+    watch.clean()
+
+
+def test_lab_keeps_a_figure_through_a_reload_and_hides_its_still_picture(lab, page):
+    watch = Watch(page)
+    source = (
+        "import workbench.views as v\nv.laboratory_widgets('gliders', side=256, horizon=3).finish()"
+    )
+    open_notebook(lab, page, "still", source)
+    live, still = page.locator(".wb-lab-gliders-widgets"), page.locator(".wb-still")
+    lines = live.locator(".js-plotly-plot .scatterlayer .trace")
+    for _ in range(2):
+        expect(lines.first).to_be_visible(timeout=PATIENCE)
+        assert lines.count() >= 5
+        expect(live.locator(".wb-lab-densities")).to_contain_text("Generation 3")
+        expect(still).to_be_attached()
+        expect(still).to_be_hidden()
+        page.reload()
     watch.clean()

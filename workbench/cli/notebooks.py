@@ -105,11 +105,16 @@ def _rehearsed(root: Path, paths: list[Path], profile: str, update: bool) -> Ite
 
 
 def _chosen(root: Path, names: list[str] | None) -> list[Path]:
-    """The notebooks of these names or paths. Raises `BadInput` for one that is not there."""
+    """The notebooks of these names, their beginnings, or paths.
+
+    Raises:
+        BadInput: for one that is not there.
+    """
     known = {path.stem: path for path in sorted((root / "notebooks").glob("*.ipynb"))}
     paths = []
     for name in names or known:
-        path = known.get(name, Path(name))
+        begun = [path for stem, path in known.items() if stem.startswith(name)]
+        path = known.get(name, begun[0] if len(begun) == 1 else Path(name))
         if not path.is_file():
             raise BadInput(
                 f"there is no notebook {name!r}: give a path, or one of {', '.join(known)}"

@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 __all__ = [
     "adversary", "adversary_widgets",
     "coherence", "coherence_widgets", "compare", "compare_widgets", "explore", "explore_widgets",
-    "laboratory", "laboratory_widgets", "tokens", "tokens_widgets", "train", "train_widgets",
+    "laboratory", "laboratory_widgets", "still_figures", "tokens", "tokens_widgets", "train",
+    "train_widgets",
 ]  # fmt: skip
 
 
@@ -157,3 +158,10 @@ def laboratory_widgets(name: str, dark: bool = False, **state: Any) -> "LabWidge
     view = LabWidgets(lab, lab.session(**state), dark)
     view.begin()
     return view
+
+
+def still_figures() -> None:
+    """Let figures that a notebook shows be seen where no script runs; see `views.renderer`."""
+    from workbench.views.renderer import still_figures as use
+
+    use()

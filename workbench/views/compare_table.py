@@ -198,7 +198,8 @@ def _shown(recipe: str) -> str:
 CSS = f"""
 {TABLE_CSS}
 :host {{ font-size: 14px; }}
-.small {{ font-size: 12px; opacity: .72; font-weight: 400; margin-left: 6px; }}
+.wb-problem .small, .wb-recipe .small {{ font-size: 12px; opacity: .72; font-weight: 400;
+  margin-left: 6px; }}
 .wb-table .wb-problem td {{ padding-top: 12px; max-width: 0; overflow: hidden;
   text-overflow: ellipsis; }}
 .wb-table td[data-do] {{ cursor: pointer; }}

@@ -1,5 +1,6 @@
 """Plotly figures as widgets, filled from plain dicts."""
 
+from copy import deepcopy
 from typing import Any, cast
 
 import plotly.graph_objects as go
@@ -30,3 +31,15 @@ def show_figure(widget: go.FigureWidget, figure: Figure) -> None:
     if not same:
         widget.data = []
         widget.add_traces(data)
+    _keep(widget)
+
+
+def _keep(widget: Any) -> None:
+    """Let the widget's state be what it shows.
+
+    Plotly sends changes as messages, and keeps the state of the first moment for pages that open
+    later. A page whose scripts are still loading misses the messages: without this its figure
+    stays as it was made, which is blank.
+    """
+    widget._widget_data = deepcopy(widget._data)
+    widget._widget_layout = deepcopy(widget._layout_obj._props)

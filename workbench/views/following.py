@@ -1,20 +1,25 @@
 """How a room paints what the worker publishes, and keeps what went wrong on the screen."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from html import escape
-from typing import Any
+from typing import Any, Self
 
 from workbench.errors import WorkbenchError
 
 _POLL = 0.2  # seconds between looks at the worker
+_LOOK = 0.02  # likewise, where nobody looks on
 
 
 class Guarded:
     """For a view with a `status` line and `paint()`."""
 
+    session: Any
+    dark: bool
     status: Any
     paint: Callable[[], None]
+    _repr_mimebundle_: Callable[[], Any]
 
     def say(self, message: str) -> None:
         """Show a lasting message; nothing where it is empty."""
@@ -26,6 +31,40 @@ class Guarded:
     def acted(self) -> None:
         """What is painted after an action of the reader."""
         self.paint()
+
+    def wear(self, name: str) -> None:
+        """Put a CSS class on what is shown, once."""
+        raise NotImplementedError
+
+    def finish(self, patience: float = 120.0) -> Self:
+        """Wait for what was begun, and paint it: for a cell that is run without a reader.
+
+        Args:
+            patience: seconds after which what is there is painted.
+        """
+        until = time.monotonic() + patience
+        while self.session.worker.busy and time.monotonic() < until:
+            time.sleep(_LOOK)
+            self.tend()
+        self.paint()
+        return self
+
+    def _ipython_display_(self) -> None:
+        """The live screen, and what is seen of it where no kernel runs."""
+        from IPython.display import display
+
+        from workbench.views import still
+
+        name = still.mark()
+        self.wear(name)
+        live = self._repr_mimebundle_()
+        data, about = live if isinstance(live, tuple) else (live, {})
+        if data:  # none of Panel's where its extension was not loaded
+            data = {kind: text for kind, text in data.items() if kind != "text/plain"}
+            display(data, metadata=about, raw=True)
+        picture = still.still(self, self.dark, name)
+        told = f"<{type(self).__name__}, seen in notebooks>"
+        display({"text/html": picture, "text/plain": told}, raw=True)
 
     def guard(self, action: Callable[[], Any]) -> None:
         """Do it, and keep the sentence of what went wrong on the screen."""
@@ -43,9 +82,12 @@ class ByTicker(Guarded):
     The view has a `session` with a worker, and a `ticker`.
     """
 
-    session: Any
+    layout: Any
     ticker: Any
     _seen: Any = None
+
+    def wear(self, name: str) -> None:
+        self.layout.css_classes = [*self.layout.css_classes, name]
 
     def follow(self) -> None:
         """Paint what the worker publishes until it has nothing more to say."""
@@ -67,9 +109,12 @@ class ByTicker(Guarded):
 class ByTask(Guarded):
     """For an ipywidgets view: a task of the kernel's loop, likewise."""
 
-    session: Any
+    add_class: Callable[[str], Any]
     _seen: Any = None
     _poller: Any = None
+
+    def wear(self, name: str) -> None:
+        self.add_class(name)
 
     def follow(self) -> None:
         """Paint what the worker publishes until it has nothing more to say."""

@@ -1,0 +1,226 @@
+"""Still pictures: figures as SVG, and screens where no kernel runs."""
+
+import math
+import re
+import xml.etree.ElementTree as ET
+from base64 import b64decode
+from io import BytesIO
+
+import nbformat
+import numpy as np
+import plotly.graph_objects as go
+import pytest
+from nbconvert import HTMLExporter
+from nbformat import v4
+from PIL import Image
+
+from workbench import views
+from workbench.errors import Unsupported
+from workbench.views import following
+from workbench.views.figure_widgets import empty_figure, show_figure
+from workbench.views.renderer import NAME, still_figures
+from workbench.views.still import mark, still
+from workbench.views.style import axis, layout
+from workbench.views.svg import image, svg
+
+SPACE = "{http://www.w3.org/2000/svg}"
+
+
+def figure(*data, **shape):
+    return {"data": list(data), "layout": layout(False, 300, **shape)}
+
+
+def drawn(*data, **shape):
+    return ET.fromstring(svg(figure(*data, **shape)))
+
+
+def texts(tree):
+    return ["".join(one.itertext()) for one in tree.iter(f"{SPACE}text")]
+
+
+def circles(tree):
+    return [tuple(float(c.get(k)) for k in ("cx", "cy")) for c in tree.iter(f"{SPACE}circle")]
+
+
+def points(path):
+    return [tuple(map(float, p.split())) for p in re.findall(r"[ML](-?[\d.]+ -?[\d.]+)", path)]
+
+
+def test_marks_stand_where_axes_have_them():
+    tree = drawn(
+        {"type": "scatter", "mode": "markers", "x": [0, 5, 10], "y": [1e-6, 1e-3, 1.0]},
+        xaxis=axis(False, range=[0, 10]), yaxis=axis(False, type="log", range=[-6, 0]),
+    )  # fmt: skip
+    (x0, y0), (x1, y1), (x2, y2) = circles(tree)
+    assert x1 == pytest.approx((x0 + x2) / 2, abs=0.1) and x2 - x0 > 500
+    assert y1 == pytest.approx((y0 + y2) / 2, abs=0.1) and y0 - y2 > 200
+    assert {"0", "2", "10", "10−6", "1"} <= set(texts(tree))  # raised letters are letters here
+
+
+def test_words_are_escaped_and_raised():
+    tree = drawn(
+        {"type": "bar", "orientation": "h", "x": [1, 2], "y": ["a & b", "<script>"]},
+        xaxis=axis(False, title={"text": "log<sub>10</sub> P"}),
+    )
+    assert {"a & b", "<script>", "log10 P"} <= set(texts(tree))
+    (lowered,) = [t for t in tree.iter(f"{SPACE}tspan") if t.text == "10" and t.get("dy")]
+    assert float(lowered.get("dy").removesuffix("em")) > 0
+
+
+def test_bars_are_as_long_as_their_numbers():
+    tree = drawn(
+        {"type": "bar", "x": ["a", "b"], "y": [1.0, 3.0], "marker": {"color": "#123456"}},
+        yaxis=axis(False, range=[0, 4]), showlegend=False,
+    )  # fmt: skip
+    tall = [float(r.get("height")) for r in tree.iter(f"{SPACE}rect") if r.get("fill") == "#123456"]
+    assert tall[1] == pytest.approx(3 * tall[0], rel=0.01)
+
+
+def test_a_histogram_counts_what_numpy_counts():
+    seen = np.random.default_rng(0).normal(size=400)
+    tree = drawn(
+        {"type": "histogram", "x": seen, "xbins": {"start": -4, "end": 4, "size": 1},
+         "histnorm": "percent", "marker": {"color": "#123456"}},
+        yaxis=axis(False, range=[0, 100]),
+    )  # fmt: skip
+    tall = [float(r.get("height")) for r in tree.iter(f"{SPACE}rect") if r.get("fill") == "#123456"]
+    counts = np.histogram(seen, np.arange(-4, 5))[0]
+    whole = sum(tall)
+    assert [t / whole for t in tall] == pytest.approx(list(counts / counts.sum()), abs=0.002)
+
+
+def test_a_line_of_equal_height_is_round_where_the_field_is():
+    at = np.linspace(-2, 2, 81)
+    z = at[:, None] ** 2 + at[None, :] ** 2
+    field = {
+        "type": "contour", "x": at, "y": at, "z": z, "line": {"color": "#123456", "width": 2},
+        "contours": {"start": 1, "end": 1, "size": 1, "coloring": "none"},
+    }  # fmt: skip
+    ends = axis(False, range=[-2, 2])
+    tree = drawn(field, xaxis=ends, yaxis={**ends, "scaleanchor": "x"})
+    (line,) = [p for p in tree.iter(f"{SPACE}path") if p.get("stroke") == "#123456"]
+    ring = np.array(points(line.get("d")))
+    radii = np.hypot(*(ring - (ring.max(0) + ring.min(0)) / 2).T)
+    assert len(ring) > 50 and radii.std() < 0.01 * radii.mean()
+
+
+def test_a_grid_has_a_pixel_a_cell_and_its_first_row_below():
+    z = [[0.0, 1.0, None], [1.0, 0.0, 1.0]]
+    scale = [[0, "#000000"], [1, "rgba(255,0,0,.5)"]]
+    tree = drawn({"type": "heatmap", "z": z, "zmin": 0, "zmax": 1, "colorscale": scale})
+    (cells,) = tree.iter(f"{SPACE}image")
+    seen = Image.open(BytesIO(b64decode(cells.get("href").partition(",")[2]))).convert("RGBA")
+    assert seen.size == (3, 2)
+    assert seen.getpixel((0, 1)) == (0, 0, 0, 255) and seen.getpixel((2, 1))[3] == 0
+    assert seen.getpixel((1, 1)) == (255, 0, 0, 128)
+
+
+def test_what_no_screen_draws_is_refused():
+    with pytest.raises(Unsupported, match="'pie'"):
+        svg(figure({"type": "pie", "values": [1, 2]}))
+
+
+def test_arrays_as_plotly_writes_them_are_read():
+    one = go.Figure(go.Scatter(x=np.arange(30.0), y=np.arange(30.0) ** 2)).to_dict()
+    assert "bdata" in one["data"][0]["y"] and len(points(svg(one))) >= 30
+
+
+def test_figures_of_a_notebook_leave_a_picture():
+    import plotly.io as pio
+
+    before = pio.renderers.default
+    try:
+        still_figures()
+        made = pio.renderers._build_mime_bundle(go.Figure(go.Bar(y=[1, 2])).to_dict())
+    finally:
+        pio.renderers.default = before
+        del pio.renderers._renderers[NAME]
+    assert "data:image/svg+xml" in made["text/html"]
+    assert "application/vnd.plotly.v1+json" in made
+
+
+def test_a_figure_keeps_what_it_shows_for_a_page_that_opens_later():
+    widget = empty_figure(200)
+    first = figure({"type": "scatter", "x": [1, 2], "y": [3, 4]})
+    show_figure(widget, first)
+    show_figure(
+        widget, figure({"type": "bar", "x": [1], "y": [5]}, xaxis=axis(False, range=[0, 9]))
+    )
+    state = widget.get_state(["_widget_data", "_widget_layout"])
+    (trace,) = state["_widget_data"]
+    assert trace["type"] == "bar" and [*trace["y"]] == [5]
+    assert [*state["_widget_layout"]["xaxis"]["range"]] == [0, 9]
+    show_figure(widget, figure({"type": "bar", "x": [1], "y": [6]}))
+    assert [*widget.get_state(["_widget_data"])["_widget_data"][0]["y"]] == [6]
+
+
+def face(kind):
+    """A small laboratory, run to its end."""
+    make = views.laboratory if kind == "panel" else views.laboratory_widgets
+    return make("gliders", side=256, horizon=3, seed=3)
+
+
+@pytest.mark.parametrize("kind", ["panel", "widgets"])
+def test_a_screen_shows_its_results_where_no_kernel_runs(kind, monkeypatch):
+    view = face(kind)
+    try:
+        view.session.play()
+        view.finish()
+        shown = []
+        monkeypatch.setattr("IPython.display.display", lambda *data, **_: shown.extend(data))
+        view._ipython_display_()
+    finally:
+        view.session.close()
+    live, picture = shown
+    assert "text/plain" not in live  # else a page would show it
+    html = picture["text/html"]
+    assert "Generation 3" in html and html.count("data:image/svg+xml") == 1
+    assert "data:image/png" in html and "<button" not in html
+    if kind == "widgets":
+        assert "application/vnd.jupyter.widget-view+json" in live
+    worn = view.layout.css_classes if kind == "panel" else view._dom_classes
+    (name,) = [c for c in worn if c.startswith("wb-live-")]
+    assert f"body:has(.{name}) .wb-still-{name} {{ display: none; }}" in html
+
+    cell = v4.new_code_cell(
+        "view", outputs=[v4.new_output("display_data", data) for data in shown], execution_count=1
+    )
+    book = v4.new_notebook(cells=[cell])
+    nbformat.validate(book)
+    page, _ = HTMLExporter().from_notebook_node(book)
+    assert "Generation 3" in page and "data:image/svg+xml" in page
+
+
+def test_other_screens_have_their_words_numbers_and_charts():
+    view = views.explore_widgets("A_d10_1e-6")
+    try:
+        picture = still(view, live=mark())
+    finally:
+        view.session.close()
+    assert "A_d10_1e-6" in picture and "covariance propagation" in picture
+    assert "Budget: <b>1e+06</b>" in picture
+    assert "ws-estimate-moments" in picture and "wb-estimate-moments" not in picture
+    pictures = re.findall(r"data:image/svg\+xml;base64,([\w+/=]+)", picture)
+    trees = [ET.fromstring(b64decode(one)) for one in pictures]
+    assert len(trees) == 2
+    assert any("truth" in texts(tree) for tree in trees)
+
+
+def test_finish_waits_no_longer_than_it_may(monkeypatch):
+    view = face("widgets")
+    try:
+        view.session.horizon = 100_000
+        view.session.play()
+        now = iter([0.0, 1.0, math.inf])
+        monkeypatch.setattr(following.time, "monotonic", lambda: next(now))
+        assert view.finish(patience=5.0) is view
+        assert view.session.worker.busy
+    finally:
+        monkeypatch.undo()
+        view.session.close()
+
+
+def test_pictures_are_told_to_those_who_do_not_see():
+    assert image(figure({"type": "bar", "y": [1]}), told="a 'bar'").startswith(
+        "<img alt='a &#x27;bar&#x27;'"
+    )
