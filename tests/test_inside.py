@@ -192,8 +192,11 @@ def test_both_faces_show_the_same_look():
     session.worker.wait(JOB, PATIENCE)
     face.inside.pull()
     assert "100% of P" in face.inside.words["cards"].value
-    assert len(face.inside.settling.data) == 3
-    assert "directions" in face.inside.words["ladder"].value and len(face.inside.ladder.data) == 1
+    assert len(face.inside.settling.shown["data"]) == 3
+    assert (
+        "directions" in face.inside.words["ladder"].value
+        and len(face.inside.ladder.shown["data"]) == 1
+    )
     session.close()
 
 

@@ -196,8 +196,13 @@ def test_twelve_more_estimators_leave_the_table_readable(with_estimators, sessio
     asked = [roster.roster()[row.key].pace is Pace.ASKED for row in found]
     refused = [row.state == "unsupported" for row in found]
     shown = sum(not (a or r) for a, r in zip(asked, refused, strict=True))
-    assert drawn.count("<tr") == 1 + shown + len(reasons)
+    assert drawn.count("<tr") == 1 + shown
     assert "e_3" not in drawn
+    folded = table.refused(found)
+    assert folded.count("<tr") == len(reasons)
+    assert (
+        f"{sum(refused)} estimators do not fit" in folded and "<details class='wb-unfit'>" in folded
+    )
 
 
 def test_rows_that_cannot_be_made_for_one_reason_share_a_line():
@@ -205,8 +210,9 @@ def test_rows_that_cannot_be_made_for_one_reason_share_a_line():
         rows.Row(key, key, wb.Kind.HEURISTIC, "unsupported", note=note)
         for key, note in (("moments", "no"), ("gld", "never"), ("subset", "no"))
     ]
-    drawn = table.table(refused, None)
-    assert drawn.count("<tr") == 3
+    drawn = table.refused(refused, "gld")
+    assert drawn.count("<tr") == 2 and "<details class='wb-unfit' open>" in drawn
+    assert table.table(refused, None).count("<tr") == 1 and table.refused([]) == ""
     assert "wb-estimate-moments wb-estimate-subset" in drawn
 
 
@@ -215,7 +221,7 @@ def test_what_to_use_instead_is_said_once():
         rows.Row(key, key, wb.Kind.HEURISTIC, "unsupported", note=f"{key} {note}; try instead: gld")
         for key, note in (("moments", "no"), ("subset", "no"))
     ]
-    drawn = re.sub(r" title='[^']*'", "", table.table(refused, None))
+    drawn = re.sub(r" title='[^']*'", "", table.refused(refused))
     assert "moments no; try instead: gld" in drawn
     assert "subset no<" in drawn
 

@@ -1,5 +1,6 @@
 """Still pictures: figures as SVG, and screens where no kernel runs."""
 
+import json
 import math
 import re
 import xml.etree.ElementTree as ET
@@ -16,8 +17,7 @@ from PIL import Image
 
 from workbench import views
 from workbench.errors import Unsupported
-from workbench.views import following
-from workbench.views.figure_widgets import empty_figure, show_figure
+from workbench.views.figure_widgets import Library, empty_figure, show_figure
 from workbench.views.renderer import NAME, still_figures
 from workbench.views.still import mark, still
 from workbench.views.style import axis, layout
@@ -139,19 +139,27 @@ def test_figures_of_a_notebook_leave_a_picture():
     assert "application/vnd.plotly.v1+json" in made
 
 
-def test_a_figure_keeps_what_it_shows_for_a_page_that_opens_later():
-    widget = empty_figure(200)
-    first = figure({"type": "scatter", "x": [1, 2], "y": [3, 4]})
-    show_figure(widget, first)
-    show_figure(
-        widget, figure({"type": "bar", "x": [1], "y": [5]}, xaxis=axis(False, range=[0, 9]))
-    )
-    state = widget.get_state(["_widget_data", "_widget_layout"])
-    (trace,) = state["_widget_data"]
-    assert trace["type"] == "bar" and [*trace["y"]] == [5]
-    assert [*state["_widget_layout"]["xaxis"]["range"]] == [0, 9]
-    show_figure(widget, figure({"type": "bar", "x": [1], "y": [6]}))
-    assert [*widget.get_state(["_widget_data"])["_widget_data"][0]["y"]] == [6]
+def test_a_chart_holds_what_it_shows_for_a_page_that_opens_later():
+    charts = [empty_figure(200), empty_figure(300)]
+    wide = axis(False, range=[0, 9])
+    shown = figure({"type": "bar", "x": np.arange(2), "y": [5, math.nan]}, xaxis=wide)
+    show_figure(charts[0], shown)
+    state = charts[0].get_state()
+    (trace,) = json.loads(state["figure"])["data"]
+    assert trace["x"] == [0, 1] and trace["y"] == [5, None]
+    assert charts[0].shown["layout"]["xaxis"]["range"] == [0, 9]
+    assert charts[1].shown == {"data": [], "layout": {"height": 300}}
+    assert state["library"] == charts[1].library == Library.one().model_id
+    assert "Plotly" in Library.one().source
+    assert len(json.dumps(state)) < 10_000  # its script is the library's, which all share
+
+
+def test_a_closed_library_is_replaced():
+    first = Library.one()
+    name = first.model_id
+    assert Library.one() is first
+    first.close()
+    assert Library.one().model_id not in (None, name)
 
 
 def face(kind):
@@ -206,17 +214,14 @@ def test_other_screens_have_their_words_numbers_and_charts():
     assert any("truth" in texts(tree) for tree in trees)
 
 
-def test_finish_waits_no_longer_than_it_may(monkeypatch):
+def test_finish_waits_no_longer_than_it_may():
     view = face("widgets")
     try:
         view.session.horizon = 100_000
         view.session.play()
-        now = iter([0.0, 1.0, math.inf])
-        monkeypatch.setattr(following.time, "monotonic", lambda: next(now))
-        assert view.finish(patience=5.0) is view
+        assert view.finish(patience=0.0) is view
         assert view.session.worker.busy
     finally:
-        monkeypatch.undo()
         view.session.close()
 
 

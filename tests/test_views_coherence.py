@@ -176,7 +176,7 @@ def test_panel_face_paints_what_the_session_measured(session):
     assert "Coherence defect" in view.sentence.value
     assert "wb-defect-heat-flow" in view.table.value
     assert view.bars.object["data"][0]["y"][-1] == "heat flow"
-    assert "1 estimates" in view.points_words.value
+    assert "One estimate" in view.points_words.value
 
 
 def test_panel_face_shows_refusals_and_follows_the_session(session):
@@ -195,7 +195,7 @@ def test_widgets_face_shares_the_session(session):
     measured(session)
     view.paint()
     assert "Coherence defect" in view.sentence.value
-    assert list(view.bars.data[0].y)[-1] == "heat flow"
+    assert view.bars.shown["data"][0]["y"][-1] == "heat flow"
     view.method.value = "moments_mean"
     assert session.key == "moments_mean" and "Not measured" in view.sentence.value
     session.probes = 3

@@ -237,7 +237,7 @@ def test_widgets_face_shares_the_session(session):
     after(session, session.stepping.play)
     view.paint()
     assert "finished" in view.toolbar.standing.value and "wb-table" in view.ledger.value
-    assert [t.name for t in view.task.data] == ["loss", "accuracy"]
+    assert [t["name"] for t in view.task.shown["data"]] == ["loss", "accuracy"]
     view.problem.value = "digits"
     assert session.problem_name == "digits"
     session.seed = 3

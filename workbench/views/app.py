@@ -20,9 +20,11 @@ PAGE_CSS = """
 #main { padding: 14px 26px 20px 26px; }
 #header { min-height: 46px; padding: 2px 16px; box-shadow: none !important; }
 #header .title { font-size: 17px; font-weight: 600; }
+@media (max-width: 1180px) { #header .title { display: none; } }
 #header-items { flex: 1; display: flex; justify-content: flex-end; }
 body { overflow-x: hidden; }
 """
+LIKE_OTHERS = ".bk-btn, .bk-btn a { color: #fff; } .bk-btn { border: 1px solid #fff; }"
 COPY = """
 const link = new URL(window.location.href);
 link.searchParams.delete("token");  // what opens a server to others is not passed on with a screen
@@ -63,7 +65,7 @@ def app() -> pn.template.BootstrapTemplate:
     again.on_click(lambda _: tour.again())
     save = pn.widgets.FileDownload(
         callback=house.notebook, filename="workbench.ipynb", label="Notebook", variant="outline",
-        color="light", height=30, margin=4, css_classes=["wb-notebook"],
+        color="light", height=30, margin=4, css_classes=["wb-notebook"], stylesheets=[LIKE_OTHERS],
     )  # fmt: skip
     house.param.watch(lambda e: save.param.update(filename=f"{e.new}.ipynb"), "room")
     save.filename = f"{house.room}.ipynb"
@@ -71,7 +73,15 @@ def app() -> pn.template.BootstrapTemplate:
     theme.js_on_click(code=SWITCH % ("default" if dark else "dark"))
     return pn.template.BootstrapTemplate(
         title="Catastrophe workbench",
-        header=[pn.Row(rooms, pn.layout.HSpacer(), again, copy, save, theme, margin=0)],
+        header=[
+            pn.FlexBox(
+                rooms,
+                pn.Row(again, copy, save, theme, margin=0),
+                justify_content="space-between",
+                sizing_mode="stretch_width",
+                margin=0,
+            )
+        ],
         header_background="#1f2b3a",
         header_color="#ffffff",
         main=[tour, house.place, text(terms.line(), margin=(18, 0, 0, 0))],

@@ -95,6 +95,13 @@ def points_sentence(points: Sequence[Point], sweep: Mapping[str, Any]) -> str:
     before = statistics.median(abs(p.error or 0.0) for p in points)
     after = statistics.median(abs(p.heat.corrected_log10 - (p.truth or 0.0)) for p in points)
     right = sum(p.heat.correction() * (p.error or 0.0) <= 0 for p in points)
+    if len(points) == 1:
+        side = "right" if right else "wrong"
+        return (
+            f"<span class='small'>One estimate whose truth is stored: the defect names the {side} "
+            f"side; the error is {before:.2f} digits, corrected {after:.2f}. "
+            "<b>Whole catalogue</b> asks the same of every problem.</span>"
+        )
     return (
         f"<span class='small'>{len(points)} estimates whose truth is stored: the defect names the "
         f"right side for {right}; the median error is {before:.2f} digits, corrected "

@@ -47,7 +47,10 @@ def table(cells: Sequence[Cell], problems: Sequence[Problem], recipe: str = "") 
         lines += [_line(cell) for cell in group]
     if not cells:
         lines.append("<tr><td colspan='9'>Pick a problem and an estimator.</td></tr>")
-    return f"<style>{CSS}</style><table class='wb-table'>{''.join(lines)}</table>{_shown(recipe)}"
+    return (
+        f"<style>{CSS}</style><div class='wb-wide'><table class='wb-table'>{''.join(lines)}</table>"
+        f"</div>{_shown(recipe)}"
+    )
 
 
 def _head(problem: Problem) -> str:
@@ -200,6 +203,7 @@ CSS = f"""
 :host {{ font-size: 14px; }}
 .wb-problem .small, .wb-recipe .small {{ font-size: 12px; opacity: .72; font-weight: 400;
   margin-left: 6px; }}
+.wb-wide {{ overflow-x: auto; }}
 .wb-table .wb-problem td {{ padding-top: 12px; max-width: 0; overflow: hidden;
   text-overflow: ellipsis; }}
 .wb-table td[data-do] {{ cursor: pointer; }}

@@ -6,7 +6,7 @@ Data in, plotly figures as dicts out.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from workbench.views.style import Figure, axis, ink, layout
+from workbench.views.style import Figure, ink, layout, log_axis
 
 LEGEND = {"orientation": "h", "y": 1.02, "x": 0, "yanchor": "bottom"}
 
@@ -61,11 +61,12 @@ def against_compute(
             "x": [min(ends), max(ends)], "y": [floor, floor], "hoverinfo": "skip",
             "line": {"color": ink(dark), "width": 1, "dash": "dot"},
         })  # fmt: skip
-    log = {"type": "log", "exponentformat": "power", "dtick": "D2"}
+    errors = [e for course in courses for e in course.errors]
     return {
         "data": data,
         "layout": layout(
             dark, height, showlegend=True, legend=LEGEND,
-            xaxis=axis(dark, title={"text": x}, **log), yaxis=axis(dark, title={"text": y}, **log),
+            xaxis=log_axis(dark, ends, title={"text": x}),
+            yaxis=log_axis(dark, [*errors, floor], title={"text": y}),
         ),
     }  # fmt: skip

@@ -1,45 +1,62 @@
-"""Plotly figures as widgets, filled from plain dicts."""
+"""Plotly figures as widgets, filled from plain dicts.
 
-from copy import deepcopy
-from typing import Any, cast
+Not plotly's own `FigureWidget`: that sends what changes as messages, which a page misses whose
+scripts are still loading, and brings its five megabytes of script once for every figure.
+"""
 
-import plotly.graph_objects as go
+import json
+from pathlib import Path
+from typing import cast
+
+import anywidget
+import ipywidgets as w
+import plotly
+import traitlets
+from plotly.io._json import to_json_plotly
 
 from workbench.views.style import Figure
 
-
-def empty_figure(height: int) -> go.FigureWidget:
-    """An empty figure without a tool bar."""
-    made = go.FigureWidget(layout={"height": height})
-    made._config = {**made._config, "displayModeBar": False, "responsive": True}
-    return made
+SOURCE = Path(__file__).with_name("chart.js").read_text()
 
 
-def show_figure(widget: go.FigureWidget, figure: Figure) -> None:
-    """Put a figure into the widget in one message; traces stay where their kinds are the same."""
-    data, traces = figure["data"], cast(Any, widget.data)
-    same = [t.type for t in traces] == [t["type"] for t in data]
-    with widget.batch_update():
-        if same:
-            for trace, new in zip(traces, data, strict=True):
-                trace.update(new, overwrite=True)
-        numbered = {k: v for k, v in figure["layout"].items() if k[-1].isdigit()}
-        first = {k: v for k, v in figure["layout"].items() if k not in numbered}
-        widget.layout.update(first, overwrite=True)
-        for name, axis in numbered.items():  # which `update` refuses to overwrite
-            cast(Any, widget.layout)[name] = axis
-    if not same:
-        widget.data = []
-        widget.add_traces(data)
-    _keep(widget)
+class Library(w.Widget):
+    """The script that draws; one serves all charts of a kernel."""
+
+    _model_name = traitlets.Unicode("WidgetModel").tag(sync=True)
+    _model_module = traitlets.Unicode("@jupyter-widgets/base").tag(sync=True)
+    _model_module_version = traitlets.Unicode("2.0.0").tag(sync=True)
+    source = traitlets.Unicode("").tag(sync=True)
+
+    _one: "Library | None" = None
+
+    @classmethod
+    def one(cls) -> "Library":
+        """The one there is; another where somebody has closed it."""
+        if cls._one is None or cls._one.comm is None:
+            script = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
+            cls._one = cls(source=script.read_text())
+        return cls._one
 
 
-def _keep(widget: Any) -> None:
-    """Let the widget's state be what it shows.
+class Chart(anywidget.AnyWidget):
+    """Shows `figure`, the JSON of `data` and `layout`."""
 
-    Plotly sends changes as messages, and keeps the state of the first moment for pages that open
-    later. A page whose scripts are still loading misses the messages: without this its figure
-    stays as it was made, which is blank.
-    """
-    widget._widget_data = deepcopy(widget._data)
-    widget._widget_layout = deepcopy(widget._layout_obj._props)
+    figure = traitlets.Unicode('{"data": [], "layout": {}}').tag(sync=True)
+    library = traitlets.Unicode("").tag(sync=True)
+    _esm = SOURCE
+
+    @property
+    def shown(self) -> Figure:
+        """The figure, as what `show_figure` was given reads in JSON."""
+        return json.loads(self.figure)
+
+
+def empty_figure(height: int) -> Chart:
+    """A chart without anything in it yet."""
+    figure = json.dumps({"data": [], "layout": {"height": height}})
+    return Chart(figure=figure, library=Library.one().model_id or "")
+
+
+def show_figure(widget: Chart, figure: Figure) -> None:
+    """Put a figure into the widget in one message; a zoom stays."""
+    widget.figure = cast(str, to_json_plotly(figure))

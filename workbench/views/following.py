@@ -60,7 +60,8 @@ class Guarded:
         live = self._repr_mimebundle_()
         data, about = live if isinstance(live, tuple) else (live, {})
         if data:  # none of Panel's where its extension was not loaded
-            data = {kind: text for kind, text in data.items() if kind != "text/plain"}
+            # A page of the notebook shows the picture, and not the text that stands for a widget.
+            data = {"text/html": "", **{k: v for k, v in data.items() if k != "text/plain"}}
             display(data, metadata=about, raw=True)
         picture = still.still(self, self.dark, name)
         told = f"<{type(self).__name__}, seen in notebooks>"

@@ -6,7 +6,7 @@ import numpy as np
 
 from workbench.views.bitmaps import picture
 from workbench.views.gliders_session import FOUND, GlidersSession
-from workbench.views.style import Figure, axis, ink, layout
+from workbench.views.style import Figure, axis, ink, layout, log_axis
 
 SHOWN = 256
 """Cells a side of the part of a board that is drawn."""
@@ -37,7 +37,19 @@ def board(session: GlidersSession, dark: bool) -> str:
     if look is not None and look.territory is not None and here:
         part = part * (1 + look.territory[-SHOWN:, :SHOWN])
     told = f"generation {film.generation}, {len(part)} by {part.shape[1]} cells"
-    return picture(part, [(0, 0, 0, 0), LIVE[dark], LASTING], 2, told)
+    shown = picture(part, [(0, 0, 0, 0), LIVE[dark], LASTING], 2, told)
+    return f"{shown}<div class='small'>{_say_board(session, part.shape, here)}</div>"
+
+
+def _say_board(session: GlidersSession, shape: tuple[int, ...], here: bool) -> str:
+    look, film = session.look, session.film
+    assert film is not None
+    if film.trail is not None:
+        return f"The last {shape[0]} generations of {shape[1]} cells, the present one below."
+    part = f"A corner of {shape[0]} × {shape[1]} cells."
+    if look is not None and look.territory is not None and here:
+        return f"{part} <span style='color:{GIVEN}'>Green</span>: structures that persist."
+    return f"{part} What stands out is found at the last generation, or by <b>Find</b>."
 
 
 def densities(session: GlidersSession, dark: bool, height: int) -> Figure:
@@ -60,7 +72,10 @@ def densities(session: GlidersSession, dark: bool, height: int) -> Figure:
         "layout": layout(
             dark, height, showlegend=True,
             legend={"orientation": "h", "y": 1.02, "x": 0, "yanchor": "bottom"},
-            xaxis=axis(dark, title={"text": "generation, counted from 1"}, type="log"),
+            xaxis=log_axis(
+                dark, [t for d in data for t in d["x"]],
+                title={"text": "generation, counted from 1"},
+            ),
             yaxis=axis(
                 dark, title={"text": "density"},
                 rangemode="normal" if film and film.trail is not None else "tozero",

@@ -17,6 +17,7 @@ from workbench.views.style import (
     colour,
     ink,
     layout,
+    log_axis,
 )
 
 _LOW, _MIDDLE, _HIGH = "#0072B2", {False: "#f1f1ef", True: "#33383f"}, "#D55E00"
@@ -264,7 +265,7 @@ def settling(
         "data": data,
         "layout": layout(
             dark, height, shapes=shapes,
-            xaxis=axis(dark, type="log", title={"text": "lines"}, nticks=6, tickformat=",d"),
+            xaxis=log_axis(dark, x, title={"text": "lines"}),
             yaxis=axis(dark, title={"text": "log<sub>10</sub> P"}, nticks=6),
         ),
     }  # fmt: skip

@@ -111,6 +111,9 @@ class Explore(ByTicker, pn.viewable.Viewer):
             margin=(6, 0),
             css_classes=["wb-estimates"],
         )
+        self.unfit = pn.widgets.StaticText(  # of its own, so that it stays unfolded
+            stylesheets=[table.TABLE_CSS], sizing_mode="stretch_width", margin=0
+        )
         self.sentence = text(css_classes=["wb-sentence"], margin=(4, 0, 6, 0))
         self.truth = text(margin=(2, 0))
         self.caption = text(margin=(4, 0))
@@ -160,6 +163,7 @@ class Explore(ByTicker, pn.viewable.Viewer):
             ),
             self.uncountable,
             self.table,
+            self.unfit,
             self.truth,
             self.status,
             styles={"flex": "1 1 600px", "min-width": "0"},
@@ -280,6 +284,7 @@ class Explore(ByTicker, pn.viewable.Viewer):
         s = self.session
         rows, truth = s.rows(), s.truth
         self.table.value = table.table(rows, truth, s.marked)
+        self.unfit.value = table.refused(rows, s.marked)
         self.sentence.value = words.sentence(rows, truth, s.budget, not s.uncountable)
         if chart:
             self._paint_chart()

@@ -13,10 +13,10 @@ from typing import Any
 
 import ipywidgets as w
 import panel as pn
-import plotly.graph_objects as go
 
 from workbench.views import live_panel, live_widget
 from workbench.views.controls import LABEL_CSS
+from workbench.views.figure_widgets import Chart
 from workbench.views.parts import TEXT_CSS
 from workbench.views.style import TONES
 from workbench.views.svg import image
@@ -72,8 +72,8 @@ def _parts(view: Any) -> Iterable[str]:
     elif isinstance(view, pn.viewable.Viewable):
         if view.visible:
             yield from _of_panel(view)
-    elif isinstance(view, go.FigureWidget):
-        yield from _figure(view.to_plotly_json())
+    elif isinstance(view, Chart):
+        yield from _figure(view.shown)
     elif isinstance(view, w.DOMWidget) and view.layout.display != "none":
         yield from _of_widgets(view)
 

@@ -5,7 +5,7 @@ bounds are grey. Axes of probability are labelled as powers of ten.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any
 from zlib import crc32
@@ -49,6 +49,8 @@ TONES = {
 """{dark: what is wrong and what to beware of, as text}: at least 5.5 to 1 on either ground."""
 
 Figure = dict[str, Any]
+
+_FEW = 3  # decades on which there is room for three labels each
 
 
 @cache
@@ -123,6 +125,36 @@ def power_ticks(low: float, high: float, most: int = 9) -> tuple[list[float], li
     places = [float(k * step) for k in range(first, math.floor(high / step) + 1)]
     names = {0.0: "1", -1.0: "0.1"}
     return places, [names.get(p, f"10<sup>{f'{p:.0f}'.replace('-', MINUS)}</sup>") for p in places]
+
+
+def log_axis(dark: bool, seen: Iterable[float], **more: Any) -> Figure:
+    """A logarithmic axis over these numbers: at 1, 2 and 5 of every decade where they are few.
+
+    >>> log_axis(False, [3.0, 180.0])["ticktext"]
+    ['1', '2', '5', '10', '20', '50', '100', '200', '500']
+    """
+    ends = [math.log10(v) for v in seen if v > 0.0 and math.isfinite(v)] or [0.0, 2.0]
+    low, high = math.floor(min(ends)), math.ceil(max(ends))
+    if high - low <= _FEW:
+        ticks = [m * 10.0**k for k in range(low, high + 1) for m in (1, 2, 5)]
+        ticks = ticks[: -2 if high > low else None]
+    else:
+        ticks = [10.0**p for p in power_ticks(low, high)[0]]
+    return axis(dark, type="log", tickvals=ticks, ticktext=[_written(v) for v in ticks], **more)
+
+
+def _written(value: float) -> str:
+    """A number on a logarithmic axis.
+
+    >>> _written(0.05), _written(2000.0), _written(2e-6), _written(1e7)
+    ('0.05', '2,000', '2·10<sup>−6</sup>', '10<sup>7</sup>')
+    """
+    if 1e-3 <= value < 1e5:
+        return f"{value:,.10g}"
+    power = math.floor(math.log10(value) + 1e-9)
+    lead = round(value / 10.0**power)
+    text = f"10<sup>{f'{power}'.replace('-', MINUS)}</sup>"
+    return text if lead == 1 else f"{lead}·{text}"
 
 
 def window(values: Sequence[float], anchors: Sequence[float]) -> tuple[float, float]:

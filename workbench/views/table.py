@@ -38,8 +38,9 @@ INSTEAD = "; try instead: "
 def table(rows: Sequence[Row], truth: Truth | None, marked: str = "") -> str:
     """The estimates as an HTML table; the cell of each has the class `wb-estimate-<key>`.
 
-    Rows that wait to be asked for are left out, for each has a button; those that cannot be made
-    stand below the others, together where they have the same reason. The row `marked` stands out.
+    Rows that wait to be asked for are left out, for each has a button, and so are those that do
+    not fit the problem, which `refused` tells. The row `marked` stands out. What there is to
+    beware of is said once.
     """
     head = (
         "<tr><th>estimate of log<sub>10</sub> P</th><th class='n'>value</th>"
@@ -48,20 +49,41 @@ def table(rows: Sequence[Row], truth: Truth | None, marked: str = "") -> str:
         "<th class='n' title='forward passes of M, or operations worth as many'>forwards</th>"
         "<th class='s'>state</th></tr>"
     )
-    lines, reasons, warned = [], {}, set[str]()
+    lines, failed, warned = [], [], set[str]()
     for row in rows:
-        if row.state in ("unsupported", "error") or (row.state == "ready" and row.log10_p is None):
-            reasons.setdefault((row.state, row.note), []).append(row)
-        elif row.state != "idle" or not _asked(row):
+        if row.state == "error" or (row.state == "ready" and row.log10_p is None):
+            failed.append(row)
+        elif row.state != "unsupported" and (row.state != "idle" or not _asked(row)):
             lines.append(_line(row, truth, "wb-marked " if row.key == marked else ""))
             if row.warning and row.state not in ("running", "stale"):
                 lines.append(_beware(row.warning, warned))
-    told = ""
+    return f"<table class='wb-table'>{head}{''.join(lines)}{_reasons(failed)}</table>"
+
+
+def refused(rows: Sequence[Row], marked: str = "") -> str:
+    """What does not fit the problem and why, folded away; "" where all fit."""
+    unfit = [row for row in rows if row.state == "unsupported"]
+    if not unfit:
+        return ""
+    told = "estimator does" if len(unfit) == 1 else "estimators do"
+    unfolded = " open" if marked in [row.key for row in unfit] else ""
+    return (
+        f"<details class='wb-unfit'{unfolded}><summary>{len(unfit)} {told} not fit this problem"
+        f"</summary><table class='wb-table'>{_reasons(unfit)}</table></details>"
+    )
+
+
+def _reasons(rows: Sequence[Row]) -> str:
+    """Rows that cannot be made, together where they have the same reason."""
+    reasons: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        reasons.setdefault((row.state, row.note), []).append(row)
+    lines, told = [], ""
     for (state, note), together in reasons.items():
         why, _, instead = note.partition(INSTEAD)
         lines.append(_reason(together, state, why if instead == told else note, note))
         told = instead or told
-    return f"<table class='wb-table'>{head}{''.join(lines)}</table>"
+    return "".join(lines)
 
 
 def _asked(row: Row) -> bool:
@@ -157,6 +179,7 @@ sup, sub { line-height: 0; font-size: .75em; }
 .wb-table .wb-idle td, .wb-table .wb-stale td, .wb-table .wb-cannot td { opacity: .6; }
 .wb-table .wb-beware td { white-space: normal; color: var(--wb-warn, #9a4a08); font-size: 12px; }
 .wb-table .wb-error .wb-why { color: var(--wb-bad, #b3261e); }
+.wb-unfit summary { font-size: 12px; opacity: .72; padding: 5px 0; cursor: pointer; }
 .dot { display: inline-block; width: 10px; height: 10px; border-radius: 50%;
   margin-right: 8px; }
 .bar { display: inline-block; width: 90px; height: 6px; border-radius: 3px; margin-right: 4px;

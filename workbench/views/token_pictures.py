@@ -95,7 +95,13 @@ def columns(log_p: Tensor, log_q: Tensor, texts: tuple[str, ...]) -> str:
     """
     made = "".join(_column(i, log_p[i], log_q[i], texts) for i in range(len(log_p)))
     style = "display:flex;gap:8px;overflow-x:auto;padding-bottom:6px"
-    return f"<div style='{style}'>{made}</div>"
+    key = "".join(
+        f"<span style='display:inline-block;width:18px;height:4px;margin:0 5px 2px 0;"
+        f"background:{tone}'></span>{said}&emsp;"
+        for tone, said in ((_BEFORE, "before"), (_AFTER, "after"))
+    )
+    small = "font-size:11px;opacity:.7;margin-top:4px"
+    return f"<div style='{style}'>{made}</div><div style='{small}'>{key}</div>"
 
 
 def lines(said: str, problem: Problem, x: Tensor, log_p: Tensor, heads: Sequence[str] = ()) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from workbench.experiments import Row
-from workbench.views.style import GREY, Figure, axis, ink, layout, power_ticks, window
+from workbench.views.style import GREY, Figure, axis, ink, layout, log_axis, power_ticks, window
 from workbench.views.train_words import UNSURE
 
 ESTIMATE, ADVERSARY, LOSS = "#A05EF7", "#D55E00", "#009E73"
@@ -39,8 +39,9 @@ def task(
         "layout": layout(
             dark, height, **legend(),
             xaxis=steps(dark, rows, before),
-            yaxis=axis(dark, title={"text": "task loss", "font": {"color": LOSS}}, type="log",
-                       nticks=5, exponentformat="power", **_seen([*rows, *before])),
+            yaxis=log_axis(dark, _losses([*rows, *before]) or [1e-3, 1.0],
+                           title={"text": "task loss", "font": {"color": LOSS}},
+                           **_seen([*rows, *before])),
             yaxis2=axis(dark, title={"text": f"{measure}, held out"}, overlaying="y", side="right",
                         showgrid=False, tickformat=".1%", nticks=5,
                         **({} if data else {"range": [0.0, 1.0]})),
@@ -94,13 +95,17 @@ def danger(
 def _seen(rows: Sequence[Row]) -> dict[str, Any]:
     """The range of the losses, where some lie so far below the rest that nothing else would show:
     of a network that is to stay as it is, the first is rounding error."""
-    losses = [r["loss"] for r in rows if _finite(r.get("loss")) and r["loss"] > 0.0]
+    losses = _losses(rows)
     if not losses:
         return {"range": [-3.0, 0.5]}
     if min(losses) > _DUST * max(losses):
         return {}
     kept = [v for v in losses if v > _DUST * max(losses)]
     return {"range": [math.log10(min(kept)) - 0.2, math.log10(max(losses)) + 0.2]}
+
+
+def _losses(rows: Sequence[Row]) -> list[float]:
+    return [r["loss"] for r in rows if _finite(r.get("loss")) and r["loss"] > 0.0]
 
 
 def line(

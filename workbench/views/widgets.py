@@ -47,7 +47,8 @@ class ExploreWidgets(ByTask, w.VBox):
             layout=w.Layout(flex_flow="row wrap"),
         )
         main = w.VBox(
-            [self.chart, self.sentence, buttons, self.uncountable, self.table, self.status,
+            [self.chart, self.sentence, buttons, self.uncountable, self.table,
+             self.unfit, self.truth, self.status,
              self.margin_chart, self.caption, self.inside.view],
             layout=w.Layout(flex="1 1 auto", min_width="0"),
         )  # fmt: skip
@@ -80,7 +81,7 @@ class ExploreWidgets(ByTask, w.VBox):
         }
         self.about, self.sentence, self.table = w.HTML(), w.HTML(), w.HTML()
         self.caption, self.status = w.HTML(), w.HTML()
-        self.fixed, self.uncountable = w.HTML(), w.HTML()
+        self.fixed, self.uncountable, self.unfit, self.truth = (w.HTML() for _ in range(4))
         self.chart = empty_figure(_CHART_HEIGHT)
         self.margin_chart = empty_figure(_MARGIN_HEIGHT)
         self.inside = Inside(s, self.dark, self.follow, self.guard)
@@ -158,8 +159,9 @@ class ExploreWidgets(ByTask, w.VBox):
                 self.ask[row.key].description = said
                 self.ask[row.key].layout.display = None if said else "none"
         said = words.truth_words(truth, s.at_reference, s.reference.truth is not None)
-        shown = table.table(rows, truth, s.marked)
-        self.table.value = f"{STYLE}{shown}<span class='small'>{said}</span>"
+        self.table.value = STYLE + table.table(rows, truth, s.marked)
+        self.unfit.value = table.refused(rows, s.marked)
+        self.truth.value = f"<span class='small'>{said}</span>"
         self.sentence.value = words.sentence(rows, truth, s.budget, not s.uncountable)
         why = s.uncountable
         for control in (self.run, self.hold, self.reset):

@@ -14,14 +14,14 @@ from workbench.views.rows import Row
 def count(n: float) -> str:
     """How often something is seen: three digits, or a power of ten.
 
-    >>> count(0.00187), count(93.4), count(1234567), count(0.0)
-    ('0.00187', '93.4', '1,234,567', '0')
+    >>> count(0.00187), count(93.4), count(1234567), count(0.0), count(1.03e9)
+    ('0.00187', '93.4', '1,234,567', '0', '10<sup>9.0</sup>')
     """
     if n == 0.0:
         return "0"
-    if n >= 1000.0:
+    if 1000.0 <= n < 1e7:
         return f"{n:,.0f}"
-    if n < 1e-4:
+    if not 1e-4 <= n < 1e7:
         return f"10<sup>{signed(math.log10(n), 1)}</sup>"
     return f"{n:.3g}"
 
