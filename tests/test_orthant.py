@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import multivariate_normal
 
-from workbench.math.gaussian import log_cdf
+from workbench.math.gaussian import hazard, log_cdf
 from workbench.math.logspace import log_sum
 from workbench.math.orthant import log_bivariate_cdf, log_orthant, log_union
 
@@ -346,3 +346,13 @@ def test_union_does_not_depend_on_the_order(seed):
     a = log_union(beta, corr, singles).item()
     b = log_union(beta[perm], corr[perm][:, perm], singles).item()
     assert a == pytest.approx(b, rel=1e-12)
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_beside_a_literal_that_always_holds_the_gradient_is_that_of_the_other_alone(side):
+    ends = [torch.tensor(-2.0, requires_grad=True), torch.tensor(math.inf, requires_grad=True)]
+    ends = ends[::-1] if side else ends
+    rho = torch.tensor(0.3, requires_grad=True)
+    found = torch.autograd.grad(log_bivariate_cdf(*ends, rho), (*ends, rho))
+    alone = hazard(torch.tensor(-2.0)).item()
+    assert [g.item() for g in found] == pytest.approx([0.0, alone, 0.0] if side else [alone, 0, 0])
