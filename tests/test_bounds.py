@@ -146,6 +146,19 @@ def test_samples_within_linear_within_interval_bounds(model, descent, ball):
         assert (gap < 0.5 * (found.most - found.least)[0]).all()
 
 
+@pytest.mark.parametrize("name", ["gelu", "tanh"])
+def test_smooth_lines_have_the_slope_of_the_chord_and_touch_the_function(name):
+    row, f = relaxation(name), activation(name)
+    low, high = (torch.tensor(x) for x in zip(*((-3.0, 2.0), (-0.5, 4.0), (0.3, 5.0)), strict=True))
+    lines = row.lines(low, high)
+    for slope in (lines.lower_slope, lines.upper_slope):
+        torch.testing.assert_close(slope, (f(high) - f(low)) / (high - low))
+    x = low + (high - low) * torch.linspace(0.0, 1.0, 20_001)[:, None]
+    gap = f(x) - lines.lower_slope * x
+    torch.testing.assert_close(gap.amin(0), lines.lower_offset, rtol=0.0, atol=1e-7)
+    torch.testing.assert_close(gap.amax(0), lines.upper_offset, rtol=0.0, atol=1e-7)
+
+
 @pytest.mark.parametrize("descent", [0, 1, 4])
 def test_operations_are_torchs_own_count_to_a_tenth(descent):
     graph = read(mlp([64, 48, 80, 3], generator()))

@@ -153,9 +153,12 @@ def test_tail_index_of_exact_pareto_draws(k):
     assert abs(found - k) < 5 * (1 + k) / math.sqrt(m) + 0.02
 
 
-def test_tail_index_is_zhang_and_stephens_estimate_term_by_term():
+@pytest.mark.parametrize("heavy", [True, False])
+def test_tail_index_is_zhang_and_stephens_estimate_term_by_term(heavy):
     draws = 400  # of which the 60 largest are fitted
-    logs = sorted((0.7 * math.log((i + 0.5) / 90.0) ** 2 for i in range(90)), reverse=True)
+    levels = [(i + 0.5) / 90.0 for i in range(90)]
+    logs = [0.7 * math.log(u) ** 2 if heavy else math.log(1.0 - 0.9 * u) for u in levels]
+    logs.sort(reverse=True)
     top = [math.exp(v - logs[0]) for v in logs[:61]]
     x = [v - top[60] for v in reversed(top[:60])]
     size = 30 + math.isqrt(60)

@@ -135,6 +135,14 @@ def test_doubt_names_what_was_done():
     torch.testing.assert_close(Edgeworth().index(lost), Gaussian().index(lost))
 
 
+def test_a_light_tail_may_hold_more_than_half():
+    """A skewness below 0 puts more than half of the law above its mean, and the series says so."""
+    with mp.workdps(40):
+        want = float(edgeworth(mp.mpf("0.01"), mp.mpf("-0.5"), mp.mpf("0.1")))
+    found = float(log_cdf(Edgeworth().index(law(0.01, -0.5, 0.1))))
+    assert found == pytest.approx(want, abs=1e-12) and want > -0.68
+
+
 @pytest.mark.parametrize(("share", "lifted"), [(0.499, True), (0.501, False)])
 def test_a_fourth_cumulant_is_lifted_below_half_the_square_of_the_third(share, lifted):
     assert ("was lifted" in Saddlepoint().doubt(law(3.0, 0.8, share * 0.8**2))) is lifted
