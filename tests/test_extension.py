@@ -100,6 +100,11 @@ def test_three_files_add_an_estimator(package):
     assert answer["estimator"] == NAME and answer["forwards"] == 5000
     assert answer["settings"] == {"batch": 1024, "axis": 0}
 
+    named = run(package, "-c", "import workbench as wb; print(wb.Sliced.name)")
+    assert named.stdout.strip() == NAME, named.stderr
+    told = (ROOT / "CONTRIBUTING.md").read_text()
+    assert f'pytest tests/test_estimators.py tests/test_resume.py -k "{NAME} or every_est' in told
+
     passed = contract(package)
     assert passed.returncode == 0, passed.stdout[-3000:]
     assert f"[{NAME}]" in run(

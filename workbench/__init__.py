@@ -8,8 +8,24 @@
 
 # The public names and where they live stand in __init__.pyi, which type checkers read too: each is
 # imported when first asked for, so that `workbench --help` does not wait for torch.
+from typing import Any
+
 import lazy_loader
 
 __version__ = "0.1.0"
 
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+_listed, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+
+
+def __getattr__(name: str) -> Any:
+    """A public name, or the class of an estimator that stands in `estimators.ALL` alone."""
+    try:
+        return _listed(name)
+    except AttributeError:
+        if name[:1].isupper():
+            from workbench.estimators import ALL
+
+            for cls in ALL:
+                if cls.__name__ == name:
+                    return cls
+        raise

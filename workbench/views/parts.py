@@ -1,14 +1,17 @@
 """Small Panel pieces that all rooms share."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import panel as pn
 from bokeh.models import Tooltip
+from IPython import display
 
 from workbench.views.style import TONES
 
+_SCRIPT, _LONG = "application/javascript", 100_000
 TEXT_CSS = """
 :host { font-size: 14px; line-height: 1.45; }
 .small { font-size: 12px; opacity: .72; }
@@ -60,4 +63,25 @@ def load_extension() -> None:
     """Panel's scripts, once a notebook; inline, as one without a network must show its figures."""
     if not pn.extension._loaded:  # type: ignore[attr-defined]
         inline = os.environ.get("PANEL_INLINE", "true").lower() not in ("false", "0")
-        pn.extension("plotly", inline=inline)
+        with _scripts_once():
+            pn.extension("plotly", inline=inline)
+
+
+@contextmanager
+def _scripts_once() -> Iterator[None]:
+    """Panel's scripts under one MIME type: under both of its own they are saved twice, 8 MB each.
+
+    The one that stays is the one that JupyterLab, VS Code and nbconvert's pages all run.
+    """
+    whole = display.publish_display_data
+
+    def once(data: dict[str, Any], *args: Any, **more: Any) -> Any:
+        if len(data.get(_SCRIPT, "")) > _LONG:
+            data = {_SCRIPT: data[_SCRIPT]}
+        return whole(data, *args, **more)
+
+    display.publish_display_data = once
+    try:
+        yield
+    finally:
+        display.publish_display_data = whole
