@@ -208,6 +208,9 @@ def test_checks_say_what_came(value, said):
     with pytest.raises(BadInput, match=said):
         check_vector("it", value, 2)
     check_finite("it", torch.ones(2, 2))
+    check_vector("it", torch.ones(1))
+    with pytest.raises(BadInput, match=r"shape \(d,\), got \(0,\)"):
+        check_vector("it", torch.ones(0))
 
 
 @pytest.mark.parametrize("length, temperature", [(2, 1.0), (True, 1.0), (3.0, 1.0), (3, 0.0)])
