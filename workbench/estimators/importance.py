@@ -16,9 +16,9 @@ from workbench.estimators.proposal import Proposal, floored, of_gaussians
 from workbench.estimators.tilt import narrowed
 from workbench.estimators.witness import Failures, Witness
 from workbench.math.cost import Cost
-from workbench.math.gaussian import TWO_SIDED_95
+from workbench.math.gaussian import ONE_SIDED_95, TWO_SIDED_95
 from workbench.math.logspace import LN10, log_sum
-from workbench.math.pareto import tail_index
+from workbench.math.pareto import standard_error, tail_index
 from workbench.problem import Problem
 from workbench.rng import Rng
 from workbench.types import Grad, Kind
@@ -78,7 +78,9 @@ class Importance(Witness, Estimator):
     phi(z) / q(z) over the failing draws is unbiased whatever was fitted.
 
     The stated error grows by n^(k - 1/2) where the weights' tail index (Pareto k) is above 1/2, n
-    the effective draws: such sums settle as n^(k - 1), and their own spread does not show it.
+    the effective draws: such sums settle as n^(k - 1), and their own spread does not show it. The
+    upper end of the interval takes k at its own upper end (95%): a mean that lacks the rare large
+    weights is too low, and its spread and its k are too small at once.
 
     It knows when not to be believed: `info["warning"]` speaks up where Pareto k exceeds
     0.7, where fewer than 50 effective draws carry the answer, where scouts stand outside the
@@ -156,11 +158,14 @@ class Importance(Witness, Estimator):
             return Estimate(nothing, math.inf, self.kind, cost, (-math.inf, high), info)
         log_p = min(0.0, state.log_sum - math.log(n))
         share = math.exp(min(0.0, state.log_squares - 2.0 * state.log_sum))  # 1 / effective draws
-        log_err = math.sqrt(max(share - 1.0 / n, 0.0))
+        spread = math.sqrt(max(share - 1.0 / n, 0.0))
         info["effective_draws"] = 1.0 / share
         info["pareto_k"] = k = tail_index(state.largest, n)
-        if 0.5 < k < math.inf:
-            log_err *= share ** (0.5 - k)
+        most = k + ONE_SIDED_95 * standard_error(k, len(state.largest), n)
+        log_err, above = (
+            spread * share ** (0.5 - index) if 0.5 < index < math.inf else spread
+            for index in (k, most)
+        )
         doubt = _doubt(state, log_p)
         if k > _HEAVY or 1.0 / share < _FEW:
             doubt = doubt or (
@@ -172,7 +177,7 @@ class Importance(Witness, Estimator):
             doubt = f"modes={self.modes} leaves out the design points of {lost} more ways to fail"
         if doubt:
             info["warning"] = f"{doubt}; {info['not_excluded']}"
-        interval = (log_p - TWO_SIDED_95 * log_err, min(0.0, log_p + TWO_SIDED_95 * log_err))
+        interval = (log_p - TWO_SIDED_95 * log_err, min(0.0, log_p + TWO_SIDED_95 * above))
         if state.plain == n:
             interval = (low, high)
         answer = torch.tensor(log_p, dtype=torch.float64)

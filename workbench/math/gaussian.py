@@ -13,6 +13,8 @@ from torch import Tensor
 LOG_SQRT_2PI = 0.5 * math.log(2.0 * math.pi)
 TWO_SIDED_95 = 1.959963984540054
 """Standard deviations that hold 95% of a normal law."""
+ONE_SIDED_95 = 1.6448536269514722
+"""Standard deviations below which 95% of a normal law lies."""
 SQRT_2 = math.sqrt(2.0)
 SQRT_2_OVER_PI = math.sqrt(2.0 / math.pi)
 _TAIL = -12.0

@@ -18,9 +18,8 @@ def tail_index(largest: Tensor, draws: int) -> float:
         largest: log weights, in any order; the others are smaller.
         draws: of all weights, zeros included.
     """
-    wanted = int(min(draws / 5, 3.0 * math.sqrt(draws)))
+    wanted = _fitted(len(largest), draws)
     logs = torch.sort(largest.double(), descending=True).values
-    wanted = min(wanted, len(logs) - 1)
     if wanted < 5:
         return math.inf
     scaled = torch.exp(logs[: wanted + 1] - logs[0])
@@ -38,3 +37,20 @@ def tail_index(largest: Tensor, draws: int) -> float:
     weight = torch.softmax(likelihood, 0)
     found = float(torch.log1p(-(theta * weight).sum() * x).mean())
     return (found * n + 10.0 * 0.5) / (n + 10.0)
+
+
+def standard_error(k: float, known: int, draws: int) -> float:
+    """Of that estimate, (1 + k) / sqrt(weights fitted), as of the likeliest k (Smith 1987); inf
+    where it has none.
+
+    Args:
+        k: the index.
+        known: how many of the largest weights are at hand.
+        draws: of all weights.
+    """
+    fitted = _fitted(known, draws)
+    return math.inf if fitted < 5 else (1.0 + max(k, 0.0)) / math.sqrt(fitted)
+
+
+def _fitted(known: int, draws: int) -> int:
+    return min(int(min(draws / 5, 3.0 * math.sqrt(draws))), known - 1)
