@@ -1,6 +1,7 @@
 """Estimators of token inputs against small cases that are exact."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -10,9 +11,11 @@ from torch.nn.functional import one_hot
 
 import workbench as wb
 from workbench.estimators.soft_tokens import margin_and_gradient
+from workbench.estimators.weighing import Weighed, estimate_of, weighed
 from workbench.kernels import TokenGibbs
 from workbench.math.least_distance import shortest
 from workbench.models import dense
+from workbench.types import Kind
 
 SIGMAS = 5.0
 """A standard normal is beyond 5 with a chance of 6e-7; Student's t of 29, one of 3e-5."""
@@ -190,3 +193,30 @@ def test_mhis_says_when_a_few_chains_carry_it():
     """P = 10^-3.7 at 16,384 forward passes: few chains meet the event."""
     few = wb.MHIS()(wb.load("T_bpe_word_1e-4"), 16_384, 0)
     assert few.log10_p == -math.inf or "chains carry the sum" in few.warning
+
+
+def test_a_mean_that_few_weights_carry_has_the_interval_of_few():
+    """Weights w = u^-0.8, u uniform: of tail index 0.8, mean 5, and a variance that is infinite."""
+    n, held, tails = 2000, 0, []
+    g = torch.Generator().manual_seed(0)
+    for _ in range(60):
+        log_w = -0.8 * torch.rand(n, generator=g, dtype=torch.float64).log()
+        empty = Weighed(rng=wb.Rng(0))
+        halves = weighed(weighed(empty, log_w[:700], 700, 700), log_w[700:], n - 700, n - 700)
+        lone = replace(halves, log_w=halves.log_w - math.log(50.0))  # so that P is below 1
+        lone = replace(lone, log_w2=halves.log_w2 - 2.0 * math.log(50.0))
+        found = estimate_of(lone, Kind.UNBIASED)
+        tails.append(found.info["pareto_k"])
+        assert "warning" in found.info or tails[-1] <= 0.7
+        low, high = found.interval
+        held += low <= math.log(0.1) <= high
+    assert sum(tails) / len(tails) == pytest.approx(0.8, abs=0.1)
+    # A normal interval of the weights' own spread holds it in 35 of them.
+    assert held >= 50
+
+
+def test_light_weights_keep_the_usual_interval():
+    state = weighed(Weighed(rng=wb.Rng(0)), torch.full((400,), -3.0), 1000, 1000)
+    found = estimate_of(state, Kind.UNBIASED)
+    assert "warning" not in found.info and found.log_err == pytest.approx(math.sqrt(0.0015))
+    assert found.interval[1] - float(found.log_p) == pytest.approx(1.966 * found.log_err, rel=1e-3)

@@ -51,8 +51,8 @@ class MHIS(Estimator):
     v with probability proportional to p_i(v) exp(d s / d onehot_i[v] / T), and is taken or not by
     Metropolis and Hastings' rule, which needs the gradient at both ends. P is a ratio of two means
     under q, so its estimate is consistent and not unbiased; where q hardly overlaps p, the
-    denominator is carried by a few visits to it. It warns where less than a quarter of the chains
-    carry either.
+    denominator is carried by a few visits to it. The interval is Student's with one degree of
+    freedom less than there are chains that carry either sum; it warns where less than a quarter do.
 
     Args:
         chains: side by side; their spread is the error.
@@ -167,13 +167,15 @@ class MHIS(Estimator):
         log_err = float(torch.sqrt(off.square().sum() * m / (m - 1)))
         from scipy.special import stdtrit
 
+        fewest = float(m)
         for what, own in (("failures", state.log_hit), ("visits", state.log_all)):
             effective = math.exp(float(2.0 * log_sum(own) - log_sum(2.0 * own)))
+            fewest = min(fewest, effective)
             if effective < _FEW * m:
                 info["warning"] = (
                     f"{effective:.1f} of {m} chains carry the sum over {what}: its error is a guess"
                 )
-        reach = float(stdtrit(m - 1, 0.975)) * log_err
+        reach = float(stdtrit(max(1.0, fewest - 1.0), 0.975)) * log_err
         interval = (log_p - reach, min(0.0, log_p + reach))
         value = torch.tensor(min(0.0, log_p), dtype=torch.float64)
         return Estimate(value, log_err, self.kind, cost, interval, info)

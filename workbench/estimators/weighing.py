@@ -1,7 +1,7 @@
 """A mean of importance weights, kept as sums in log space."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import torch
@@ -10,22 +10,25 @@ from torch import Tensor
 from workbench.estimators.base import Estimate
 from workbench.iteration import State
 from workbench.math.cost import Cost
-from workbench.math.gaussian import TWO_SIDED_95
 from workbench.math.logspace import log_plus
+from workbench.math.pareto import tail_index
 from workbench.types import Kind
 
-_FEW = 30.0
+_FEW, _HEAVY = 30.0, 0.7
+_LARGEST = 1000
 _ROUNDING = 1e-13
 
 
 @dataclass(frozen=True, kw_only=True)
 class Weighed(State):
-    """How many draws were weighed, how many failed, and the logs of the sums of w and w^2."""
+    """How many draws were weighed, how many failed, the logs of the sums of w and w^2, and the
+    largest log weights."""
 
     draws: int = 0
     hits: int = 0
     log_w: float = -math.inf
     log_w2: float = -math.inf
+    largest: Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.float64))
 
 
 S = TypeVar("S", bound=Weighed)
@@ -34,6 +37,7 @@ S = TypeVar("S", bound=Weighed)
 def weighed(state: S, log_w: Tensor, draws: int, forwards: int) -> S:
     """The state with `draws` more, of which those that failed have these log weights."""
     log_w = log_w.double()
+    both = torch.cat([state.largest, log_w])
     return replace(
         state,
         draws=state.draws + draws,
@@ -41,14 +45,17 @@ def weighed(state: S, log_w: Tensor, draws: int, forwards: int) -> S:
         log_w=log_plus(state.log_w, log_w),
         log_w2=log_plus(state.log_w2, 2.0 * log_w),
         forwards=state.forwards + forwards,
+        largest=torch.topk(both, min(_LARGEST, len(both))).values,
     )
 
 
 def estimate_of(state: Weighed, kind: Kind) -> Estimate:
-    """P-hat = sum w / n, its standard error by the weights' own spread, and a normal interval of
-    log P.
+    """P-hat = sum w / n, its standard error by the weights' own spread, and an interval of log P.
 
-    Warns where fewer than 30 effective failures carry it: sum(w)^2 / sum(w^2).
+    The error grows by m^(k - 1/2) where the weights' tail index (Pareto k) is above 1/2, m =
+    sum(w)^2 / sum(w^2) the effective failures: such sums settle as m^(k - 1), and their own
+    spread does not show it. The interval is Student's with m - 1 degrees of freedom, at least one.
+    Warns where fewer than 30 effective failures carry the answer, or k exceeds 0.7.
     """
     n, cost = state.draws, Cost(forwards=state.forwards)
     info: dict[str, Any] = {"draws": n, "hits": state.hits}
@@ -60,8 +67,17 @@ def estimate_of(state: Weighed, kind: Kind) -> Estimate:
     effective = math.exp(2.0 * state.log_w - state.log_w2)
     log_err = math.sqrt(max(0.0, 1.0 / effective - 1.0 / n))
     info["effective_failures"] = effective
-    if effective < _FEW:
-        info["warning"] = f"{effective:.1f} effective failures carry this: its error is a guess"
-    interval = (log_p - TWO_SIDED_95 * log_err, min(0.0, log_p + TWO_SIDED_95 * log_err))
+    info["pareto_k"] = k = tail_index(state.largest, n)
+    if 0.5 < k < math.inf:
+        log_err *= effective ** (k - 0.5)
+    if effective < _FEW or k > _HEAVY:
+        info["warning"] = (
+            f"{effective:.1f} effective failures carry this (Pareto k {k:.2f}): it may be too low, "
+            "and its error is a guess"
+        )
+    from scipy.special import stdtrit
+
+    reach = float(stdtrit(max(1.0, effective - 1.0), 0.975)) * log_err
+    interval = (log_p - reach, min(0.0, log_p + reach))
     log_p = min(0.0, log_p)
     return Estimate(torch.tensor(log_p, dtype=torch.float64), log_err, kind, cost, interval, info)
