@@ -135,6 +135,14 @@ def test_doubt_names_what_was_done():
     torch.testing.assert_close(Edgeworth().index(lost), Gaussian().index(lost))
 
 
+@pytest.mark.parametrize("point", [(2e-4, 0.3, 0.1), (8e-4, 1.0, 1.5), (5e-4, -0.2, 0.4)])
+def test_the_saddlepoint_at_the_mean_is_the_limit_of_itself(point):
+    """There a series stands for 0 / 0, right to terms of z^2."""
+    with mp.workdps(60):
+        want = float(saddlepoint(*(mp.mpf(v) for v in point)))
+    assert float(log_cdf(Saddlepoint().index(law(*point)))) == pytest.approx(want, abs=2e-6)
+
+
 def test_a_light_tail_may_hold_more_than_half():
     """A skewness below 0 puts more than half of the law above its mean, and the series says so."""
     with mp.workdps(40):
