@@ -71,9 +71,10 @@ def estimate_of(state: Weighed, kind: Kind) -> Estimate:
     if 0.5 < k < math.inf:
         log_err *= effective ** (k - 0.5)
     if effective < _FEW or k > _HEAVY:
+        tail = f"Pareto k {k:.2f}" if math.isfinite(k) else "too few to tell their tail"
         info["warning"] = (
-            f"{effective:.1f} effective failures carry this (Pareto k {k:.2f}): it may be too low, "
-            "and its error is a guess"
+            f"{effective:.1f} effective failures carry this ({tail}): it may be too low, and its "
+            "error is a guess"
         )
     from scipy.special import stdtrit
 
