@@ -12,8 +12,9 @@ from panel.io.location import Location
 import workbench as wb
 from workbench.errors import BadInput, Unsupported
 from workbench.estimators import ALL
+from workbench.problem.codec import zipped
 from workbench.types import Pace
-from workbench.views import archive, roster, table
+from workbench.views import roster, table
 from workbench.views.picker import groups
 from workbench.views.screen import Explore
 from workbench.views.state import IN_URL, Session
@@ -192,7 +193,7 @@ def test_an_estimate_that_cannot_be_made_says_why_and_what_to_use():
     session.direction = "random"
     assert session.problem.distribution.mean.norm() > 0
     view = Explore(session)
-    assert "sort" in view.table.value
+    assert "sort" in view.unfit.value
     session.close()
 
 
@@ -260,7 +261,7 @@ def test_another_problem_of_the_same_name_is_another_problem(session):
     first, last = torch.nn.Linear(2, 2), torch.nn.Linear(2, 1)
     for model in (torch.nn.Sequential(first, torch.nn.Tanh(), last), torch.nn.Sequential(last)):
         problem = wb.Problem(d, model, wb.Halfspace(torch.ones(1), torch.tensor(-2.0)), "twin")
-        view._open(archive.card_archive(problem, "twin").getvalue())
+        view._open(zipped(problem))
         fresh = Session(session.reference)
         shown, expected = (
             {r.key: (r.state, r.note, r.log10_p) for r in s.rows()} for s in (session, fresh)
