@@ -22,7 +22,8 @@ from workbench.distributions import (
 )
 from workbench.estimators import ALL
 from workbench.estimators.TEMPLATE import Stratified
-from workbench.models import RNN, Automaton, ShortContext, dense
+from workbench.models import RNN, Automaton, ShortContext, Transformer, dense
+from workbench.models.transformer import Shape
 from workbench.specs import Ranked
 
 FALSE_ALARM = 1e-6
@@ -251,6 +252,14 @@ ROWS = (
         sampled=False,
     ),
     Row(
+        "main_effects",
+        "T_char1_line_1e-3",
+        budget=20_000,
+        settings=({"starts": 2, "passes": 7},),
+        within=0.3,  # a heuristic cut short, as the default takes three times as long
+        sampled=False,
+    ),
+    Row(
         "stratified",
         "A_d10_1e-3",
         budget=20_000,
@@ -320,6 +329,8 @@ def question(estimator: wb.Estimator, d: Any, p: float, broken: bool = False) ->
 
     A network of no weight says 0, and the mean of N(0, s^2 I) in two dimensions is N(0, s^2 / 2).
     """
+    if estimator.needs.model is Transformer:
+        return say(p, d.probs.dtype, broken)
     assert Ranked in estimator.needs.spec
     dtype = d.mean.dtype
     none = torch.zeros(1, 1, dtype=dtype) + (torch.nan if broken else 0.0)
@@ -328,6 +339,20 @@ def question(estimator: wb.Estimator, d: Any, p: float, broken: bool = False) ->
     far = {0.0: -1e6, 1.0: 1e6}
     half = torch.special.ndtri(torch.tensor(0.5 + 0.5 * p, dtype=torch.float64))
     return wb.Problem(d, model, wb.Median(far.get(p, float(half) / 2**0.5)))
+
+
+def say(p: float, dtype: torch.dtype, broken: bool) -> wb.Problem:
+    """A transformer that says 1 after a share p of 1,000 equally likely tokens, else -1: norms of
+    (a, -a) are the sign of a."""
+    model = Transformer(Shape(TOKENS, 2, 1, 1, 1, 1), dtype=dtype).requires_grad_(False)
+    for w in model.parameters():
+        torch.nn.init.zeros_(w)
+    model.norm.weight.fill_(1.0)
+    model.embed[:, 0] = torch.where(torch.arange(TOKENS) < round(p * TOKENS), 1.0, -1.0)
+    model.embed[:, 1] = -model.embed[:, 0]
+    model.unembed.weight[0, 0] = torch.nan if broken else 1.0
+    event = wb.Halfspace(torch.eye(TOKENS, dtype=dtype)[0])
+    return wb.Problem(wb.Tokens(torch.ones(1, TOKENS, dtype=dtype)), model, event)
 
 
 def variants() -> list[tuple[str, Row, wb.Estimator]]:

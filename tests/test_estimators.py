@@ -81,6 +81,11 @@ def nats(estimate):
     return float(estimate.log_p.detach())
 
 
+def particular(estimator):
+    """Whether it asks for a model of one kind, which `cases.question` makes."""
+    return Ranked in estimator.needs.spec or estimator.needs.model is not None
+
+
 def states(estimator, problem, budget, seed=0):
     """Every state of a run, the first included."""
     found: list[State] = [estimator.init(problem, wb.Rng(seed))]
@@ -196,7 +201,7 @@ def test_progress_runs_to_one(row, estimator):
 def test_sure_and_impossible_events(row, estimator, b, log_p):
     """On a margin of constant sign: a dead ReLU leaves y = 0 exactly."""
     d = cases.law(estimator, 10)
-    if Ranked in estimator.needs.spec:
+    if particular(estimator):
         assert nats(estimator(cases.question(estimator, d, math.exp(log_p)), 5000, 0)) == log_p
         return
     bend = nn.Flatten() if estimator.needs.affine else nn.ReLU()
@@ -214,7 +219,7 @@ def test_single_precision(row, estimator):
     single = torch.float32
     quantile = torch.special.ndtri(torch.tensor(0.1, dtype=torch.float64)).item()
     d = cases.law(estimator, 10, single)
-    if Ranked in estimator.needs.spec:
+    if particular(estimator):
         found = estimator(cases.question(estimator, d, 0.1), 20_000, 1)
         assert abs(found.log10_p + 1.0) < 0.05
         return
@@ -227,7 +232,7 @@ def test_single_precision(row, estimator):
 def test_nan_is_an_error_that_names_the_place(cls):
     d = cases.law(cls(), 3)
     problem = wb.Problem(d, cases.reading(d, Broken(d.dim)), half(-1.0))
-    if Ranked in cls.needs.spec:
+    if particular(cls):
         problem = cases.question(cls(), d, 0.5, broken=True)
     elif cls.needs.readable:
         layer = line(3)
@@ -253,6 +258,11 @@ def serves_any_model_in_3d(cls):
 def test_what_it_cannot_serve_is_refused_with_alternatives(cls):
     d = cases.law(cls(), 3)
     problem = wb.Problem(d, cases.reading(d, Fancy()), half(-0.5))
+    if cls.needs.model is not None:
+        with pytest.raises(wb.Unsupported, match=rf"a {cls.needs.model.__name__} is needed") as no:
+            cls()(problem)
+        assert cls.name not in no.value.try_instead and no.value.try_instead
+        return
     if not cls.needs.readable:
         assert math.isfinite(cls()(problem, 300_000).log10_p)
         return

@@ -15,6 +15,7 @@ from workbench.estimators.importance import Importance
 from workbench.estimators.itgis import ITGIS
 from workbench.estimators.last_input import LastInput
 from workbench.estimators.leaves import Leaves
+from workbench.estimators.main_effects import MainEffects
 from workbench.estimators.mean_field import MeanField
 from workbench.estimators.mhis import MHIS
 from workbench.estimators.moments import Moments
@@ -33,14 +34,14 @@ from workbench.estimators.transitions import Transitions
 ALL: tuple[type[Estimator], ...] = (
     Moments, Slices, Conditioned, MonteCarlo, Importance, Subset, DesignPoint, GLD, Lower, Upper,
     ChangeOfMeasure, Enumeration, Cubature, Orthant, Ratio, Partition, FreeEnergy, MeanField,
-    Leaves, ITGIS, MHIS, QLD, CrossEntropy, Transitions, LastInput,
+    Leaves, ITGIS, MHIS, QLD, CrossEntropy, Transitions, LastInput, MainEffects,
 )  # fmt: skip
 """Every estimator: the tests, the command line, the comparison and the screens go by this tuple."""
 
 __all__ = [
     "ALL", "GLD", "ITGIS", "MHIS", "QLD", "ChangeOfMeasure", "Conditioned", "CrossEntropy",
     "Cubature", "DesignPoint", "Enumeration", "Estimate", "Estimator", "FreeEnergy", "Importance",
-    "LastInput", "Leaves", "Lower", "MeanField", "Moments", "MonteCarlo", "Needs", "Orthant",
-    "Partition", "Ratio", "Slices", "Strata", "Subset", "Tangent", "Transitions", "Upper",
-    "first_choice", "proof",
+    "LastInput", "Leaves", "Lower", "MainEffects", "MeanField", "Moments", "MonteCarlo", "Needs",
+    "Orthant", "Partition", "Ratio", "Slices", "Strata", "Subset", "Tangent", "Transitions",
+    "Upper", "first_choice", "proof",
 ]  # fmt: skip

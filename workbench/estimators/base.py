@@ -112,6 +112,7 @@ class Needs:
         most_dim: the most dimensions that D may have, or None.
         affine: whether M must be affine: made of operations that are.
         polytope: whether C must be one polytope, an intersection of half-spaces.
+        model: the class that M must be of, or None.
     """
 
     distribution: tuple[type, ...] = ()
@@ -120,6 +121,7 @@ class Needs:
     most_dim: int | None = None
     affine: bool = False
     polytope: bool = False
+    model: type | None = None
 
     def check(self, problem: Problem) -> None:
         """Raises `Unsupported` for the first thing that is missing."""
@@ -132,6 +134,11 @@ class Needs:
                     raise Unsupported(
                         f"the {what} {thing.name!r}", f"{_a(capability.__name__)} {what} is needed"
                     )
+        if self.model is not None and not isinstance(problem.model, self.model):
+            raise Unsupported(
+                f"a model that is {_a(type(problem.model).__name__)}",
+                f"{_a(self.model.__name__)} is needed",
+            )
         dim = problem.distribution.dim
         if self.most_dim is not None and dim > self.most_dim:
             raise Unsupported(

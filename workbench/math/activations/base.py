@@ -37,6 +37,10 @@ class Activation(ABC):
     def moments(self, mu: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
         """E f(X) and Var f(X), each of mu's shape; sigma > 0."""
 
+    def mean(self, mu: Tensor, sigma: Tensor) -> Tensor:
+        """E f(X) alone."""
+        return self.moments(mu, sigma)[0]
+
     @abstractmethod
     def coefficients(self, mu: Tensor, sigma: Tensor, order: int) -> Tensor:
         """b_1 .. b_order, shape `(order, *mu.shape)`."""

@@ -24,12 +24,18 @@ class GELU(Activation):
     def __call__(self, x: Tensor) -> Tensor:
         return F.gelu(x)
 
+    def mean(self, mu: Tensor, sigma: Tensor) -> Tensor:
+        v = sigma * sigma
+        s = torch.sqrt(1.0 + v)
+        t = mu / s
+        return mu * cdf(t) + v * pdf(t) / s
+
     def moments(self, mu: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
         v = sigma * sigma
         s = torch.sqrt(1.0 + v)
         t = mu / s
         phi_t = pdf(t)
-        mean = mu * cdf(t) + v * phi_t / s
+        mean = self.mean(mu, sigma)
         # E[X^2 g] = (mu^2 + v) E g + 2 mu v E g' + v^2 E g'' with g = Phi^2 (Stein, twice).
         g0 = cdf(t) - 2.0 * owen_t(t, 1.0 / torch.sqrt(1.0 + 2.0 * v))
         m1, v1 = mu / (s * s), v / (s * s)
