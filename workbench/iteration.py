@@ -17,6 +17,7 @@ from safetensors.torch import load as safetensors_load
 from safetensors.torch import save as safetensors_save
 from torch import Tensor
 
+from workbench.device import on
 from workbench.errors import BadInput, NotConverged, StaleRun
 from workbench.rng import Rng
 
@@ -125,7 +126,8 @@ def steps(
     seconds, idle = 0.0, 0
     while not iteration.finished(state) and budget.fraction(state.forwards, seconds) < 1:
         before = state.forwards
-        state = replace(iteration.step(problem, state), steps=state.steps + 1)
+        with on(problem):
+            state = replace(iteration.step(problem, state), steps=state.steps + 1)
         idle = idle + 1 if state.forwards <= before else 0
         if idle >= IDLE and budget.forwards is not None:
             raise NotConverged(

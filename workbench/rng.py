@@ -33,8 +33,14 @@ class Rng:
         """The stream below this one under `names`."""
         return Rng(self.seed, self.path + tuple(str(n) for n in names))
 
-    def generator(self, device: str | torch.device = "cpu") -> torch.Generator:
-        """A fresh generator at the start of this stream; equal streams give equal numbers."""
+    def generator(self, device: str | torch.device | None = None) -> torch.Generator:
+        """A fresh generator at the start of this stream; equal streams give equal numbers.
+
+        Args:
+            device: where the numbers are made, the default device if None. Streams of two devices
+                differ.
+        """
+        device = torch.get_default_device() if device is None else device
         digest = hashlib.sha256("/".join((str(self.seed), *self.path)).encode()).digest()
         return torch.Generator(device).manual_seed(int.from_bytes(digest[:8], "little"))
 

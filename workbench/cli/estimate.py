@@ -20,6 +20,7 @@ from workbench.cli.options import (
 from workbench.cli.plain import print_json
 from workbench.cli.progress import Bar
 from workbench.cli.tables import grid, say
+from workbench.errors import BadInput
 
 if TYPE_CHECKING:
     from workbench.estimators import Estimate
@@ -44,6 +45,10 @@ def estimate(
     single: Annotated[
         bool, typer.Option("--float32", help="In single precision.", show_default=False)
     ] = False,
+    device: Annotated[
+        str | None,
+        typer.Option("--device", metavar="D", help="Where to compute, such as cuda."),
+    ] = None,
     folder: RunFolder = None,
     every: Every = 50,
     as_json: AsJson = False,
@@ -64,10 +69,12 @@ def estimate(
     chosen = catalogue.load(problem)
     if method is None:
         method = settings.build(first_choice(chosen).name, assignments or [])
-    if single:
+    if device is not None and folder is not None:
+        raise BadInput("a run in a folder is of the processor: leave out --run or --device")
+    if single or device is not None:
         import torch
 
-        chosen = chosen.to(torch.float32)
+        chosen = chosen.to(torch.float32 if single else None, device)
     attempt = Attempt(chosen, method, settings.budget_of(budget, seconds), seed)
     if folder is None:
         drive(attempt, attempt.walk(), as_json)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from workbench import numbers
+from workbench.device import on
 from workbench.errors import BadInput, NotConverged, Unsupported
 from workbench.estimators.proofs import COST, proof
 from workbench.graph.rules import Affine
@@ -195,10 +196,11 @@ class Estimator(ABC):
     @final
     def check(self, problem: Problem) -> None:
         """Raises `Unsupported`, naming the estimators that do work, unless this one can serve."""
-        try:
-            self.needs.check(problem)
-        except Unsupported as error:
-            raise error.with_alternatives(serving(problem)) from None
+        with on(problem):
+            try:
+                self.needs.check(problem)
+            except Unsupported as error:
+                raise error.with_alternatives(serving(problem)) from None
 
     @final
     def __call__(
@@ -224,12 +226,19 @@ class Estimator(ABC):
             Unsupported: names what is missing and what to use instead.
             NotConverged: where a step ends in NaN.
         """
+        with on(problem):
+            stream = as_rng(rng if seed is None else seed)
+            return self._estimate(problem, Budget.of(budget, Budget()), stream, progress)
+
+    def _estimate(
+        self, problem: Problem, budget: Budget, rng: Rng,
+        progress: Callable[[Progress], None] | None,
+    ) -> Estimate:  # fmt: skip
         self.check(problem)
-        budget = Budget.of(budget, Budget())
         known = proof(problem)
         if known is not None:
             return self._proved(problem, known, Cost(COST))
-        state = self.init(problem, as_rng(rng if seed is None else seed))
+        state = self.init(problem, rng)
         try:
             state, seconds = run(self, problem, state, budget, progress)
         except Unsupported as error:  # found out only on the way, such as a spec within a spec
@@ -245,10 +254,11 @@ class Estimator(ABC):
     @final
     def report(self, problem: Problem, state: State, seconds: float) -> Estimate:
         """`read`, checked for NaN and with its whole cost; the proved answer where there is one."""
-        known = proof(problem)
-        if known is not None:
-            return self._proved(problem, known, Cost(state.forwards or COST, 0.0, seconds))
-        return self._checked(problem, state, seconds)
+        with on(problem):
+            known = proof(problem)
+            if known is not None:
+                return self._proved(problem, known, Cost(state.forwards or COST, 0.0, seconds))
+            return self._checked(problem, state, seconds)
 
     def _checked(self, problem: Problem, state: State, seconds: float) -> Estimate:
         estimate = self.read(state)

@@ -83,8 +83,10 @@ class Cells:
         far_up = -log_cdf_inverse(log_share + log_cdf_value(-self.low))
         far_down = log_cdf_inverse(log_share + log_cdf_value(self.high))
         count = (ball & live).sum(-1).clamp(min=1)
-        square = gammainccinv(0.5 * count.numpy(), share.numpy())
-        radius = torch.sqrt(2.0 * torch.as_tensor(square, dtype=eps.dtype)) * (1.0 + 1e-9)
+        square = gammainccinv(0.5 * count.cpu().numpy(), share.cpu().numpy())
+        radius = torch.sqrt(2.0 * torch.as_tensor(square, dtype=eps.dtype, device=eps.device)) * (
+            1.0 + 1e-9
+        )
         whole = (eps == 0)[:, None]
         return Region(
             torch.where(down & ~whole, far_down, self.low),

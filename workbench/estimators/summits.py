@@ -43,7 +43,6 @@ _FLATTER = 0.75  # power of the covariance: failures have heavier tails than the
 _LEAST, _MOST = 0.08, 6.0
 _TINY = 1e-150
 _SEARCH, _PASSES, _EVALUATIONS, _LEAST_SEARCH = 0.6, 40, 25, 300
-_FIRST = torch.zeros(1, dtype=torch.long)
 
 
 _HESSIAN = 6  # forward passes a column of the smoothed network's Hessian
@@ -158,7 +157,7 @@ class Frozen:
     def blind(self, theta: Tensor, clause: int) -> bool:
         """Whether log u does not rise towards theta `(d,)` there, where the law of the margin does:
         what its spread alone makes likely the smoothed network does not see."""
-        _, slope = self.gradient(theta[None], _FIRST + clause)
+        _, slope = self.gradient(theta[None], torch.zeros(1, dtype=torch.long) + clause)
         return _cosine(slope[0], theta) < _ALIKE
 
     def hessian(self, theta: Tensor, clause: int) -> Tensor:
@@ -204,7 +203,7 @@ def find(problem: Problem, most: int, allowed: float = math.inf) -> Summits:
     zero = land.distribution.mean.new_zeros(land.distribution.dim)
     least = _PASSES * land.propagation(zero) + _EVALUATIONS * len(land.event.clauses)
     if allowed < max(least, _LEAST_SEARCH):
-        return Summits(zero[None][:0], _FIRST[:0], zero[:0], True, 0)
+        return Summits(zero[None][:0], torch.zeros(1, dtype=torch.long)[:0], zero[:0], True, 0)
     if len(land.event.clauses) == 1:
         return _of_one_clause(land, most)
     return _of_many_clauses(land, most)

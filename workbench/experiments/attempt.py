@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 
 import torch
 
+from workbench.device import on
 from workbench.errors import Unsupported
 from workbench.estimators import Estimate, Estimator, proof
 from workbench.experiments.course import advance
@@ -43,9 +44,11 @@ class Attempt:
     def __init__(self, problem: Problem, estimator: Estimator, budget: Budget, seed: int):
         estimator.check(problem)
         self.problem, self.estimator, self.budget, self.seed = problem, estimator, budget, seed
-        self.state: State = estimator.init(problem, Rng(seed))
+        with on(problem):
+            self.state: State = estimator.init(problem, Rng(seed))
         self.seconds = 0.0
-        self._proved = proof(problem) is not None
+        with on(problem):
+            self._proved = proof(problem) is not None
 
     @property
     def started(self) -> bool:

@@ -34,12 +34,12 @@ def shortest(normals: Tensor, offsets: Tensor) -> Tensor | None:
 
     e = np.zeros(g.shape[1] + 1)
     e[-1] = 1.0
-    matrix = np.vstack([g.T.numpy(), -h.numpy()[None]])
+    matrix = np.vstack([g.T.cpu().numpy(), -h.cpu().numpy()[None]])
     w, _ = nnls(matrix, e, maxiter=30 * matrix.shape[1])
     r = matrix @ w - e
     if np.linalg.norm(r) < 1e-9 or r[-1] >= 0:
         return None
-    point = torch.from_numpy(-r[:-1] / r[-1])
+    point = torch.from_numpy(-r[:-1] / r[-1]).to(g.device)
     return point / torch.linalg.vector_norm(point)
 
 

@@ -20,12 +20,13 @@ def sobol_nodes(n: int, d: int, net: int = 0, first: int = 0) -> Tensor:
     """
     if d > _MOST:
         raise BadInput(f"Sobol nets have at most {_MOST} dimensions, got {d}")
-    engine = torch.quasirandom.SobolEngine(d, scramble=True, seed=net)
-    origin = engine.quasi.double() / 2**engine.MAXBIT  # the engine rounds it to the default dtype
-    u = engine.fast_forward(first).draw(n, dtype=torch.float64)
+    with torch.device("cpu"):  # where the engine is
+        engine = torch.quasirandom.SobolEngine(d, scramble=True, seed=net)
+        origin = engine.quasi.double() / 2**engine.MAXBIT  # it rounds it to the default dtype
+        u = engine.fast_forward(first).draw(n, dtype=torch.float64)
     if n and not first:
         u[0] = origin
-    return u
+    return u.to(torch.get_default_device())
 
 
 def normal_nodes(

@@ -133,13 +133,13 @@ def _tilt(low: Tensor, beta: Tensor) -> Tensor:
     at = -b / torch.diagonal(chol)
 
     def slope(v: np.ndarray) -> np.ndarray:
-        both = torch.from_numpy(v)
+        both = torch.from_numpy(v).to(low.device)
         x, mu = torch.zeros(n).double(), torch.zeros(n).double()
         x[:-1], mu[:-1] = both[: n - 1], both[n - 1 :]
         steep = hazard_value(-(at - ratio @ x - mu))
-        return torch.cat([(ratio.T @ steep - mu)[:-1], (mu - x + steep)[:-1]]).numpy()
+        return torch.cat([(ratio.T @ steep - mu)[:-1], (mu - x + steep)[:-1]]).cpu().numpy()
 
     found = root(slope, np.zeros(2 * (n - 1)))
     if not found.success or not np.isfinite(found.x).all():
         return low.new_zeros(n)
-    return torch.cat([torch.from_numpy(found.x[n - 1 :]), torch.zeros(1).double()]).to(low)
+    return torch.cat([torch.from_numpy(found.x[n - 1 :]).to(low), low.new_zeros(1)])

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from workbench import graph as graphs
+from workbench.device import CPU, device_of, on
 from workbench.distributions import Distribution, Driven, Sequences
 from workbench.errors import BadInput, Unsupported, WorkbenchError
 from workbench.graph import Graph
@@ -73,6 +74,10 @@ class Problem:
     def __post_init__(self) -> None:
         if isinstance(self.model, nn.Module):
             check_at_rest("the model", self.model)
+        with on(self):
+            self._check()
+
+    def _check(self) -> None:
         self.spec.check(self.outputs)
         d, dtype = self.distribution.dim, self.distribution.dtype
         if any(heads_of(self.spec)):
@@ -119,7 +124,7 @@ class Problem:
         d, dtype = self.distribution.dim, self.distribution.dtype
         try:
             with torch.no_grad():
-                y = self.model(torch.zeros(2, d, dtype=dtype))
+                y = self.model(torch.zeros(2, d, dtype=dtype, device=self.device))
         except Exception as error:  # any failure of the user's own forward
             raise BadInput(
                 f"the model fails on a batch of {d} numbers of {dtype} ({_first_line(error)}); "
@@ -129,6 +134,11 @@ class Problem:
             got = tuple(y.shape) if isinstance(y, Tensor) else type(y).__name__
             raise BadInput(f"the model must map (batch, {d}) to (batch, k); (2, {d}) gave {got}")
         return y.shape[1]
+
+    @cached_property
+    def device(self) -> torch.device:
+        """Where the tensors of D are, and with them those of M and C."""
+        return device_of(self.distribution) or device_of(self.model) or CPU
 
     @property
     def dtype(self) -> torch.dtype:
@@ -142,9 +152,10 @@ class Problem:
     @cached_property
     def graph(self) -> Graph:
         """M as known operations. Raises `Unsupported` where it holds another."""
-        graph = graphs.read(self.model)
-        graph.widths(self.distribution.dim)
-        self._check_reading(graph)
+        with on(self):
+            graph = graphs.read(self.model)
+            graph.widths(self.distribution.dim)
+            self._check_reading(graph)
         return graph
 
     @cached_property
@@ -160,7 +171,8 @@ class Problem:
         """In-place steps, hooks and the like escape a reader of code, but not a trial."""
         d, dtype = self.distribution.dim, self.distribution.dtype
         trial = torch.Generator().manual_seed(0)
-        x = torch.randn(16, d, generator=trial, dtype=torch.float64).to(dtype)
+        x = torch.randn(16, d, generator=trial, dtype=torch.float64, device="cpu")
+        x = x.to(self.device, dtype)
         read = graphs.activations_of(graph, x)[-1]
         tolerance = 1e3 * torch.finfo(dtype).eps * max(1.0, float(read.abs().max()))
         if not torch.allclose(self.model(x.clone()), read, tolerance, tolerance, equal_nan=True):
@@ -209,15 +221,21 @@ class Problem:
             new.__dict__["graph"] = self.graph
         return new
 
-    def to(self, dtype: torch.dtype) -> "Problem":
-        """The same problem in torch.float32 or torch.float64, for any estimator; M is copied.
+    def to(
+        self, dtype: torch.dtype | None = None, device: str | torch.device | None = None
+    ) -> "Problem":
+        """The same problem in torch.float32 or torch.float64, or on another device; M is copied.
+
+        Estimators then make their tensors, and draw their numbers, on that device. Draws are the
+        same from one run to the next, and others than those of another device.
 
         Single precision is faster and as good as any sampling error: what rounding does to P is
         measured by `workbench bench precision`. The truth is carried over, being of the problem as
         it was.
 
         Raises:
-            BadInput: on another dtype, or where D, M or C hold numbers that do not go along.
+            BadInput: on another dtype, a device that is not there, or where D, M or C hold numbers
+                that do not go along.
 
         >>> import torch, workbench as wb
         >>> wb.load("A_d10_1e-6").to(torch.float32).distribution.dtype
@@ -225,7 +243,7 @@ class Problem:
         """
         from workbench.problem.precision import converted
 
-        return converted(self, dtype)
+        return converted(self, dtype, device)
 
     @property
     def card(self) -> "Card":
