@@ -250,8 +250,9 @@ def test_the_gradient_in_the_weights_is_that_of_the_propagation():
 
 def test_it_says_what_it_does_not_serve():
     deep = wb.Problem(law(), small(), wb.Argmax(0, "wins"))
-    with pytest.raises(wb.Unsupported, match=r"2 layers: one of one layer is needed"):
+    with pytest.raises(wb.Unsupported, match=r"2 layers: at most 1 will do") as refused:
         wb.MainEffects()(deep)
+    assert refused.value.try_instead and "main_effects" not in refused.value.try_instead
     with pytest.raises(wb.BadInput, match="missed"):
         wb.MainEffects(missed=-1.0)
     short = wb.MainEffects()(rare()[0], 1)

@@ -45,6 +45,20 @@ def test_a_refusal_in_a_process_costs_no_other_row(tmp_path):
     assert "D_needle_1e-6 monte_carlo 0  beware: not found within this budget" in shown
 
 
+def dying(config):
+    if config["n"] in (2, 5):
+        os._exit(9)
+    return {"square": config["n"] ** 2}
+
+
+def test_work_whose_process_dies_is_lost_alone():
+    with workers(2) as team:
+        rows = list(sweep(dying, grid(n=range(7)), team))
+    assert [row.get("square") for row in rows] == [0, 1, None, 9, 16, None, 36]
+    for row in (rows[2], rows[5]):
+        assert row["reason"].startswith("BrokenProcessPool") and not row["refused"]
+
+
 def test_bad_words_are_refused():
     assert "at least one worker" in refuse("sweep", "A_d10_1e-3", "--workers", "0")
     pytest.importorskip("distributed")

@@ -4,7 +4,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, ClassVar, final
+from typing import Any, ClassVar, cast, final
 
 import torch
 from torch import Tensor
@@ -114,6 +114,7 @@ class Needs:
         affine: whether M must be affine: made of operations that are.
         polytope: whether C must be one polytope, an intersection of half-spaces.
         model: the class that M must be of, or None.
+        most_layers: the most layers that such an M may have, or None.
     """
 
     distribution: tuple[type, ...] = ()
@@ -123,6 +124,7 @@ class Needs:
     affine: bool = False
     polytope: bool = False
     model: type | None = None
+    most_layers: int | None = None
 
     def check(self, problem: Problem) -> None:
         """Raises `Unsupported` for the first thing that is missing."""
@@ -140,6 +142,12 @@ class Needs:
                 f"a model that is {_a(type(problem.model).__name__)}",
                 f"{_a(self.model.__name__)} is needed",
             )
+        if self.most_layers is not None:
+            layers = cast(Any, problem.model).shape.layers
+            if layers > self.most_layers:
+                raise Unsupported(
+                    f"a model of {layers} layers", f"at most {self.most_layers} will do"
+                )
         dim = problem.distribution.dim
         if self.most_dim is not None and dim > self.most_dim:
             raise Unsupported(

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from workbench.distributions import IndependentTokens
-from workbench.errors import BadInput, NotConverged, Unsupported
+from workbench.errors import BadInput, NotConverged
 from workbench.estimators import seen
 from workbench.estimators.base import Estimate, Estimator, Needs, check_positive
 from workbench.estimators.tilts import (
@@ -89,7 +89,9 @@ class MainEffects(Estimator):
     name: ClassVar[str] = "main_effects"
     kind: ClassVar[Kind] = Kind.HEURISTIC
     grad: ClassVar[Grad] = Grad.PATHWISE
-    needs: ClassVar[Needs] = Needs((IndependentTokens,), (Polyhedral,), model=Transformer)
+    needs: ClassVar[Needs] = Needs(
+        (IndependentTokens,), (Polyhedral,), model=Transformer, most_layers=1
+    )
     pace: ClassVar[Pace] = Pace.AT_REST
 
     def __post_init__(self) -> None:
@@ -98,9 +100,6 @@ class MainEffects(Estimator):
             raise BadInput(f"main_effects: missed must be from 0 to 10, got {self.missed!r}")
 
     def init(self, problem: Problem, rng: Rng) -> Tilts:
-        layers = _model(problem).shape.layers
-        if layers != 1:
-            raise Unsupported(f"a transformer of {layers} layers", "one of one layer is needed")
         log_p = seen.log_probs(problem)
         alive = [torch.nonzero(row > -math.inf).squeeze(1) for row in log_p]
         n, size = len(alive) - 1, max((len(a) for a in alive[:-1]), default=1)

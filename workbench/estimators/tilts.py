@@ -60,7 +60,6 @@ class Tilts(State):
     """Forward passes kept for the gradient."""
     start: int = 0
     passes: int = 0
-    flops: float = 0.0
     ended: bool = False
     drift: Tensor
     """0-d: 0, with the gradient of log P."""

@@ -2,10 +2,10 @@
 
 import multiprocessing
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 
 from workbench.errors import BadInput, Unsupported
+from workbench.experiments.processes import Processes
 from workbench.experiments.sweep import Submits
 
 PATIENCE = "10s"
@@ -47,8 +47,7 @@ def workers(count: int = 2, scheduler: str | None = None) -> Iterator[Submits]:
 
 def _processes(count: int) -> Iterator[Submits]:
     others = set(multiprocessing.active_children())
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(count, mp_context=context, initializer=_alone)
+    pool = Processes(count)
     try:
         yield pool
     except BaseException:
@@ -58,13 +57,3 @@ def _processes(count: int) -> Iterator[Submits]:
             child.join()
         raise
     pool.shutdown()
-
-
-def _alone() -> None:
-    """One thread a process: the processes are what runs side by side. Ctrl-C is for their head."""
-    import signal
-
-    import torch
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    torch.set_num_threads(1)
