@@ -25,6 +25,7 @@ ACCENTS = {
     "lower": ("#786D5B", "triangle-right"),
     "upper": ("#4A5E80", "triangle-left"),
     "change_of_measure": ("#B91A96", "x"),
+    "main_effects": ("#7575D2", "cross-open"),
 }
 """{row: (colour, marker)}, the first six are Okabe & Ito's palette without its yellow, which
 is lost on white."""
@@ -131,7 +132,7 @@ def log_axis(dark: bool, seen: Iterable[float], **more: Any) -> Figure:
     """A logarithmic axis over these numbers: at 1, 2 and 5 of every decade where they are few.
 
     >>> log_axis(False, [3.0, 180.0])["ticktext"]
-    ['1', '2', '5', '10', '20', '50', '100', '200', '500']
+    ['1', '2', '5', '10', '20', '50', '100', '200', '500', '1,000']
     """
     ends = [math.log10(v) for v in seen if v > 0.0 and math.isfinite(v)] or [0.0, 2.0]
     low, high = math.floor(min(ends)), math.ceil(max(ends))
