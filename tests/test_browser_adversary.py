@@ -30,7 +30,9 @@ def test_app_searches_by_itself_rewinds_and_starts_anew(address, page):
     page.wait_for_url(re.compile(r"limit=3"), timeout=PATIENCE)
     expect(standing).to_contain_text("Reset takes them over", timeout=PATIENCE)
     page.get_by_role("button", name="Reset", exact=True).press("Enter")
-    page.get_by_role("button", name="Run", exact=True).press("Enter")
+    run = page.get_by_role("button", name="Run", exact=True)
+    expect(run).to_be_enabled(timeout=PATIENCE)  # it is not, as long as the old run stands ended
+    run.press("Enter")
     expect(said).to_contain_text("3 nats", timeout=PATIENCE)
     watch.clean()
 
