@@ -1,6 +1,6 @@
 """Draws docs/_static/explore.png: the room Explore, once its estimates are there.
 
-    python docs/picture.py       with the extra [test] and Chromium
+python docs/picture.py       with the extra [test] and Chromium
 """
 
 import re
@@ -13,12 +13,13 @@ from playwright.sync_api import sync_playwright
 
 PICTURE = Path(__file__).resolve().parent / "_static" / "explore.png"
 SIZE = {"width": 1280, "height": 860}
+PIPES = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
 SERVE = [sys.executable, "-m", "workbench", "serve", "--port", "0", "--no-browser"]
 PATIENCE = 120_000  # ms
 
 
 def main() -> None:
-    with subprocess.Popen(SERVE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as app:
+    with subprocess.Popen(SERVE, **PIPES) as app:
         assert app.stdout is not None
         said = (re.search(r"http://localhost:\d+/", line) for line in app.stdout)
         address = next(found[0] for found in said if found)
