@@ -3,9 +3,19 @@
 from collections.abc import Sequence
 
 from workbench.experiments import Row
-from workbench.views.style import Figure, axis, layout, power_ticks, window
+from workbench.views.style import Figure, axis, layout, window
 from workbench.views.train_hush_words import grown
-from workbench.views.train_plots import ADVERSARY, ESTIMATE, LOSS, legend, level, line, named, steps
+from workbench.views.train_plots import (
+    ADVERSARY,
+    ESTIMATE,
+    LOSS,
+    legend,
+    level,
+    line,
+    named,
+    p_by_steps,
+    steps,
+)
 
 
 def danger(rows: Sequence[Row], before: Sequence[Row], dark: bool, height: int) -> Figure:
@@ -21,17 +31,8 @@ def danger(rows: Sequence[Row], before: Sequence[Row], dark: bool, height: int) 
         line(rows, "log10_p", "its own prompts", ESTIMATE, "solid"),
     ]
     data = [d for d in data if d["x"]]
-    low, high = window([y for d in data for y in d["y"]], [])
-    places, names = power_ticks(low, high, most=8)
-    return {
-        "data": data,
-        "layout": layout(
-            dark, height, **legend(),
-            xaxis=steps(dark, rows, before),
-            yaxis=axis(dark, range=[low, high], tickvals=places, ticktext=names,
-                       title={"text": "P"}),
-        ),
-    }  # fmt: skip
+    ends = window([y for d in data for y in d["y"]], [])
+    return {"data": data, "layout": p_by_steps(ends, rows, before, dark, height)}
 
 
 def perplexity(

@@ -78,18 +78,24 @@ def danger(
     seen = judged + [v for d in data if "error_y" not in d for v in d["y"]]
     low, _ = window(seen, [*judged, *[at for at, _ in lines]])  # what nobody confirms may go off it
     high = 0.45
-    places, names = power_ticks(low, high, most=8)
-    return {
-        "data": data,
-        "layout": layout(
-            dark, height, **legend(),
-            xaxis=steps(dark, rows, before),
-            yaxis=axis(dark, range=[low, high], tickvals=places, ticktext=names,
-                       title={"text": "P"}),
-            shapes=[*[level(at) for at, _ in lines], *_marks(rows)],
-            annotations=[named(at, name, i) for i, (at, name) in enumerate(lines)],
-        ),
-    }  # fmt: skip
+    look = p_by_steps(
+        (low, high), rows, before, dark, height,
+        shapes=[*[level(at) for at, _ in lines], *_marks(rows)],
+        annotations=[named(at, name, i) for i, (at, name) in enumerate(lines)],
+    )  # fmt: skip
+    return {"data": data, "layout": look}
+
+
+def p_by_steps(
+    ends: tuple[float, float], rows: Sequence[Row], before: Sequence[Row], dark: bool, height: int,
+    **more: Any,
+) -> Figure:  # fmt: skip
+    """The layout of a figure of P, from 10 to the one of `ends` to the other, by steps."""
+    places, names = power_ticks(*ends, most=8)
+    powers = axis(
+        dark, range=list(ends), tickvals=places, ticktext=names, title={"text": "P"}
+    )  # fmt: skip
+    return layout(dark, height, **legend(), xaxis=steps(dark, rows, before), yaxis=powers, **more)
 
 
 def _seen(rows: Sequence[Row]) -> dict[str, Any]:
