@@ -23,7 +23,7 @@ from workbench.views import compare_plots, compare_words
 from workbench.views import table as estimates
 from workbench.views.compare_job import job
 from workbench.views.compare_screen import Compare
-from workbench.views.compare_session import IN_URL, CompareSession
+from workbench.views.compare_session import CompareSession
 from workbench.views.compare_table import table
 from workbench.views.rooms import House
 from workbench.views.roster import BY_NAME, roster
@@ -190,10 +190,10 @@ def test_state_survives_the_link(session):
     session.param.update(problems=[RARE], budget=20_000, seeds=7, shown=RARE, estimators=["subset"])
     session.setting("subset", "particles", 500)
     out = Location()
-    out.sync(session, IN_URL)
+    out.sync(session, CompareSession.in_url)
     back = CompareSession()
-    Location(search=out.search).sync(back, IN_URL, on_error=pytest.fail)
-    for name in IN_URL:
+    Location(search=out.search).sync(back, CompareSession.in_url, on_error=pytest.fail)
+    for name in CompareSession.in_url:
         assert getattr(back, name) == getattr(session, name)
     back.close()
 
@@ -201,7 +201,9 @@ def test_state_survives_the_link(session):
 def test_a_link_with_names_that_there_are_not_is_taken_as_far_as_it_goes():
     session, refused = CompareSession(), []
     link = Location(search=f'?problems=["{RARE}","nope"]&seeds=0&runs_of=5000&shown={RARE}')
-    link.sync(session, IN_URL, on_error=lambda values: refused.append(session.take(values)))
+    link.sync(
+        session, CompareSession.in_url, on_error=lambda values: refused.append(session.take(values))
+    )
     assert (session.problems, session.budget, session.shown) == ([RARE], 5000, RARE)
     assert "nope" in refused[0] and "seeds = 0" in refused[0]
     session.close()

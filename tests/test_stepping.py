@@ -1,6 +1,7 @@
 """A run under a reader's hand, and where it waits while no page shows it."""
 
 import time
+from threading import Event
 
 import pytest
 
@@ -64,6 +65,50 @@ def test_it_steps_rewinds_and_resets_bit_for_bit(stepping):
     assert after(stepping, stepping.play)["over"]
     assert equal(stepping.run.subject.state, straight(STEPS))
     assert after(stepping, stepping.reset)["steps"] == 0
+
+
+def test_a_press_before_another_run_is_there_is_kept(stepping, tmp_path):
+    """Run is pressed while Reset, or Open, is under way: that is done first, then it runs."""
+    assert after(stepping, stepping.play)["over"]
+    going, made = Event(), []
+
+    def slowly():
+        assert going.wait(60.0)
+        made.append(make())
+        return made[-1]
+
+    stepping._make = slowly
+    for press in (stepping.play, stepping.step, stepping.pause):
+        going.clear()
+        stepping.reset()
+        on = toolbar_words.enabled(stepping)
+        assert on["Run"] and on["Step"] and "Preparing" in toolbar_words.standing(stepping, {})
+        press()
+        going.set()
+        found = stepping.worker.wait(JOB)
+        assert stepping.run is made[-1]
+        assert found["steps"] == {"play": STEPS, "step": 1, "pause": 0}[press.__name__]
+    stepping.save(tmp_path / "a")
+    stepping.worker.wait(FILES)
+    after(stepping, stepping.reset)
+    stepping.open(tmp_path / "a")
+    stepping.step()
+    found = stepping.worker.wait(JOB)
+    assert (found["steps"], found["folder"]) == (1, str(tmp_path / "a"))
+    assert found["opened"] is stepping.run.subject
+
+
+def test_a_reset_that_fails_leaves_the_run_that_is_there(stepping):
+    after(stepping, stepping.step)
+    run = stepping.run
+
+    def never():
+        raise wb.BadInput("no such setting")
+
+    stepping._make = never
+    found = after(stepping, stepping.reset)
+    assert (found["state"], found["message"], found["steps"]) == ("error", "no such setting", 1)
+    assert after(stepping, stepping.step)["steps"] == 2 and stepping.run is run
 
 
 def test_a_long_past_is_thinned_out(stepping):

@@ -17,7 +17,7 @@ from workbench.types import Pace
 from workbench.views import roster, table
 from workbench.views.picker import groups
 from workbench.views.screen import Explore
-from workbench.views.state import IN_URL, Session
+from workbench.views.state import Session
 from workbench.views.style import colour
 from workbench.views.variation import std_along, steepest, varied
 
@@ -111,10 +111,10 @@ def test_state_survives_the_link(session):
     session.budget = 20_000
     session.setting("subset", "particles", 500)
     out = Location()
-    out.sync(session, IN_URL)
+    out.sync(session, Session.in_url)
     back = Session()
-    Location(search=out.search).sync(back, IN_URL, on_error=pytest.fail)
-    for name in IN_URL:
+    Location(search=out.search).sync(back, Session.in_url, on_error=pytest.fail)
+    for name in Session.in_url:
         assert getattr(back, name) == getattr(session, name)
     assert torch.equal(back.problem.distribution.mean, session.problem.distribution.mean)
     back.close()
@@ -123,7 +123,7 @@ def test_state_survives_the_link(session):
 def test_a_link_with_values_that_there_are_not_is_taken_as_far_as_it_goes():
     session, refused = Session(), []
     link = Location(search="?problem=A_d10_1e-3&sigma=99&seed=4&direction=up")
-    link.sync(session, IN_URL, on_error=lambda values: refused.append(session.take(values)))
+    link.sync(session, Session.in_url, on_error=lambda values: refused.append(session.take(values)))
     assert (session.problem_name, session.seed, session.sigma) == ("A_d10_1e-3", 4, 1.0)
     assert "sigma = 99" in refused[0] and "direction = up" in refused[0]
     with pytest.raises(ValueError, match="nonsense"):

@@ -17,7 +17,6 @@ from workbench.views import adversary_pictures, adversary_plots, adversary_words
 from workbench.views.adversary_screen import AdversaryScreen
 from workbench.views.adversary_session import (
     CHECK,
-    IN_URL,
     PROPOSAL,
     RIVALS,
     AdversarySession,
@@ -149,13 +148,13 @@ def test_both_faces_follow_one_session(session):
 
 def test_the_whole_state_is_in_the_link(session):
     location = Location()
-    location.sync(session, IN_URL)
+    location.sync(session, AdversarySession.in_url)
     session.param.update(limit=8.0, seed=3, region="penalty")
     for part in ("limit=8.0", "attack_seed=3", "region=penalty", f"against={LINEAR}"):
         assert part in location.search
     other = AdversarySession()
     link = Location(search=location.search)
-    link.sync(other, IN_URL)
+    link.sync(other, AdversarySession.in_url)
     assert other.position == session.position
     other.close()
     assert "which there is not" in session.take({"family": "none such"})

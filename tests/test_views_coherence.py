@@ -12,7 +12,7 @@ import workbench as wb
 from workbench.coherence import CHECKS, Defect, Heat
 from workbench.views import coherence_plots, coherence_words
 from workbench.views.coherence_screen import Coherence
-from workbench.views.coherence_session import IN_URL, CoherenceSession, Point, entries
+from workbench.views.coherence_session import CoherenceSession, Point, entries
 from workbench.views.rooms import House
 from workbench.views.widgets_coherence import CoherenceWidgets
 
@@ -112,9 +112,9 @@ def test_stop_drops_what_runs_and_keeps_the_points(session):
 def test_state_survives_the_link(session):
     session.param.update(problem_name="A_d10_1e-3", key="moments_mean", probes=5)
     out = Location()
-    out.sync(session, IN_URL)
+    out.sync(session, CoherenceSession.in_url)
     back = CoherenceSession()
-    Location(search=out.search).sync(back, IN_URL, on_error=pytest.fail)
+    Location(search=out.search).sync(back, CoherenceSession.in_url, on_error=pytest.fail)
     assert back.position == session.position
     back.close()
 

@@ -33,7 +33,7 @@ def even(text):
 class Counting(LabSession):
     """A laboratory of the tests: it counts to `end`."""
 
-    in_url = ("end", "word")
+    kept = ("end", "word")
 
     end = param.Integer(3, bounds=(1, 9), label="End", doc="Of the count.")
     start = param.Number(0.5, bounds=(0, 1), label="Start", doc="Of a slider.")
@@ -172,7 +172,7 @@ def test_every_laboratory_is_sound():
         for control in lab.controls:
             name = control.name if isinstance(control, Slider) else control
             assert made.param[name].doc, f"{lab.name}: {name} says nothing of itself"
-        assert set(lab.session.in_url) <= set(made.param)
+        assert set(lab.session.kept) <= set(made.param)
         assert all(callable(getattr(made, a.method)) and a.doc for a in lab.actions)
         for block in lab.blocks:
             if isinstance(block, Chart):
@@ -194,7 +194,7 @@ def test_the_room_makes_a_tab_when_it_is_entered_and_tells_it_when_it_is_left(mo
     tabs.param.tab.objects = list(both)
     tabs.tab = "counting"
     seen = []
-    view = LaboratoryScreen(tabs, sync=lambda session, names: seen.append(session) or "")
+    view = LaboratoryScreen(tabs, sync=lambda session: seen.append(session) or "")
     assert list(view.made) == ["counting"]
     view.enter()
     counted(view.made["counting"].session)

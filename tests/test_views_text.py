@@ -9,7 +9,7 @@ from workbench.errors import BadInput
 from workbench.views.as_notebook import as_notebook
 from workbench.views.tokens_plots import worth
 from workbench.views.tokens_screen import TokensScreen
-from workbench.views.tokens_session import IN_URL, PRICES, TokensSession
+from workbench.views.tokens_session import PRICES, TokensSession
 from workbench.views.widgets_tokens import TokensWidgets
 
 RARE = "T_char1_letter_1e-4"
@@ -60,7 +60,7 @@ def test_both_faces_follow_the_tilt(run, face):
 
 def test_its_notebook_makes_the_numbers_again(run):
     run.param.update(nats=4.0)
-    text = as_notebook("tokens", run, IN_URL).getvalue().decode()
+    text = as_notebook("tokens", run).getvalue().decode()
     assert f"tokens('{RARE}'" in text and "nats=4.0" in text and "wb.GLD(" in text
 
 
@@ -88,7 +88,7 @@ def test_brought_problems_of_other_kinds_stay_out(run):
     try:
         house.open()
         house.bring(wb.load("A_d10_1e-3"))
-        session = house.made["tokens"].state[0]
+        session = house.made["tokens"].session()
         assert "A_d10_1e-3" not in session.param.problem_name.objects
     finally:
         house.close()

@@ -19,7 +19,7 @@ from workbench.views.train_paths import Paths
 from workbench.views.train_pictures import Curve, Image, Plane
 from workbench.views.train_prompts import Prompts
 from workbench.views.train_screen import Train
-from workbench.views.train_session import IN_URL, TrainSession
+from workbench.views.train_session import TrainSession
 from workbench.views.widgets_train import TrainWidgets
 
 QUICK = {"steps": 4, "every": 2, "referee": 500}
@@ -78,9 +78,9 @@ def test_settings_are_checked_and_make_a_run_stale(session):
 def test_state_survives_the_link(session):
     session.param.update(problem_name="digits", seed=7)
     out = Location()
-    out.sync(session, IN_URL)
+    out.sync(session, TrainSession.in_url)
     back = TrainSession()
-    Location(search=out.search).sync(back, IN_URL, on_error=pytest.fail)
+    Location(search=out.search).sync(back, TrainSession.in_url, on_error=pytest.fail)
     assert back.ticket == session.ticket
     back.close()
 

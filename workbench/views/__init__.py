@@ -155,7 +155,7 @@ def laboratory_widgets(name: str, dark: bool = False, **state: Any) -> "LabWidge
     from workbench.views.laboratories import find
 
     lab = find(name)
-    view = LabWidgets(lab, lab.session(**state), dark)
+    view = LabWidgets(lab, lab.open(**state), dark)
     view.begin()
     return view
 

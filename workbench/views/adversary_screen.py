@@ -154,9 +154,7 @@ class AdversaryScreen(AdversaryActs, ByTicker, pn.viewable.Viewer):
         self.frontier_words.value = words.frontier_sentence(shown, s.pins)
         self.proposal_words.value = words.proposal_sentence(s)
         self.table.value = words.table(s.pins, s)
-        self.pin.disabled, self.unpin.disabled = attack is None, not s.pins
-        self.check.disabled = attack is None or s.checking
-        self.propose.disabled = self.challenge.disabled = attack is None
+        self.offer_buttons()
         shown = s.checked or attack or problem
         if self._pictured is not shown:
             self._paint_picture(problem)

@@ -24,10 +24,10 @@ from workbench.iteration import Budget
 from workbench.problem import Problem
 from workbench.rng import Rng
 from workbench.types import Grad
-from workbench.views import Given
+from workbench.views import Given, number_cells
 from workbench.views.adversary_kept import Check, Pin, portrayed
-from workbench.views.known import Known, first_problem
-from workbench.views.link import take
+from workbench.views.known import Known, bring, first_problem
+from workbench.views.room_session import RoomSession
 from workbench.views.roster import keep_unusual, settings_of
 from workbench.views.rows import sampling
 from workbench.views.stepping import JOB, Stepping
@@ -41,11 +41,6 @@ CHECK_BUDGET = 20_000
 PROPOSAL_BUDGET = 50_000
 CHECK_EVERY = 10
 """Steps between checks while the search runs; whenever it rests there is one too."""
-IN_URL = {
-    "problem_name": "against", "family": "family", "region": "region", "limit": "limit",
-    "by": "ascends", "seed": "attack_seed", "settings": "attack_set",
-}  # fmt: skip
-"""{parameter: its name in the link}."""
 FAMILIES = {cls.name: cls for cls in families.ALL}
 TRUST = {cls.name: cls for cls in REGIONS}
 UNITS = {
@@ -74,12 +69,17 @@ def adjustable() -> tuple[type[Any], ...]:
     return (Adversary, *families.ALL, *climbable().values())
 
 
-class AdversarySession(param.Parameterized):
+class AdversarySession(RoomSession):
     """One visitor's adversary. `close()` ends its worker.
 
     Args:
         problem: a catalogue name, the path of a card, or a Problem.
     """
+
+    in_url: Mapping[str, str] = {
+        "problem_name": "against", "family": "family", "region": "region", "limit": "limit",
+        "by": "ascends", "seed": "attack_seed", "settings": "attack_set",
+    }  # fmt: skip
 
     problem_name = param.Selector(
         objects=[], check_on_set=True, label="Problem",
@@ -123,9 +123,21 @@ class AdversarySession(param.Parameterized):
         self.param.watch(lambda _: self._suit(), "problem_name")
         self.param.update(**{"problem_name": name, "by": first, **params})
 
-    def take(self, values: dict[str, Any]) -> str:
-        """Take over what is sound of these values; a sentence about the rest, or ""."""
-        return take(self, values, IN_URL)
+    def source(self) -> str:
+        return self.known.source(self.problem_name)
+
+    def numbers(self) -> Iterator[str]:
+        yield number_cells.search(self.source(), self.adversary, self.seed)
+
+    def enabled(self) -> dict[str, bool]:
+        found = self.attack is not None
+        return {
+            "pin": found, "unpin": bool(self.pins), "check": found and not self.checking,
+            "propose": found, "challenge": found,
+        }  # fmt: skip
+
+    def bring(self, problem: Problem) -> None:
+        bring(self, problem)
 
     @property
     def problem(self) -> Problem:
@@ -376,5 +388,5 @@ class AdversarySession(param.Parameterized):
 
     def close(self) -> None:
         """Stop the worker and wait for it; save what is kept in a folder."""
-        self.worker.close()
+        super().close()
         self.stepping.close()

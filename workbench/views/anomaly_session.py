@@ -14,7 +14,7 @@ JOB = "account"
 class AnomalySession(LabSession):
     """One visitor's testbed. `close()` ends its worker."""
 
-    in_url: ClassVar[tuple[str, ...]] = ("bed", "seed", "share")
+    kept: ClassVar[tuple[str, ...]] = ("bed", "seed", "share")
 
     bed = param.Selector(
         objects=list(TESTBEDS), default="backdoor", label="Testbed",

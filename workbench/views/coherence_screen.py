@@ -116,7 +116,7 @@ class Coherence(CoherenceActs, ByTicker, pn.viewable.Viewer):
         self.bars.object = coherence_plots.bars(defects, s.key, self.dark, _BARS)
         self.scatter.object = coherence_plots.foretold(s.points, self.dark, _SCATTER)
         self.points_words.value = coherence_words.points_sentence(s.points, s.sweep)
-        self.hold.disabled = not s.worker.busy
+        self.offer_buttons()
 
 
 def coherence(problem: Given | None = None, dark: bool = False, **state: Any) -> Coherence:

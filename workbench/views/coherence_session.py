@@ -13,14 +13,12 @@ from workbench.errors import WorkbenchError
 from workbench.estimators.base import serving
 from workbench.problem import Problem
 from workbench.types import Kind
-from workbench.views import Given
-from workbench.views.known import Known, first_problem
-from workbench.views.link import take
+from workbench.views import Given, number_cells
+from workbench.views.known import Known, bring, first_problem
+from workbench.views.room_session import RoomSession
 from workbench.views.roster import Entry, roster
 from workbench.views.worker import RUNNING, Worker
 
-IN_URL = {"problem_name": "of", "key": "by", "probes": "probes"}
-"""{parameter: its name in the link}."""
 _FEW = 8
 """Probes for each problem when the whole catalogue is asked for."""
 
@@ -58,12 +56,14 @@ class Point:
         return None if self.truth is None else self.heat.log10_p - self.truth
 
 
-class CoherenceSession(param.Parameterized):
+class CoherenceSession(RoomSession):
     """One visitor's screen. `close()` ends its worker.
 
     Args:
         problem: a catalogue name, the path of a card, or a Problem.
     """
+
+    in_url: Mapping[str, str] = {"problem_name": "of", "key": "by", "probes": "probes"}
 
     problem_name = param.Selector(
         objects=[], check_on_set=True, label="Problem",
@@ -89,9 +89,17 @@ class CoherenceSession(param.Parameterized):
         self.param.key.objects = list(entries())
         self.param.update(**{"problem_name": name, "key": "moments", **params})
 
-    def take(self, values: dict[str, Any]) -> str:
-        """Take over what is sound of these values; a sentence about the rest, or ""."""
-        return take(self, values, IN_URL)
+    def source(self) -> str:
+        return self.known.source(self.problem_name)
+
+    def numbers(self) -> Iterator[str]:
+        yield number_cells.defects(self.source(), entries()[self.key].build({}), self.probes)
+
+    def enabled(self) -> dict[str, bool]:
+        return {"hold": self.worker.busy}
+
+    def bring(self, problem: Problem) -> None:
+        bring(self, problem)
 
     @property
     def problem(self) -> Problem:
@@ -119,10 +127,6 @@ class CoherenceSession(param.Parameterized):
         """Drop what is running; what was measured stays."""
         running = [n for n, r in self.worker.results.items() if r["state"] == RUNNING]
         self.worker.drop(*running) if running else None
-
-    def close(self) -> None:
-        """Stop the worker and wait for it."""
-        self.worker.close()
 
     def _measuring(
         self, problem: Problem, method: Any, probes: int | None

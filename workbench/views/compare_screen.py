@@ -159,8 +159,7 @@ class Compare(Pressed, ByTicker, pn.viewable.Viewer):
         self.claims.object = compare_plots.calibration(every, self.dark, _HEIGHT)
         self.error_words.value = compare_words.error_sentence(cells, shown, s.budget)
         self.claim_words.value = compare_words.calibration_sentence(cells)
-        self.run.disabled = all(c.state in ("done", "refused", "running", "waiting") for c in cells)
-        self.hold.disabled = not s.running
+        self.offer_buttons()
 
 
 def compare(problems: Given | None = None, dark: bool = False, **state: Any) -> Compare:

@@ -1,32 +1,33 @@
 """The whole state of the Compare screen, and what follows from it. No interface in here."""
 
 import json
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import param
 
-from workbench.errors import BadInput, WorkbenchError
+from workbench.errors import WorkbenchError
 from workbench.experiments import Row, recipe, seeds_of, to_csv, to_parquet
 from workbench.iteration import Budget
 from workbench.problem import Problem
 from workbench.views import Given
 from workbench.views.compare_job import Cell, job, stand
 from workbench.views.known import Known
-from workbench.views.link import take
+from workbench.views.room_session import RoomSession
 from workbench.views.roster import roster, with_setting
 from workbench.views.worker import Worker
 
 FIRST_PROBLEMS = ("digits", "C_digits_p22_s20", "D_mintree_1e-7", "B_w32_h2_1e-3")
 FIRST_ESTIMATORS = ("moments", "monte_carlo", "importance", "subset")
-IN_URL = {
-    "problems": "problems", "estimators": "estimators", "budget": "runs_of", "seeds": "seeds",
-    "settings": "set", "shown": "shown",
-}  # fmt: skip
-"""{parameter: its name in the link}."""
 
 
-class CompareSession(param.Parameterized):
+class CompareSession(RoomSession):
     """One visitor's comparison. `close()` ends its worker."""
+
+    in_url: Mapping[str, str] = {
+        "problems": "problems", "estimators": "estimators", "budget": "runs_of", "seeds": "seeds",
+        "settings": "set", "shown": "shown",
+    }  # fmt: skip
 
     problems = param.ListSelector(
         default=[], objects=[], check_on_set=True, label="Problems",
@@ -70,9 +71,24 @@ class CompareSession(param.Parameterized):
             return None
         return self.problem(self.shown if self.shown in self.problems else self.problems[0])
 
-    def take(self, values: dict[str, Any]) -> str:
-        """Take over what is sound of these values; a sentence about the rest, or ""."""
-        return take(self, values, IN_URL)
+    def source(self) -> list[str]:
+        return [self.known.source(name) for name in self.problems]
+
+    def numbers(self) -> Iterator[str]:
+        return (self.recipe(name, key) for name in self.problems for key in self.estimators)
+
+    def enabled(self) -> dict[str, bool]:
+        made = ("done", "refused", "running", "waiting")
+        return {"run": any(c.state not in made for c in self.cells()), "hold": self.running}
+
+    def bring(self, problem: Problem) -> None:
+        """List a visitor's problem; it is one of those that are compared from now on."""
+        self.known.add(problem)
+        self.param.problems.objects = self.known.names
+        if problem.name in self.problems:
+            self.param.trigger("problems")
+        else:
+            self.problems = [problem.name, *self.problems]
 
     def problem(self, name: str) -> Problem:
         """The problem listed under a name."""
@@ -179,17 +195,8 @@ class CompareSession(param.Parameterized):
             BadInput: for a problem that has no card to load.
         """
         source = self.known.source(name)
-        if not source:
-            raise BadInput(
-                f"{name} is a Problem of this session: save it with `problem.save(folder)` and "
-                "compare by the path of its card, so that a cell can load it"
-            )
         estimator = roster()[key].build(self.settings)
         return recipe(source, estimator, Budget(self.budget), range(self.seeds))
-
-    def close(self) -> None:
-        """Stop the worker and wait for it."""
-        self.worker.close()
 
 
 def _job(name: str, key: str) -> str:

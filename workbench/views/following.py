@@ -28,6 +28,11 @@ class Guarded:
     def tend(self) -> None:
         """What is due whenever the view looks at the worker; a job that it begins is followed."""
 
+    def offer_buttons(self) -> None:
+        """Let those buttons be pressed that have something to do."""
+        for name, on in self.session.enabled().items():
+            getattr(self, name).disabled = not on
+
     def acted(self) -> None:
         """What is painted after an action of the reader."""
         self.paint()

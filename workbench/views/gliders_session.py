@@ -43,7 +43,7 @@ class Film:
 class GlidersSession(LabSession):
     """One visitor's board. `close()` ends its worker."""
 
-    in_url: ClassVar[tuple[str, ...]] = (
+    kept: ClassVar[tuple[str, ...]] = (
         "rule", "density", "seed", "side", "speed", "horizon", "against",
     )  # fmt: skip
 

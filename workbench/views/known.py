@@ -98,24 +98,29 @@ class Known:
         return name, self._editions.get(name, 0)
 
     def source(self, name: str) -> str:
-        """What `catalogue.load` takes for it; "" where nothing does."""
-        return self._own.get(name, (None, name))[1]
+        """What `catalogue.load` takes for it.
+
+        Raises:
+            BadInput: where it is a `Problem` that was handed over.
+        """
+        source = self._own.get(name, (None, name))[1]
+        if not source:
+            raise BadInput(
+                f"{name} was brought into this session, and no cell could load it: save it with "
+                "`problem.save(folder)`, and give the screen the path of its card"
+            )
+        return source
 
 
 def bring(session: Any, problem: Problem) -> None:
-    """List a problem in a room: in its session's `known`, and in the selector that shows it.
+    """List a problem in a room of one: in its session's `known`, and in its selector.
 
-    Where several are set side by side, it is one of them from now on. Where it takes the place of a
-    namesake that is being shown, whoever shows it is told.
+    Where it takes the place of a namesake that is being shown, whoever shows it is told.
     """
     session.known.add(problem)
-    choice = "problems" if "problems" in session.param else "problem_name"
-    session.param[choice].objects = session.known.names
-    shown = getattr(session, choice)
-    if problem.name == shown or (choice == "problems" and problem.name in shown):
-        session.param.trigger(choice)
-    elif choice == "problems":
-        session.problems = [problem.name, *shown]
+    session.param.problem_name.objects = session.known.names
+    if problem.name == session.problem_name:
+        session.param.trigger("problem_name")
 
 
 @cache

@@ -10,20 +10,22 @@ from typing import Any, ClassVar
 
 import param
 
-from workbench.views.link import take
+from workbench.views.room_session import RoomSession
 from workbench.views.style import Figure
 from workbench.views.worker import RUNNING, Worker
 
 
-class LabSession(param.Parameterized):
+class LabSession(RoomSession):
     """The whole state of one laboratory. No interface in here.
 
     A subclass has its controls as parameters, and a method for each of its buttons, which starts
     jobs in `worker`; what it draws it reads from `worker.results`. `close()` ends the worker.
     """
 
-    in_url: ClassVar[tuple[str, ...]] = ()
+    kept: ClassVar[tuple[str, ...]] = ()
     """The parameters that the link keeps."""
+    lab: str = ""
+    """The name of the laboratory."""
 
     def __init__(self, **params: Any):
         self.worker = Worker()
@@ -43,7 +45,10 @@ class LabSession(param.Parameterized):
         texts = {
             k: str(v) if isinstance(self.param[k], param.String) else v for k, v in values.items()
         }  # a link reads 110 as a number
-        return take(self, texts, {})
+        return super().take(texts)
+
+    def source(self) -> str:
+        return self.lab
 
     def found(self, job: str) -> Mapping[str, Any]:
         """What a job published last; empty before it was started."""
@@ -58,10 +63,6 @@ class LabSession(param.Parameterized):
         running = [name for name in self.worker.results if self.running(name)]
         if running:
             self.worker.drop(*running)
-
-    def close(self) -> None:
-        """Stop the worker and wait for it."""
-        self.worker.close()
 
 
 class Parsed(param.String):
@@ -183,4 +184,10 @@ class Laboratory:
     @property
     def in_url(self) -> dict[str, str]:
         """{parameter: its name in the link}; laboratories share the link with all rooms."""
-        return {p: f"{self.name}_{p}" for p in self.session.in_url}
+        return {p: f"{self.name}_{p}" for p in self.session.kept}
+
+    def open(self, **state: Any) -> LabSession:
+        """A session of it, with these first values of its parameters."""
+        made = self.session(**state)
+        made.lab, made.in_url = self.name, self.in_url
+        return made

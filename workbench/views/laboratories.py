@@ -1,5 +1,6 @@
 """The laboratories of the room, in the order of their tabs, and which of them is open."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import param
@@ -17,8 +18,6 @@ ALL: tuple[Laboratory, ...] = (
 )  # fmt: skip
 """One line each."""
 LABORATORIES = {lab.name: lab for lab in ALL}
-IN_URL = {"tab": "lab"}
-"""{parameter: its name in the link}; each laboratory has names of its own."""
 
 
 def find(name: str) -> Laboratory:
@@ -32,6 +31,9 @@ def find(name: str) -> Laboratory:
 class Tabs(param.Parameterized):
     """Which tab is open."""
 
+    in_url: Mapping[str, str] = {"tab": "lab"}
+    """{parameter: its name in the link}; each laboratory has names of its own."""
+
     tab = param.Selector(
         objects={lab.title: lab.name for lab in ALL}, default=ALL[0].name,
         label="Laboratory", doc="Where the presumption of independence is put to work.",
@@ -39,4 +41,4 @@ class Tabs(param.Parameterized):
 
     def take(self, values: dict[str, Any]) -> str:
         """Take over what is sound of these values; a sentence about the rest, or ""."""
-        return take(self, values, IN_URL)
+        return take(self, values, self.in_url)

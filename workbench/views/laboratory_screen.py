@@ -1,6 +1,6 @@
 """The room Laboratory in Panel: one tab a laboratory, each made when it is first entered."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import panel as pn
@@ -10,7 +10,7 @@ from workbench.views.lab_screen import LabScreen
 from workbench.views.laboratories import Tabs, find
 from workbench.views.parts import load_extension
 
-Sync = Callable[[LabSession, Mapping[str, str]], str]
+Sync = Callable[[LabSession], str]
 """Keeps a session and the link equal; a sentence about what the link had in vain."""
 
 
@@ -20,11 +20,11 @@ class LaboratoryScreen(pn.viewable.Viewer):
     Args:
         tabs: which tab is open.
         dark: whether the ground is dark.
-        sync: told of every session that is made, with its names in the link.
+        sync: told of every session that is made.
     """
 
     def __init__(
-        self, tabs: Tabs, dark: bool = False, sync: Sync = lambda session, names: "", **params: Any
+        self, tabs: Tabs, dark: bool = False, sync: Sync = lambda session: "", **params: Any
     ):
         super().__init__(**params)
         self.tabs, self.dark, self._sync = tabs, dark, sync
@@ -48,8 +48,8 @@ class LaboratoryScreen(pn.viewable.Viewer):
         """The screen of a laboratory, made where it is not there yet."""
         if name not in self.made:
             lab = find(name)
-            session = lab.session()
-            refused = self._sync(session, lab.in_url)
+            session = lab.open()
+            refused = self._sync(session)
             self.made[name] = LabScreen(lab, session, self.dark)
             if refused:
                 self.made[name].say(refused)
@@ -89,6 +89,6 @@ def laboratory(name: str, dark: bool = False, **state: Any) -> LabScreen:
     """
     load_extension()
     lab = find(name)
-    made = LabScreen(lab, lab.session(**state), dark=dark)
+    made = LabScreen(lab, lab.open(**state), dark=dark)
     made.begin()
     return made

@@ -1,9 +1,9 @@
 """The rooms of the app: one shown at a time, each made when it is first entered."""
 
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import panel as pn
 import param
@@ -11,36 +11,24 @@ import param
 from workbench.errors import BadInput
 from workbench.problem import Problem
 from workbench.views.adversary_screen import AdversaryScreen
-from workbench.views.adversary_session import IN_URL as ADVERSARY_IN_URL
 from workbench.views.adversary_session import AdversarySession
 from workbench.views.as_notebook import as_notebook, refusal
 from workbench.views.coherence_screen import Coherence
-from workbench.views.coherence_session import IN_URL as COHERENCE_IN_URL
 from workbench.views.coherence_session import CoherenceSession
 from workbench.views.compare_screen import Compare
-from workbench.views.compare_session import IN_URL as COMPARE_IN_URL
 from workbench.views.compare_session import CompareSession
 from workbench.views.harbour import Harbour
-from workbench.views.known import bring
-from workbench.views.lab import LabSession
-from workbench.views.laboratories import IN_URL as LABORATORY_IN_URL
 from workbench.views.laboratories import Tabs
 from workbench.views.laboratory_screen import LaboratoryScreen
 from workbench.views.position import POSITION
+from workbench.views.room_session import RoomSession
 from workbench.views.screen import Explore
-from workbench.views.state import IN_URL as EXPLORE_IN_URL
 from workbench.views.state import Session
-from workbench.views.token_pictures import shows_tokens
 from workbench.views.tokens_screen import TokensScreen
-from workbench.views.tokens_session import IN_URL as TOKENS_IN_URL
 from workbench.views.tokens_session import TokensSession
 from workbench.views.train_screen import Train
-from workbench.views.train_session import IN_URL as TRAIN_IN_URL
 from workbench.views.train_session import TrainSession
 
-AnySession: TypeAlias = (
-    Session | CompareSession | CoherenceSession | AdversarySession | TrainSession | LabSession
-)
 TRAININGS: Harbour[TrainSession] = Harbour()
 """Trainings go on while their page is gone."""
 
@@ -54,21 +42,25 @@ class Room:
     layout: pn.viewable.Viewable
     enter: Callable[[], None]
     leave: Callable[[], None]
-    state: tuple[Any, Mapping[str, str]] | None = None
-    """Its session, and {parameter: its name in the link}."""
+    session: Callable[[], RoomSession]
+    """The one that is shown."""
     choose: Callable[[str], object] | None = None
     """Makes another problem the one that it is about, where rooms share it."""
 
     @property
     def problem(self) -> str | None:
         """The name of the problem that it is about, where it is one of those that rooms share."""
-        return None if self.state is None or self.choose is None else self.state[0].problem_name
+        return None if self.choose is None else self._any.problem_name
+
+    @property
+    def _any(self) -> Any:
+        return self.session()
 
     def show(self, name: str) -> None:
         """Be about this problem too, if it is listed: a visitor takes it from room to room."""
-        if self.state is None or self.choose is None or self.problem == name:
+        if self.choose is None or self.problem == name:
             return
-        if name in self.state[0].param.problem_name.objects:
+        if name in self._any.param.problem_name.objects:
             self.choose(name)
 
 
@@ -97,7 +89,7 @@ class House(param.Parameterized):
     def __init__(self, dark: bool = False, **params: Any):
         self.dark = dark
         self.made: dict[str, Room] = {}
-        self._sessions: list[AnySession] = []
+        self._sessions: list[RoomSession] = []
         self._explore: Session | None = None
         self._brought: list[Problem] = []
         self._ends: list[Callable[[], None]] = []
@@ -142,11 +134,8 @@ class House(param.Parameterized):
 
     def notebook(self) -> io.BytesIO:
         """The open room as a notebook that shows the same, or that says why it cannot."""
-        state = self._room(self.room).state
-        if state is None:
-            return refusal("A laboratory has a notebook of its own, in the folder notebooks.")
         try:
-            return as_notebook(self.room, *state)
+            return as_notebook(self.room, self._room(self.room).session())
         except BadInput as error:
             return refusal(f"There is no notebook of this screen: {error}.")
 
@@ -154,27 +143,27 @@ class House(param.Parameterized):
         """List a visitor's problem in all rooms."""
         self._brought.append(problem)
         for session in self._sessions:
-            _bring(session, problem)
+            session.bring(problem)
 
-    def _sync(self, session: AnySession, names: Mapping[str, str]) -> str:
+    def _sync(self, session: RoomSession) -> str:
         """Keep a session and the link equal; a sentence about what the link had in vain."""
-        refused = self._link(session, names)
+        refused = _link(session)
         self._sessions.append(session)
         for problem in self._brought:
-            _bring(session, problem)
+            session.bring(problem)
         return refused
 
-    def _link(self, session: AnySession | Tabs, names: Mapping[str, str]) -> str:
-        refused: list[str] = []
-        if pn.state.location is not None:
-            pn.state.location.sync(
-                session, dict(names), on_error=lambda values: refused.append(session.take(values))
-            )
-        return " ".join(refused)
+    def _alike(self, session: Any, screen: Callable[..., Any], start: str) -> Room:
+        """A room that follows the problem of others, and begins once by itself."""
+        refused = self._sync(session)
+        view = screen(session, dark=self.dark)
+        view.say(refused)
+        begin = _once(getattr(view, start))
+        return Room(view.layout, begin, lambda: None, lambda: session, view.choose)
 
     def _make_explore(self) -> Room:
         session = self._explore = Session()
-        refused = self._sync(session, EXPLORE_IN_URL)
+        refused = self._sync(session)
         view = Explore(session, dark=self.dark, bring=self.bring)
         view.say(refused)
         session.param.watch(lambda *_: self._stand_aside(), [*POSITION])
@@ -189,37 +178,26 @@ class House(param.Parameterized):
             counting = session.running
             session.pause()
 
-        return Room(view.layout, enter, leave, (session, EXPLORE_IN_URL), view.choose)
+        return Room(view.layout, enter, leave, lambda: session, view.choose)
 
     def _make_compare(self) -> Room:
         session = CompareSession()
-        refused = self._sync(session, COMPARE_IN_URL)
+        refused = self._sync(session)
         view = Compare(session, dark=self.dark, open_cell=self._open_cell)
         view.say(refused)
-        state = session, COMPARE_IN_URL
-        return Room(view.layout, _once(view.start), lambda: None, state)
+        return Room(view.layout, _once(view.start), lambda: None, lambda: session)
 
     def _make_coherence(self) -> Room:
-        session = CoherenceSession()
-        refused = self._sync(session, COHERENCE_IN_URL)
-        view = Coherence(session, dark=self.dark)
-        view.say(refused)
-        state = session, COHERENCE_IN_URL
-        return Room(view.layout, _once(view.start), lambda: None, state, view.choose)
+        return self._alike(CoherenceSession(), Coherence, "start")
 
     def _make_adversary(self) -> Room:
-        session = AdversarySession()
-        refused = self._sync(session, ADVERSARY_IN_URL)
-        view = AdversaryScreen(session, dark=self.dark)
-        view.say(refused)
-        state = session, ADVERSARY_IN_URL
-        return Room(view.layout, _once(view.start), lambda: None, state, view.choose)
+        return self._alike(AdversarySession(), AdversaryScreen, "start")
 
     def _make_train(self) -> Room:
         location = pn.state.location
         asked = "" if location is None else str(location.query_params.get("session", ""))
         token, session = TRAININGS.enter(asked, TrainSession)
-        refused = self._sync(session, TRAIN_IN_URL)
+        refused = self._sync(session)
         self._sessions.remove(session)
         view = Train(session, dark=self.dark)
         view.say(refused)
@@ -237,22 +215,19 @@ class House(param.Parameterized):
             TRAININGS.leave(token)
 
         self._ends.append(end)
-        return Room(view.layout, enter, lambda: None, (session, TRAIN_IN_URL))
+        return Room(view.layout, enter, lambda: None, lambda: session)
 
     def _make_tokens(self) -> Room:
-        session = TokensSession()
-        refused = self._sync(session, TOKENS_IN_URL)
-        view = TokensScreen(session, dark=self.dark)
-        view.say(refused)
-        state = session, TOKENS_IN_URL
-        return Room(view.layout, _once(view.restart), lambda: None, state, view.choose)
+        return self._alike(TokensSession(), TokensScreen, "restart")
 
     def _make_laboratory(self) -> Room:
         tabs = Tabs()
-        refused = self._link(tabs, LABORATORY_IN_URL)
+        refused = _link(tabs)
         view = LaboratoryScreen(tabs, dark=self.dark, sync=self._sync)
         view.say(refused)
-        return Room(view.layout, view.enter, view.leave)
+        return Room(
+            view.layout, view.enter, view.leave, lambda: view.made[tabs.tab].session
+        )  # fmt: skip
 
     def _stand_aside(self) -> None:
         """A hand is on a slider: no session but its own takes the processor meanwhile."""
@@ -273,10 +248,14 @@ class House(param.Parameterized):
             end()
 
 
-def _bring(session: AnySession, problem: Problem) -> None:
-    apart = isinstance(session, TrainSession | LabSession)  # whose tasks are its own
-    if not apart and (not isinstance(session, TokensSession) or shows_tokens(problem)):
-        bring(session, problem)
+def _link(session: RoomSession | Tabs) -> str:
+    refused: list[str] = []
+    if pn.state.location is not None:
+        pn.state.location.sync(
+            session, dict(session.in_url),
+            on_error=lambda values: refused.append(session.take(values)),
+        )  # fmt: skip
+    return " ".join(refused)
 
 
 def _once(action: Callable[[], None]) -> Callable[[], None]:

@@ -12,7 +12,7 @@ import panel as pn
 from workbench.errors import WorkbenchError
 from workbench.problem import Problem
 from workbench.problem.codec import unzipped
-from workbench.views import Given, inputs, known, plots, table, words
+from workbench.views import Given, inputs, plots, table, words
 from workbench.views.about import about
 from workbench.views.controls import Dial, label, settings_panel
 from workbench.views.following import ByTicker
@@ -49,7 +49,7 @@ class Explore(ByTicker, pn.viewable.Viewer):
     ):  # fmt: skip
         super().__init__(**params)
         self.session, self.dark = session, dark
-        self.bring = bring or (lambda problem: known.bring(session, problem))
+        self.bring = bring or session.bring
         self._picture: Any = None
         self._moved_at = 0.0
         self._turn = 0
@@ -268,10 +268,8 @@ class Explore(ByTicker, pn.viewable.Viewer):
         self._paint_margin()
 
     def _paint_buttons(self) -> None:
-        counting = self.session.counting
+        self.offer_buttons()
         why = self.session.uncountable
-        self.run.disabled, self.hold.disabled = counting or bool(why), not counting
-        self.reset.disabled = bool(why)
         self.uncountable.param.update(value=f"<span class='small'>{why}</span>", visible=bool(why))
         for row in self.session.rows():
             if row.key in self.ask:

@@ -3,7 +3,7 @@
 import contextlib
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -15,28 +15,28 @@ from workbench.iteration import Budget
 from workbench.problem import Problem
 from workbench.problem.codec import zipped
 from workbench.types import Pace
-from workbench.views import Given, margins
+from workbench.views import Given, margins, number_cells
 from workbench.views.known import bring
-from workbench.views.link import take
 from workbench.views.pace import Stopwatch
 from workbench.views.position import Position
+from workbench.views.room_session import RoomSession
 from workbench.views.roster import roster, with_setting
 from workbench.views.rows import Row, idle_row, live_rows, refused_row, sampling, worker_row
 from workbench.views.worker import Worker
 
-IN_URL = {
-    "problem_name": "problem", "sigma": "sigma", "shift": "shift", "direction": "direction",
-    "lean": "lean", "budget": "budget", "seed": "seed", "settings": "settings",
-    "marked": "marked",
-}  # fmt: skip
-"""{parameter: its name in the link}."""
-
-
+PLACE = ("sigma", "shift", "lean", "direction", "seed")
+"""The sliders."""
 GO, HOLD = "▶", "❚❚"
 
 
-class Session(Position):
+class Session(Position, RoomSession):
     """One visitor's screen. `close()` ends its worker."""
+
+    in_url: Mapping[str, str] = {
+        "problem_name": "problem", "sigma": "sigma", "shift": "shift", "direction": "direction",
+        "lean": "lean", "budget": "budget", "seed": "seed", "settings": "settings",
+        "marked": "marked",
+    }  # fmt: skip
 
     budget = param.Integer(
         1_000_000, bounds=(1_000, 1_000_000_000), label="Budget",
@@ -54,16 +54,27 @@ class Session(Position):
     def open(self, problem: Problem, row: str, budget: int, settings: dict[str, Any]) -> None:
         """A problem at its reference, with one row marked, which runs if it has to be asked."""
         if problem.name not in self.param.problem_name.objects:
-            bring(self, problem)
+            self.bring(problem)
         self.param.update(budget=budget, settings=settings, marked=row)
         self.choose(problem.name)
         if roster()[row].pace is Pace.ASKED:
             with contextlib.suppress(WorkbenchError):  # the row says why
                 self.run(row)
 
-    def take(self, values: dict[str, Any]) -> str:
-        """Take over what is sound of these values; a sentence about the rest, or ""."""
-        return take(self, values, IN_URL)
+    def source(self) -> str:
+        return self.known.source(self.problem_name)
+
+    def enabled(self) -> dict[str, bool]:
+        able = not self.uncountable
+        return {"run": able and not self.counting, "hold": self.counting, "reset": able}
+
+    def numbers(self) -> Iterator[str]:
+        moved = {k: getattr(self, k) for k in PLACE if getattr(self, k) != self.param[k].default}
+        yield number_cells.place(self.source(), moved)
+        yield number_cells.estimates(self.rows(), self.settings, self.budget, self.seed)
+
+    def bring(self, problem: Problem) -> None:
+        bring(self, problem)
 
     def closed_forms(self) -> dict[str, Row]:
         """The deterministic estimates here that are cheap enough to follow a slider."""
@@ -251,10 +262,6 @@ class Session(Position):
         """The problem under the sliders as a zip of its card and tensors."""
         name = self.problem_name if self.at_reference else f"{self.problem_name}_varied"
         return io.BytesIO(zipped(replace(self.problem, name=name)))
-
-    def close(self) -> None:
-        """Stop the worker and wait for it."""
-        self.worker.close()
 
 
 def _frozen(settings: Any) -> str:

@@ -49,6 +49,8 @@ class Stepping:
         self.worker, self._make, self._look, self._kinds = worker, make, look, kinds
         self.speed = 0.0
         self.run: Run | None = None
+        self._due: Callable[[], Run] | None = None
+        self._opened: Any = None
         self._past: list[tuple[Any, float, int]] = []
         self._share = 0.0
 
@@ -65,8 +67,13 @@ class Stepping:
 
     @property
     def running(self) -> bool:
-        """Whether it steps by itself."""
+        """Whether it does what it was asked."""
         return self.found.get("state") == RUNNING
+
+    @property
+    def replacing(self) -> bool:
+        """Whether the run on the screen is about to give way to another."""
+        return self.running and self._due is not None
 
     def play(self) -> None:
         """Step on, to the end or until paused."""
@@ -86,6 +93,7 @@ class Stepping:
 
     def reset(self) -> None:
         """A new run, as `make` makes it now; a folder that is held is let go as it stands."""
+        self._due = lambda: self._make()
         self._begin(self._resetting())
 
     def save(self, path: str | Path) -> None:
@@ -94,7 +102,8 @@ class Stepping:
 
     def open(self, path: str | Path) -> None:
         """Put the run of a folder in place of this one, paused."""
-        self._begin(self._opening(Path(path)))
+        self._due = lambda: self._open(Path(path))
+        self._begin(self._resetting())
 
     def close(self) -> None:
         """Save what is kept, and let the folder go; the worker must have ended."""
@@ -106,8 +115,14 @@ class Stepping:
         self.worker.start(JOB, blocks, **held)
 
     def _live(self) -> Run:
-        if self.run is None:
-            self._take(self._make())
+        """The run; where another was asked for, that one: Run may be pressed before it is there."""
+        due = self._due
+        if due is not None or self.run is None:
+            try:
+                self._take((due or self._make)())
+            finally:
+                if self._due is due:  # and not one that was asked for meanwhile
+                    self._due = None
         assert self.run is not None
         return self.run
 
@@ -127,7 +142,7 @@ class Stepping:
         return {
             "steps": run.subject.state.steps, "share": self._share, "rows": tuple(run.rows),
             "over": run.finished, "back": len(self._past) - 1,
-            "folder": self.place,
+            "folder": self.place, "opened": self._opened,
             **(self._look(run) if look else {}),
         }  # fmt: skip
 
@@ -168,11 +183,9 @@ class Stepping:
         yield self._told(run)
 
     def _resetting(self) -> Blocks:
-        self._take(self._make())
-        assert self.run is not None
-        yield self._told(self.run)
+        yield self._told(self._live())
 
-    def _opening(self, path: Path) -> Blocks:
+    def _open(self, path: Path) -> Run:
         run = Run.resume(path)
         if self._kinds and run.kind.name not in self._kinds:
             run.close()
@@ -180,9 +193,8 @@ class Stepping:
                 f"{path} holds a run of kind {run.kind.name}, and this screen shows "
                 f"{' or '.join(self._kinds)}: `workbench report {path}` tells of it"
             )
-        self._take(run)
-        assert self.run is not None
-        yield {**self._told(self.run), "opened": self.run.subject}
+        self._opened = run.subject
+        return run
 
     def _saving(self, path: Path) -> Blocks:
         run = self._live()

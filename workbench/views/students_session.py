@@ -71,7 +71,7 @@ class Standing:
 class StudentsSession(LabSession):
     """One visitor's teacher. `close()` ends its worker."""
 
-    in_url: ClassVar[tuple[str, ...]] = ("width", "hidden", "seed")
+    kept: ClassVar[tuple[str, ...]] = ("width", "hidden", "seed")
 
     width = param.Selector(
         objects=[64, 128, 256], default=64, label="Teacher's width",

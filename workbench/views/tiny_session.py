@@ -83,7 +83,7 @@ def known(problem: Problem, points: int, nets: int, rng: Rng) -> Known:
 class TinySession(LabSession):
     """One visitor's network. `close()` ends its worker."""
 
-    in_url: ClassVar[tuple[str, ...]] = ("network", "noise", "seed")
+    kept: ClassVar[tuple[str, ...]] = ("network", "noise", "seed")
 
     network = param.Selector(
         objects=networks(), default="algzoo_second_h4_n5", label="Network",

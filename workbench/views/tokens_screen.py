@@ -118,7 +118,7 @@ class TokensScreen(TokensActs, ByTicker, pn.viewable.Viewer):
         self.sentence.value = tokens_words.estimates_sentence(rows, s.problem)
         self.worth.object = worth(s.prices, truth, s.nats, self.dark, _WORTH)
         self.worth_words.value = tokens_words.worth_sentence(s.prices, s.problem, s.nats)
-        self.run.disabled, self.hold.disabled = s.worker.busy, not s.worker.busy
+        self.offer_buttons()
 
 
 def tokens(problem: Given | None = None, dark: bool = False, **state: Any) -> TokensScreen:

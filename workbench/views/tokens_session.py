@@ -1,6 +1,6 @@
 """The whole state of the Tokens screen, and what follows from it. No interface in here."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import param
@@ -9,21 +9,16 @@ from workbench import catalogue
 from workbench.adversaries import Prices, Tilting
 from workbench.errors import BadInput
 from workbench.iteration import Budget, steps
+from workbench.problem import Problem
 from workbench.rng import Rng
 from workbench.types import Pace
 from workbench.views import Given
-from workbench.views.link import take
 from workbench.views.roster import roster
 from workbench.views.rows import Row
 from workbench.views.state import Session
 from workbench.views.token_pictures import shows_tokens
 from workbench.views.variation import NATS, token_slope
 
-IN_URL = {
-    "problem_name": "text", "nats": "nats", "budget": "text_budget", "seed": "text_seed",
-    "settings": "text_set",
-}  # fmt: skip
-"""{parameter: its name in the link}."""
 LEVELS = (0.0, 0.5, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 10.0, 12.0, 16.0)
 PRICES = "prices"
 """The job that finds what every tilt brings."""
@@ -40,6 +35,11 @@ class TokensSession(Session):
     Raises:
         BadInput: for any other problem.
     """
+
+    in_url: Mapping[str, str] = {
+        "problem_name": "text", "nats": "nats", "budget": "text_budget", "seed": "text_seed",
+        "settings": "text_set",
+    }  # fmt: skip
 
     nats = param.Selector(
         objects=list(LEVELS), default=NATS, check_on_set=True, label="Tilt",
@@ -65,9 +65,12 @@ class TokensSession(Session):
         """The catalogue's rare tokens."""
         return catalogue.token_names()
 
-    def take(self, values: dict[str, Any]) -> str:
-        """Take over what is sound of these values; a sentence about the rest, or ""."""
-        return take(self, values, IN_URL)
+    def bring(self, problem: Problem) -> None:
+        if shows_tokens(problem):
+            super().bring(problem)
+
+    def enabled(self) -> dict[str, bool]:
+        return {"run": not self.worker.busy, "hold": self.worker.busy}
 
     @property
     def prices(self) -> Prices | None:

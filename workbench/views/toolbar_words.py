@@ -21,11 +21,12 @@ OPEN = "Go on with the run in the folder runs/<name>, here or by `workbench resu
 def enabled(stepping: Stepping) -> dict[str, bool]:
     """Which buttons have something to do."""
     found, running = stepping.found, stepping.running
-    over = bool(found.get("over"))
+    idle = not running or stepping.replacing  # a press is kept until the other run is there
+    over = bool(found.get("over")) and not stepping.replacing
     return {
-        "Run": not running and not over,
+        "Run": idle and not over,
         "Pause": running,
-        "Step": not running and not over,
+        "Step": idle and not over,
         "Rewind": not running and found.get("back", 0) > 0,
         "Reset": bool(found),
     }
@@ -37,11 +38,11 @@ def standing(stepping: Stepping, files: Mapping[str, Any], stale: bool = False) 
     for job in (found, files):
         if job.get("state") == "error":
             return f"<span class='bad'>{escape(str(job.get('message', '')))}</span>"
-    if stale:
+    if stale and not stepping.replacing:
         return "<span class='bad'>Settings have changed: Reset takes them over.</span>"
     if not found:
         return "<span class='small'>Not begun.</span>"
-    if "steps" not in found:
+    if "steps" not in found or stepping.replacing:
         return "<span class='small'>Preparing …</span>"
     parts = [f"step {found['steps']:,}"]
     if found.get("over"):

@@ -133,8 +133,7 @@ class Train(TrainActs, ByTicker, pn.viewable.Viewer):
         if figure is not None:
             self.figure.object = figure
         self.shown.value = train_words.compared(s.pinned is not None, found)
-        self.pin.disabled = not rows
-        self.unpin.disabled = s.pinned is None
+        self.offer_buttons()
 
     def end(self) -> None:
         """The page is gone: the session goes on without it."""

@@ -1,7 +1,7 @@
 """The whole state of the Train screen, and what follows from it. No interface in here."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,15 +10,12 @@ from torch import Tensor
 
 from workbench.errors import BadInput
 from workbench.experiments import Row, Run, lessons
-from workbench.views import Given
+from workbench.views import Given, number_cells
 from workbench.views import train_engine as engine
-from workbench.views.link import take
+from workbench.views.room_session import RoomSession
 from workbench.views.stepping import Stepping
 from workbench.views.train_telling import Telling
 from workbench.views.worker import Worker
-
-IN_URL = {"problem_name": "of", "settings": "set", "seed": "seed"}
-"""{parameter: its name in the link}; the token of the session stands there as `session`."""
 
 
 @dataclass(frozen=True)
@@ -31,12 +28,15 @@ class Pinned:
     """Of its model, flat."""
 
 
-class TrainSession(param.Parameterized):
+class TrainSession(RoomSession):
     """One visitor's training. `close()` ends its worker; what is kept in a folder stays there.
 
     Args:
         problem: a training problem's name; the first one by default.
     """
+
+    in_url: Mapping[str, str] = {"problem_name": "of", "settings": "set", "seed": "seed"}
+    """The token of the session stands in the link beside them, as `session`."""
 
     problem_name = param.Selector(
         objects=[], check_on_set=True, label="Problem",
@@ -58,9 +58,14 @@ class TrainSession(param.Parameterized):
         self.param.problem_name.objects = names
         self.param.update(**{"problem_name": engine.chosen(problem), **params})
 
-    def take(self, values: dict[str, Any]) -> str:
-        """Take over what is sound of these values; a sentence about the rest, or ""."""
-        return take(self, values, IN_URL)
+    def source(self) -> str:
+        return self.problem_name
+
+    def numbers(self) -> Iterator[str]:
+        yield number_cells.training(self.problem_name, self.settings, self.seed)
+
+    def enabled(self) -> dict[str, bool]:
+        return {"pin": bool(self.rows), "unpin": self.pinned is not None}
 
     def setting(self, key: str, value: Any) -> None:
         """Give one setting of the training; `settings` keeps only what is not usual.
@@ -134,7 +139,7 @@ class TrainSession(param.Parameterized):
 
     def close(self) -> None:
         """Stop the worker and wait for it; save what is kept."""
-        self.worker.close()
+        super().close()
         self.stepping.close()
 
     def _make(self) -> Run:

@@ -163,9 +163,8 @@ class ExploreWidgets(ByTask, w.VBox):
         self.unfit.value = table.refused(rows, s.marked)
         self.truth.value = f"<span class='small'>{said}</span>"
         self.sentence.value = words.sentence(rows, truth, s.budget, not s.uncountable)
+        self.offer_buttons()
         why = s.uncountable
-        for control in (self.run, self.hold, self.reset):
-            control.disabled = bool(why)
         self.uncountable.value = f"{STYLE}<span class='small'>{why}</span>" if why else ""
         known = None if truth is None else (truth.log10_p, truth.se_log10)
         show_figure(self.chart, plots.estimates(rows, known, self.dark, _CHART_HEIGHT))

@@ -57,3 +57,4 @@ class CoherenceWidgets(CoherenceActs, ByTask, w.VBox):
         show_figure(self.bars, coherence_plots.bars(defects, s.key, self.dark, _BARS))
         show_figure(self.scatter, coherence_plots.foretold(s.points, self.dark, _SCATTER))
         self.points_words.value = STYLE + coherence_words.points_sentence(s.points, s.sweep)
+        self.offer_buttons()

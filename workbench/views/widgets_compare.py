@@ -124,6 +124,7 @@ class CompareWidgets(Pressed, ByTask, w.VBox):
         show_figure(self.claims, compare_plots.calibration(every, self.dark, _HEIGHT))
         self.error_words.value = STYLE + compare_words.error_sentence(cells, shown, s.budget)
         self.claim_words.value = STYLE + compare_words.calibration_sentence(cells)
+        self.offer_buttons()
 
 
 def _links(session: CompareSession) -> str:

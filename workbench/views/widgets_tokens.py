@@ -71,4 +71,4 @@ class TokensWidgets(TokensActs, ByTask, w.VBox):
         self.worth_words.value = tokens_words.worth_sentence(s.prices, s.problem, s.nats)
         show_figure(self.chart, estimates(rows, known, self.dark, _ESTIMATES))
         show_figure(self.worth, worth(s.prices, truth, s.nats, self.dark, _WORTH))
-        self.run.disabled, self.hold.disabled = s.worker.busy, not s.worker.busy
+        self.offer_buttons()

@@ -101,8 +101,7 @@ class TrainWidgets(TrainActs, ByTask, w.VBox):
         if figure is not None:
             show_figure(self.figure, figure)
         self.shown.value = STYLE + train_words.compared(s.pinned is not None, found)
-        self.pin.disabled = not rows
-        self.unpin.disabled = s.pinned is None
+        self.offer_buttons()
 
 
 def _title(said: str) -> w.HTML:
