@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+from functools import cache
 
 import cases
 import pytest
@@ -124,27 +125,35 @@ def test_class_says_what_it_is(cls):
         assert f"    {name}: " in cls.__doc__, f"the docstring does not explain {name!r}"
 
 
+@cache
+def told(name, estimator):
+    """An estimate with seed 3 on the problem of a row, and what it told on the way."""
+    row, seen = next(row for row in cases.ROWS if row.name == name), []
+    problem = cases.live(wb.load(row.problem))
+    return estimator(problem, row.budget, 3, progress=seen.append), seen
+
+
 @params("within")
 def test_answer_is_within_its_tolerance(row, estimator):
-    problem = wb.load(row.problem)
-    estimate = estimator(problem, row.budget, 1)
-    assert abs(estimate.log10_p - problem.truth.log10_p) < row.within
+    estimate, _ = told(row.name, estimator)
+    assert abs(nats(estimate) / LN10 - wb.load(row.problem).truth.log10_p) < row.within
 
 
 @params("coverage")
 def test_interval_covers_the_truth(row, estimator):
     problem = wb.load(row.problem)
-    held = 0
-    for seed in range(row.repeats):
+    usual = estimator == type(estimator)()
+    repeats, held = row.repeats if usual else row.repeats // 3, 0
+    for seed in range(repeats):
         low, high = estimator(problem, row.budget, seed).interval
         held += low <= problem.truth.log_p <= high
-    assert held >= cases.at_least(row.repeats, row.coverage)
+    assert held >= cases.at_least(repeats, row.coverage)
 
 
 @each_variant
 def test_seed_decides_the_answer(row, estimator):
-    problem = wb.load(row.problem)
-    first, again, other = (estimator(problem, row.budget, seed) for seed in (3, 3, 4))
+    problem, (first, _) = wb.load(row.problem), told(row.name, estimator)
+    again, other = (estimator(problem, row.budget, seed) for seed in (3, 4))
     assert nats(first) == nats(again)
     assert json.dumps(first.info) == json.dumps(again.info)
     assert (nats(first) != nats(other)) == row.sampled
@@ -152,7 +161,7 @@ def test_seed_decides_the_answer(row, estimator):
 
 @each_variant
 def test_estimate_is_well_formed(row, estimator):
-    estimate = estimator(cases.live(wb.load(row.problem)), row.budget, 5)
+    estimate, _ = told(row.name, estimator)
     assert estimate.log_p.shape == () and nats(estimate) <= 0.0
     kinds = {estimator.kind}
     if estimator.kind is wb.Kind.CONSISTENT:
@@ -168,8 +177,14 @@ def test_estimate_is_well_formed(row, estimator):
     assert carries == (estimator.grad in (wb.Grad.PATHWISE, wb.Grad.IMPLICIT))
 
 
-@each_variant
-@pytest.mark.parametrize("budget", BUDGETS)
+@pytest.mark.parametrize(
+    "row, estimator, budget",
+    [
+        pytest.param(row, e, budget, id=f"{budget}-{label}")
+        for label, row, e in VARIANTS
+        for budget in (BUDGETS if row.budget > 1 else BUDGETS[::6])  # some need one pass only
+    ],
+)
 def test_budget_is_never_exceeded(row, estimator, budget):
     problem = wb.load(row.problem)
     path = states(estimator, problem, budget)
@@ -188,8 +203,7 @@ def test_a_budget_of_seconds_ends_the_run(row, estimator):
 
 @each_variant
 def test_progress_runs_to_one(row, estimator):
-    seen = []
-    estimator(wb.load(row.problem), row.budget, 1, progress=seen.append)
+    _, seen = told(row.name, estimator)
     fractions = [look.fraction for look in seen]
     assert fractions and fractions == sorted(fractions)
     assert fractions[0] > 0.0 and fractions[-1] <= 1.0
@@ -264,7 +278,8 @@ def test_what_it_cannot_serve_is_refused_with_alternatives(cls):
         assert cls.name not in no.value.try_instead and no.value.try_instead
         return
     if not cls.needs.readable:
-        assert math.isfinite(cls()(problem, 300_000).log10_p)
+        few = IndependentTokens in cls.needs.distribution  # hundreds of forwards a step
+        assert math.isfinite(cls()(problem, 20_000 if few else 300_000).log10_p)
         return
     if Ranked in cls.needs.spec:
         with pytest.raises(wb.Unsupported, match="a Ranked spec is needed") as caught:

@@ -1,7 +1,7 @@
 """A run stopped at step k and resumed equals the straight one bit for bit, for every estimator."""
 
 import dataclasses
-from itertools import islice
+from itertools import islice, pairwise
 
 import cases
 import pytest
@@ -11,10 +11,7 @@ from workbench.estimators import ALL
 from workbench.iteration import State, equal, pack, steps, unpack
 
 STEPS = 6
-each_variant = pytest.mark.parametrize(
-    "row, estimator",
-    [pytest.param(row, e, id=label) for label, row, e in cases.variants()],
-)
+VARIANTS = {label: (row, estimator) for label, row, estimator in cases.variants()}
 
 
 def some_steps(estimator, problem, state, budget, count):
@@ -22,34 +19,42 @@ def some_steps(estimator, problem, state, budget, count):
     return [latest for latest, _ in islice(steps(estimator, problem, state, budget), count)]
 
 
+class Straight:
+    """A run that nothing stops: its problem and budget, and its first states."""
+
+    def __init__(self, row, estimator):
+        self.estimator, self.row = estimator, row
+        self.problem, self.budget = wb.load(row.problem), wb.Budget(row.budget)
+        start = estimator.init(self.problem, wb.Rng(7))
+        self.states = [start, *some_steps(estimator, self.problem, start, self.budget, STEPS)]
+
+
+@pytest.fixture(scope="module", params=VARIANTS)
+def straight(request):
+    return Straight(*VARIANTS[request.param])
+
+
 def test_every_estimator_is_here():
     assert {cls.name for cls in ALL} <= {row.name for row in cases.ROWS}
 
 
-@each_variant
-def test_resumed_equals_straight(row, estimator):
-    problem, budget = wb.load(row.problem), wb.Budget(row.budget)
-    start = estimator.init(problem, wb.Rng(7))
-    straight = [start, *some_steps(estimator, problem, start, budget, STEPS)]
-    assert len(straight) > 1
-    for k, state in enumerate(straight):
-        # As another process would: from bytes, a fresh problem and a fresh estimator.
-        again = type(estimator)(**estimator.settings())
-        fresh = wb.load(row.problem)
+def test_resumed_equals_straight(straight):
+    assert len(straight.states) > 1
+    for state, then in pairwise(straight.states):
+        # As another process would: from bytes, a fresh problem and a fresh estimator. A step is
+        # enough: what it must end in is where the next one begins.
+        again = type(straight.estimator)(**straight.estimator.settings())
         loaded = unpack(type(state), pack(state))
         assert equal(loaded, state)
-        resumed = some_steps(again, fresh, loaded, budget, len(straight) - 1 - k)
-        assert len(resumed) == len(straight) - 1 - k
-        for one, other in zip(resumed, straight[k + 1 :], strict=True):
-            assert equal(one, other)
+        fresh = wb.load(straight.row.problem)
+        (resumed,) = some_steps(again, fresh, loaded, straight.budget, 1)
+        assert equal(resumed, then)
 
 
-@each_variant
-def test_a_resumed_run_gives_the_same_estimate(row, estimator):
-    problem, budget = wb.load(row.problem), wb.Budget(row.budget)
+def test_a_resumed_run_gives_the_same_estimate(straight):
+    problem, budget, estimator = straight.problem, straight.budget, straight.estimator
     whole = estimator(problem, budget, 7)
-    start = estimator.init(problem, wb.Rng(7))
-    state = some_steps(estimator, problem, start, budget, 1)[-1]
+    state = straight.states[1]
     state = unpack(type(state), pack(state))
     for state, _ in steps(estimator, problem, state, budget):  # noqa: B007, B020
         pass
@@ -61,29 +66,22 @@ def test_a_resumed_run_gives_the_same_estimate(row, estimator):
     assert dataclasses.replace(parted.cost, seconds=0) == dataclasses.replace(whole.cost, seconds=0)
 
 
-@each_variant
-def test_a_state_is_tensors_numbers_and_streams_alone(row, estimator):
-    problem = wb.load(row.problem)
-    start = estimator.init(problem, wb.Rng(0))
-    for state in [start, *some_steps(estimator, problem, start, wb.Budget(row.budget), 2)]:
+def test_a_state_is_tensors_numbers_and_streams_alone(straight):
+    for state in straight.states:
         assert isinstance(state, State) and dataclasses.is_dataclass(state)
         assert state.__dataclass_params__.frozen
         assert len(pack(state)) < 1 << 24
 
 
-@each_variant
 @pytest.mark.parametrize("data", [b"", b"{}", b"\xff" * 64], ids=["empty", "short", "noise"])
-def test_bytes_that_are_no_state_are_refused(row, estimator, data):
-    cls = type(estimator.init(wb.load(row.problem), wb.Rng(0)))
+def test_bytes_that_are_no_state_are_refused(straight, data):
     with pytest.raises(wb.StaleRun, match="hold no saved state"):
-        unpack(cls, data)
+        unpack(type(straight.states[0]), data)
 
 
-@each_variant
-def test_a_state_of_another_estimator_is_refused(row, estimator):
-    cls = type(estimator.init(wb.load(row.problem), wb.Rng(0)))
+def test_a_state_of_another_estimator_is_refused(straight):
     with pytest.raises(wb.StaleRun, match="made by other code"):
-        unpack(cls, pack(State(rng=wb.Rng(0))))
+        unpack(type(straight.states[0]), pack(State(rng=wb.Rng(0))))
 
 
 def test_a_state_with_other_fields_is_refused():
