@@ -41,7 +41,7 @@ docs: $(ALL) ## the documentation with its notebooks run, in docs/_build/html
 	@echo "Open docs/_build/html/index.html"
 
 test: $(ALL) chromium check ## all checks, then all tests
-	$(IN_VENV) OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 pytest -n 2 --dist loadfile $(ARGS)
+	$(IN_VENV) OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(ALL) ## lint, format, types, import order, stripped notebooks
 	$(IN_VENV) ruff check

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections import Counter
 
 # Two torch threads on a loaded machine cost far more than they bring; set before torch is imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -27,6 +28,14 @@ torch.set_default_dtype(torch.float64)  # also for tensors that test modules mak
 torch.set_num_threads(1)
 hypothesis.settings.register_profile("workbench", derandomize=True, deadline=None, database=None)
 hypothesis.settings.load_profile("workbench")
+
+
+def pytest_collection_modifyitems(items):
+    """Files of many slow tests first: at the end, one of them leaves the other process idle."""
+    slow = Counter(
+        item.path for item in items for mark in ("slow", "browser") if item.get_closest_marker(mark)
+    )
+    items.sort(key=lambda item: -slow[item.path])
 
 
 def pytest_runtest_setup(item):
