@@ -8,7 +8,6 @@ import typer
 
 from workbench.cli import files, settings
 from workbench.cli.frame import INTERRUPTED, AsJson, Debug, warn
-from workbench.cli.numbers_in import read_inputs
 from workbench.cli.options import Seeds, assigned, whole
 from workbench.cli.plain import print_json
 from workbench.cli.progress import Bar
@@ -61,6 +60,7 @@ def anomaly(
     """
     from workbench import catalogue
     from workbench.anomaly import TESTBEDS, drawn, failing, make_testbed, scored, summary, survey
+    from workbench.experiments.csv_numbers import read_rows
 
     if seeds < 1 or inputs < 2:
         raise BadInput(f"it takes a seed and two inputs at least, got {seeds} and {inputs}")
@@ -69,7 +69,7 @@ def anomaly(
     if out is not None:
         files.check(out, _FORMATS)
     methods = _methods(names, assignments or [])
-    asked = None if judged is None else read_inputs(judged)
+    asked = None if judged is None else read_rows(judged)
     problem = None if place in TESTBEDS else catalogue.load(place)
     rows: list[dict[str, Any]] = []
     interrupted = False

@@ -1,16 +1,18 @@
 """`workbench hush`: train a language model until it hardly ever writes a word."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from workbench import numbers
 from workbench.cli.frame import INTERRUPTED, AsJson, Debug, warn
-from workbench.cli.options import Every, ProblemName, RunFolder, Seed, real, whole
+from workbench.cli.options import Every, ProblemName, RunFolder, Seed, TrainedCard, real, whole
 from workbench.cli.plain import print_json
 from workbench.cli.progress import Bar
 from workbench.cli.tables import grid, say
+from workbench.cli.train import check_trained
 
 
 def hush(
@@ -23,6 +25,7 @@ def hush(
     seed: Seed = 0,
     folder: RunFolder = None,
     every: Every = 10,
+    out: TrainedCard = None,
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
@@ -35,16 +38,19 @@ def hush(
     from workbench.experiments.kinds import hushing
     from workbench.training.hush import Hush
 
+    check_trained(out)
     chosen = Hush(nats=nats, growth=growth, steps=steps)
     subject = hushing(catalogue.load(problem), chosen, seed)
     with Run(subject, "hush") as run:
         if folder is not None:
             run.keep(folder, every)
-        drive(subject, run.walk(), as_json)
+        drive(subject, run.walk(), as_json, out)
 
 
-def drive(subject: Any, walk: Iterator[float], as_json: bool) -> None:
-    """Step to the end, or to Ctrl-C, and print what became of P and of the perplexity."""
+def drive(subject: Any, walk: Iterator[float], as_json: bool, out: Path | None = None) -> None:
+    """Step to the end, or to Ctrl-C; print what became of P and of the perplexity, write M."""
+    from workbench.experiments import lessons
+
     name, interrupted = subject.problem.name, False
     with Bar(name) as bar:
         try:
@@ -53,6 +59,8 @@ def drive(subject: Any, walk: Iterator[float], as_json: bool) -> None:
         except KeyboardInterrupt:
             interrupted = True
     found = subject.iteration.report(subject.problem, subject.state)
+    if out is not None:
+        lessons.trained(subject).save(out)
     if as_json:
         print_json({
             "problem": name, "seed": subject.seed, "steps": len(subject.state.rows),

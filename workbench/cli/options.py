@@ -47,3 +47,7 @@ Every = Annotated[
         "--every", "STEPS", "From checkpoint to checkpoint of --run; there is one every second too."
     ),
 ]
+TrainedCard = Annotated[
+    Path | None,
+    typer.Option("--out", metavar="FILE", help="A .zip for the card with M as it is trained."),
+]

@@ -8,8 +8,10 @@ import typer
 from workbench.cli import files
 from workbench.cli.estimate import drive
 from workbench.cli.frame import AsJson, Debug
+from workbench.cli.options import TrainedCard
 from workbench.cli.plain import print_json
 from workbench.cli.tables import grid, say, table
+from workbench.errors import BadInput
 
 _FORMATS = (".csv", ".parquet")
 
@@ -80,6 +82,7 @@ def _cells(row: dict[str, Any]) -> dict[str, Any]:
 
 def resume(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a run.")],
+    out: TrainedCard = None,
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
@@ -94,5 +97,10 @@ def resume(
         "attack": attack.drive, "attack_lm": attack_lm.drive, "train": train.drive,
         "hush": hush.drive,
     }  # fmt: skip
+    train.check_trained(out)
     with Run.resume(folder) as run:
-        ways.get(run.kind.name, drive)(run.subject, run.walk(), as_json)
+        kind = run.kind.name
+        if out is not None and kind not in ("train", "hush"):
+            raise BadInput(f"--out writes what a training made of M; this run is an {kind}")
+        kept = {} if out is None else {"out": out}
+        ways.get(kind, drive)(run.subject, run.walk(), as_json, **kept)

@@ -2,13 +2,15 @@
 
 import math
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from workbench import numbers
+from workbench.cli import files
 from workbench.cli.frame import INTERRUPTED, AsJson, Debug, warn
-from workbench.cli.options import Every, RunFolder, Seed, real, whole
+from workbench.cli.options import Every, RunFolder, Seed, TrainedCard, real, whole
 from workbench.cli.plain import print_json
 from workbench.cli.progress import Bar
 from workbench.cli.tables import grid, say
@@ -24,9 +26,18 @@ def train(
         typer.Argument(
             metavar="CARD",
             help="plane, regression, controller, mintree, ramp, needle, digits, "
-            "digits_average, or a card whose model reads digits.",
+            "digits_average, a card whose model reads digits, or with --data any card.",
         ),
     ],
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            "--data",
+            metavar="FILE",
+            help="What a card of your own is for: a .csv of examples, the inputs and then the "
+            "class or M's outputs; or .safetensors of `inputs` and `targets`.",
+        ),
+    ] = None,
     defender: Annotated[
         str | None,
         typer.Option(
@@ -55,6 +66,7 @@ def train(
     seed: Seed = 0,
     folder: RunFolder = None,
     every: Every = 50,
+    out: TrainedCard = None,
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
@@ -63,8 +75,11 @@ def train(
     A referee that the optimiser never sees samples P beside the estimate. Ctrl-C prints how far it
     came and exits with 130; with --run, `workbench resume` goes on from there.
     """
+    from workbench import catalogue
     from workbench.experiments import Run, averages, lessons
+    from workbench.experiments.examples import read_task
 
+    check_trained(out)
     given = {
         "follow": defender, "weigh": weigh, "target": target, "allow": allow, "nats": nats,
         "steps": steps,
@@ -74,15 +89,27 @@ def train(
     chosen = {k: v for k, v in given.items() if v is not None}
     if lessons.way_of(problem).kind == "hush":
         raise BadInput(f"{problem} is of a language model: `workbench hush {problem}` trains it")
-    subject = lessons.course(problem, chosen, seed)
+    if data is None:
+        subject = lessons.course(problem, chosen, seed)
+    else:
+        own = catalogue.load(problem)
+        subject = lessons.own(own, read_task(data, own), chosen, seed)
     with Run(subject, "train") as run:
         if folder is not None:
             run.keep(folder, every)
-        drive(subject, run.walk(), as_json)
+        drive(subject, run.walk(), as_json, out)
 
 
-def drive(subject: Any, walk: Iterator[float], as_json: bool) -> None:
-    """Step a training to its end, or to Ctrl-C, and print where it stands."""
+def check_trained(out: Path | None) -> None:
+    """Raises `BadInput` where no trained card can be written to that path."""
+    if out is not None:
+        files.check(out, (".zip",))
+
+
+def drive(subject: Any, walk: Iterator[float], as_json: bool, out: Path | None = None) -> None:
+    """Step a training to its end, or to Ctrl-C, and print where it stands; write M to `out`."""
+    from workbench.experiments import lessons
+
     name, interrupted = subject.problem.problem.name, False
     with Bar(name) as bar:
         try:
@@ -90,6 +117,8 @@ def drive(subject: Any, walk: Iterator[float], as_json: bool) -> None:
                 bar.update(share, f"{name}, step {subject.state.ticks:,}")
         except KeyboardInterrupt:
             interrupted = True
+    if out is not None:
+        lessons.trained(subject).save(out)
     record = _record(subject, interrupted)
     if as_json:
         print_json(record)

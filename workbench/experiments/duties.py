@@ -90,7 +90,7 @@ def duty(name: str) -> Duty:
     if problem.distribution.dim != 64 or problem.outputs != 10:
         raise BadInput(
             f"{problem.name} has no task to train for: use {', '.join(DUTIES)}, or a problem whose "
-            "model reads digits; your own is trained in Python, as docs/guide/training.md shows"
+            "model reads digits; your own needs the examples that it is for (`--data`)"
         )
     return Duty(problem, _digits_task())
 

@@ -10,7 +10,8 @@ from workbench.experiments import averages, duties, hushes
 from workbench.experiments.course import Course
 from workbench.experiments.kinds import hushing, lesson
 from workbench.experiments.run import Run
-from workbench.training import Defender
+from workbench.problem import Problem
+from workbench.training import Defender, Duty, Task
 from workbench.training.hush import Hush
 from workbench.training.trainer import Trainer
 
@@ -64,6 +65,23 @@ def iteration(name: str, settings: Mapping[str, Any]) -> Defender | Trainer | Hu
 def course(name: str, settings: Mapping[str, Any], seed: int) -> Course:
     """A training before its first step; errors as `iteration`, or for an unknown name."""
     return way_of(name).course(name, settings, seed)
+
+
+def own(problem: Problem, task: Task, settings: Mapping[str, Any], seed: int) -> Course:
+    """A training of a network of one's own for a task of its own; errors as `iteration`."""
+    made = duties.defender(**{**duties.settings_of(), **settings})
+    return lesson(Duty(problem, task), made, seed)
+
+
+def trained(subject: Course) -> Problem:
+    """The problem of a training with M as it stands; of a hush the best M within its limit.
+
+    Its truth is not known: M is another than it was.
+    """
+    if isinstance(subject.iteration, Hush):
+        d = subject.iteration.text(subject.problem, subject.state.best)
+        return subject.problem.vary(distribution=d)
+    return subject.problem.trained(subject.state.theta)
 
 
 def begin(name: str, settings: Mapping[str, Any], seed: int) -> Run:

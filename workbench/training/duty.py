@@ -16,8 +16,9 @@ from workbench.training.task import Task
 class Duty:
     """The model of `problem` should do well at `task` while C stays unlikely.
 
-    The model is copied: training changes the copy, never what was passed. Parameters that ask for
-    no gradient stay as they are (a frozen head, say).
+    The model is copied: training changes the copy, never what was passed; what is known of P is
+    forgotten, being of the model as it was. Parameters that ask for no gradient stay as they are
+    (a frozen head, say).
 
     Args:
         problem: (D0, M, C).
@@ -34,7 +35,7 @@ class Duty:
     watched: Tensor | None = None
 
     def __post_init__(self) -> None:
-        own = replace(self.problem, model=copy.deepcopy(self.problem.model))
+        own = replace(self.problem, model=copy.deepcopy(self.problem.model), truth=None)
         object.__setattr__(self, "problem", own)
         if not self.parameters:
             raise BadInput("the model has no parameter that asks for a gradient: nothing to train")
@@ -70,3 +71,15 @@ class Duty:
             for p in self.parameters:
                 p.copy_(theta[start : start + p.numel()].reshape(p.shape))
                 start += p.numel()
+
+    def trained(self, theta: Tensor) -> Problem:
+        """The problem with a model of its own that has the parameters `(p,)`.
+
+        >>> from workbench.training.toys import plane
+        >>> duty = plane()
+        >>> duty.trained(duty.theta + 0.1).truth is None
+        True
+        """
+        one = self.fresh()
+        one.put(theta)
+        return one.problem

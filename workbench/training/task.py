@@ -52,6 +52,36 @@ class Task:
                     "classes (n,) or values (n, k) are needed"
                 )
 
+    @staticmethod
+    def split(inputs: Tensor, targets: Tensor, share: float = 0.2) -> "Task":
+        """A task out of examples, some of them held out: the same ones of as many examples.
+
+        Args:
+            inputs: `(n, d)`.
+            targets: classes `(n,)`, for "cross_entropy", or values `(n, k)`, for "mse".
+            share: of the examples that is held out, one at least.
+
+        Raises:
+            BadInput: where inputs and targets do not fit together, or fewer than two came.
+
+        >>> task = Task.split(torch.randn(10, 3), torch.arange(10) % 2)
+        >>> task.size, len(task.held_out[0]), task.loss
+        (8, 2, 'cross_entropy')
+        """
+        if not 0.0 < share < 1.0:
+            raise BadInput(f"the share of held-out examples lies between 0 and 1, got {share!r}")
+        if len(inputs) != len(targets) or len(inputs) < 2:
+            raise BadInput(
+                f"to split a task needs two examples or more, and a target for each, got "
+                f"{len(inputs)} and {len(targets)}"
+            )
+        n = len(inputs)
+        order = torch.randperm(n, generator=torch.Generator().manual_seed(n), device="cpu")
+        out = min(n - 1, max(1, round(share * n)))
+        away, kept = order[:out], order[out:]
+        loss = "mse" if targets.is_floating_point() else "cross_entropy"
+        return Task(inputs[kept], targets[kept], (inputs[away], targets[away]), loss)
+
     @property
     def size(self) -> int:
         """How many training examples there are."""

@@ -1,39 +1,40 @@
-"""Inputs x out of a file of numbers."""
+"""Numbers out of a file of comma-separated values."""
 
 import csv
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
 
 from workbench.errors import BadInput
 
-if TYPE_CHECKING:
-    from torch import Tensor
 
+def read_rows(path: Path, what: str = "input") -> Tensor:
+    """`(k, c)` out of a CSV file, a row a line; a first line without a number is a heading.
 
-def read_inputs(path: Path) -> "Tensor":
-    """`(k, d)` out of a CSV file, one input a line; a first line without a number is a heading.
+    Args:
+        path: of the file.
+        what: a row is, for messages.
 
     Raises:
         BadInput: where it is empty, or a line has another length or what is no finite number.
     """
-    import torch
-
     rows: list[list[float]] = []
     try:
-        with path.open(newline="", encoding="utf-8") as file:
+        with path.open(newline="", encoding="utf-8-sig") as file:
             lines = [line for line in csv.reader(file) if line]
     except (UnicodeDecodeError, csv.Error):
         raise BadInput(f"{str(path)!r} is not a file of comma-separated numbers") from None
     if lines and not any(_finite(text) for text in lines[0]):
         del lines[0]
     if not lines:
-        raise BadInput(f"{str(path)!r} holds no inputs")
+        raise BadInput(f"{str(path)!r} holds no {what}s")
     for i, line in enumerate(lines, 1):
         if len(line) != len(lines[0]) or not all(_finite(text) for text in line):
             raise BadInput(
-                f"every input in {str(path)!r} must be {len(lines[0])} finite numbers; "
-                f"input {i} is not"
+                f"every {what} in {str(path)!r} must be {len(lines[0])} finite numbers; "
+                f"{what} {i} is not"
             )
         rows.append([float(text) for text in line])
     return torch.tensor(rows, dtype=torch.float64)
