@@ -78,6 +78,7 @@ def train(
     from workbench import catalogue
     from workbench.experiments import Run, averages, lessons
     from workbench.experiments.examples import read_task
+    from workbench.training import Duty
 
     check_trained(out)
     given = {
@@ -93,7 +94,7 @@ def train(
         subject = lessons.course(problem, chosen, seed)
     else:
         own = catalogue.load(problem)
-        subject = lessons.own(own, read_task(data, own), chosen, seed)
+        subject = lessons.own(Duty(own, read_task(data, own)), chosen, seed)
     with Run(subject, "train") as run:
         if folder is not None:
             run.keep(folder, every)

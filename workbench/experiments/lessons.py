@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from torch import Tensor
+
 from workbench import catalogue
 from workbench.errors import BadInput
 from workbench.experiments import averages, duties, hushes
@@ -11,7 +13,7 @@ from workbench.experiments.course import Course
 from workbench.experiments.kinds import hushing, lesson
 from workbench.experiments.run import Run
 from workbench.problem import Problem
-from workbench.training import Defender, Duty, Task
+from workbench.training import Defender, Duty
 from workbench.training.hush import Hush
 from workbench.training.trainer import Trainer
 
@@ -67,21 +69,25 @@ def course(name: str, settings: Mapping[str, Any], seed: int) -> Course:
     return way_of(name).course(name, settings, seed)
 
 
-def own(problem: Problem, task: Task, settings: Mapping[str, Any], seed: int) -> Course:
-    """A training of a network of one's own for a task of its own; errors as `iteration`."""
+def own(duty: Duty, settings: Mapping[str, Any], seed: int) -> Course:
+    """A training of a network of one's own, a copy of it; errors as `iteration`."""
     made = duties.defender(**{**duties.settings_of(), **settings})
-    return lesson(Duty(problem, task), made, seed)
+    return lesson(duty.fresh(), made, seed)
 
 
-def trained(subject: Course) -> Problem:
+def trained(subject: Course, theta: Tensor | None = None) -> Problem:
     """The problem of a training with M as it stands; of a hush the best M within its limit.
 
     Its truth is not known: M is another than it was.
+
+    Args:
+        subject: the training.
+        theta: the weights `(p,)` to give M, in place of those that the training is at.
     """
     if isinstance(subject.iteration, Hush):
-        d = subject.iteration.text(subject.problem, subject.state.best)
-        return subject.problem.vary(distribution=d)
-    return subject.problem.trained(subject.state.theta)
+        best = subject.state.best if theta is None else theta
+        return subject.problem.vary(distribution=subject.iteration.text(subject.problem, best))
+    return subject.problem.trained(subject.state.theta if theta is None else theta)
 
 
 def begin(name: str, settings: Mapping[str, Any], seed: int) -> Run:

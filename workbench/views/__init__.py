@@ -17,6 +17,7 @@ Given = One | list[One] | tuple[One, ...]
 """One problem, or several: the first is shown, and all are listed."""
 
 if TYPE_CHECKING:
+    from workbench.training import Duty
     from workbench.views.adversary_screen import AdversaryScreen
     from workbench.views.coherence_screen import Coherence
     from workbench.views.compare_screen import Compare
@@ -108,14 +109,16 @@ def adversary_widgets(
     return AdversaryWidgets(AdversarySession(problem, **state), dark)
 
 
-def train(problem: Given | None = None, **state: Any) -> "Train":
+def train(problem: "Given | Duty | None" = None, **state: Any) -> "Train":
     """The Train screen for a notebook cell, in Panel; see `views.train_screen`."""
     from workbench.views.train_screen import train as make
 
     return make(problem, **state)
 
 
-def train_widgets(problem: Given | None = None, dark: bool = False, **state: Any) -> "TrainWidgets":
+def train_widgets(
+    problem: "Given | Duty | None" = None, dark: bool = False, **state: Any
+) -> "TrainWidgets":
     """The Train screen for a notebook cell, in ipywidgets."""
     from workbench.views.train_session import TrainSession
     from workbench.views.widgets_train import TrainWidgets

@@ -1,6 +1,6 @@
 """What the Train screen asks of trainings: their names, their settings, who tells of which."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from workbench.errors import BadInput
 from workbench.experiments import duties, lessons
@@ -39,9 +39,10 @@ TELLINGS: dict[str, Telling] = {"train": DutyTelling(), "hush": HushTelling()}
 """{kind of run: who tells of it}."""
 
 
-def titles() -> dict[str, str]:
-    """{what a reader reads: name} of what can be trained."""
-    return {title: name for name, title in lessons.TITLES.items()}
+def titles(own: Collection[str] = ()) -> dict[str, str]:
+    """{what a reader reads: name} of what can be trained, a visitor's own first."""
+    named = {title: name for name, title in lessons.TITLES.items() if name not in own}
+    return {name: name for name in own} | named
 
 
 def chosen(given: Given | None) -> str:
@@ -60,7 +61,7 @@ def chosen(given: Given | None) -> str:
         return name
     raise BadInput(
         f"the room Train has no training of {name!r}: use one of {', '.join(named)}; a network of "
-        "your own is trained by `workbench.training.Defender`, as docs/guide/training.md shows"
+        "your own is brought with its examples, as a `workbench.training.Duty`"
     )
 
 

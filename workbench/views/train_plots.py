@@ -44,9 +44,19 @@ def task(
                            **_seen([*rows, *before])),
             yaxis2=axis(dark, title={"text": f"{measure}, held out"}, overlaying="y", side="right",
                         showgrid=False, tickformat=".1%", nticks=5,
-                        **({} if data else {"range": [0.0, 1.0]})),
+                        range=_scores([*rows, *before])),
         ),
     }  # fmt: skip
+
+
+def _scores(rows: Sequence[Row]) -> list[float]:
+    """The ends of an axis of scores: one that never moves is no reason to look beyond 1."""
+    seen = [row["score"] for row in rows if math.isfinite(row.get("score", math.nan))]
+    if not seen:
+        return [0.0, 1.0]
+    low, high = min(seen), max(seen)
+    pad = max(0.01, 0.15 * (high - low))
+    return [low - pad, high + 0.3 * pad]
 
 
 def danger(

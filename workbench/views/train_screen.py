@@ -5,7 +5,8 @@ from typing import Any
 
 import panel as pn
 
-from workbench.views import Given, train_shown, train_words
+from workbench.training import Duty
+from workbench.views import Given, train_own, train_shown, train_words
 from workbench.views import train_engine as engine
 from workbench.views.acts import TrainActs
 from workbench.views.controls import label
@@ -18,6 +19,11 @@ from workbench.views.train_session import TrainSession
 
 PULL_MS = 250
 _CHART, _PICTURE = 300, 380
+_OWN = (
+    "Two files, chosen at once: the card of a network of your own (.zip), and what it is for: a "
+    ".csv of examples, the inputs and then the class or the outputs; or .safetensors of inputs "
+    "and targets. A fifth of the examples is held out."
+)
 
 
 class Train(TrainActs, ByTicker, pn.viewable.Viewer):
@@ -41,13 +47,23 @@ class Train(TrainActs, ByTicker, pn.viewable.Viewer):
     def _build(self) -> None:
         s = self.session
         self.picker = pn.widgets.Select(
-            options=engine.titles(), value=s.problem_name, sizing_mode="stretch_width",
+            options=engine.titles(s.own), value=s.problem_name, sizing_mode="stretch_width",
             margin=(2, 0, 4, 0), css_classes=["wb-problem"],
         )  # fmt: skip
         self.picker.param.watch(lambda e: s.param.update(problem_name=e.new), "value")
         self.seed = pn.widgets.IntInput.from_param(
             s.param.seed, label="", width=118, margin=0, css_classes=["wb-seed"]
         )
+        self.load = pn.widgets.FileInput(
+            accept=train_own.ACCEPT, multiple=True, height=40, sizing_mode="stretch_width",
+            margin=(2, 0, 6, 0), css_classes=["wb-open"],
+            stylesheets=["input { padding: 3px 8px; height: 38px; font-size: 13px; }"],
+        )  # fmt: skip
+        self.load.param.watch(lambda e: self.guard(lambda: self._open(e.new)), "value")
+        self.save = pn.widgets.FileDownload(
+            callback=s.card_archive, filename="trained.zip", label="Save card", height=32,
+            margin=(0, 6, 6, 0),
+        )  # fmt: skip
         self.fields = Fields(s, self.guard)
         self.toolbar = Toolbar(s.stepping, self.guard, self.follow, lambda: s.stale)
         self.pin = button("Pin", lambda: self._pin(s.pin), self.guard)
@@ -82,7 +98,9 @@ class Train(TrainActs, ByTicker, pn.viewable.Viewer):
                 label("Seed", s.param.seed.doc), self.seed,
                 sizing_mode="stretch_width", margin=(4, 0, 0, 0),
             ),
-            pn.FlexBox(self.pin, self.unpin, gap="0", margin=(8, 0, 0, 0)),
+            pn.FlexBox(self.pin, self.unpin, self.save, gap="0", margin=(8, 0, 0, 0)),
+            label("Train your own", _OWN, "a card and its examples"),
+            self.load,
             width=330,
             margin=(0, 26, 0, 0),
         )  # fmt: skip
@@ -106,8 +124,17 @@ class Train(TrainActs, ByTicker, pn.viewable.Viewer):
     def __panel__(self) -> pn.viewable.Viewable:
         return self.layout
 
+    def _open(self, data: list[bytes] | None) -> None:
+        if data:
+            files = dict(zip(self.load.filename or [], data, strict=True))
+            name = self.session.add(train_own.own_duty(files))
+            self.session.problem_name = name
+
     def _chosen(self) -> None:
         s = self.session
+        listed = engine.titles(s.own)
+        if self.picker.options != listed:
+            self.picker.options = listed
         self.picker.value = s.problem_name
         self.fields.paint()
         if s.stale and not s.stepping.running and s.found.get("steps") == 0:
@@ -133,6 +160,7 @@ class Train(TrainActs, ByTicker, pn.viewable.Viewer):
         if figure is not None:
             self.figure.object = figure
         self.shown.value = train_words.compared(s.pinned is not None, found)
+        self.save.disabled = not s.savable
         self.offer_buttons()
 
     def end(self) -> None:
@@ -146,11 +174,11 @@ def _half(*parts: Any) -> pn.Column:
     return pn.Column(*parts, styles={"flex": "1 1 400px", "min-width": "0"})
 
 
-def train(problem: Given | None = None, dark: bool = False, **state: Any) -> Train:
+def train(problem: Given | Duty | None = None, dark: bool = False, **state: Any) -> Train:
     """The screen for a notebook cell; it trains only when asked.
 
     Args:
-        problem: a training problem's name.
+        problem: a training problem's name, or a `Duty` of one's own.
         dark: for a dark notebook theme.
         state: first values of the session's parameters, e.g. `seed=3`.
     """

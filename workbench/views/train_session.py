@@ -1,5 +1,6 @@
 """The whole state of the Train screen, and what follows from it. No interface in here."""
 
+import io
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from torch import Tensor
 
 from workbench.errors import BadInput
 from workbench.experiments import Row, Run, lessons
+from workbench.problem.codec import zipped
+from workbench.training import Duty
 from workbench.views import Given, number_cells
 from workbench.views import train_engine as engine
 from workbench.views.room_session import RoomSession
@@ -32,7 +35,7 @@ class TrainSession(RoomSession):
     """One visitor's training. `close()` ends its worker; what is kept in a folder stays there.
 
     Args:
-        problem: a training problem's name; the first one by default.
+        problem: a training problem's name, or a `Duty` of one's own; the first one by default.
     """
 
     in_url: Mapping[str, str] = {"problem_name": "of", "settings": "set", "seed": "seed"}
@@ -47,18 +50,38 @@ class TrainSession(RoomSession):
         0, bounds=(0, 2**31), label="Seed", doc="Of all random numbers, the referee's too."
     )
 
-    def __init__(self, problem: Given | None = None, **params: Any):
+    def __init__(self, problem: Given | Duty | None = None, **params: Any):
+        self.own: dict[str, Duty] = {}
         self.worker = Worker()
         self.stepping = Stepping(self.worker, self._make, self._look, tuple(engine.TELLINGS))
         self.pinned: Pinned | None = None
         self._made = ""
         self._first: Tensor | None = None
         super().__init__()
-        names = list(engine.titles().values())
-        self.param.problem_name.objects = names
-        self.param.update(**{"problem_name": engine.chosen(problem), **params})
+        self.param.problem_name.objects = list(engine.titles().values())
+        name = self.add(problem) if isinstance(problem, Duty) else engine.chosen(problem)
+        self.param.update(**{"problem_name": name, **params})
+
+    def add(self, duty: Duty) -> str:
+        """List a network of one's own, and its task; its name. A former one of one's own that
+        had this name is replaced.
+
+        Raises:
+            BadInput: for the name of a training that the room has.
+        """
+        name = duty.problem.name
+        if name in lessons.TITLES:
+            raise BadInput(f"{name!r} is the name of a training here: save yours under another")
+        self.own[name] = duty
+        self.param.problem_name.objects = list(engine.titles(self.own).values())
+        return name
 
     def source(self) -> str:
+        if self.problem_name in self.own:
+            raise BadInput(
+                f"{self.problem_name} was brought into this session, and no cell could load it: "
+                "hand the screen its `Duty`, or train it by `workbench train --data`"
+            )
         return self.problem_name
 
     def numbers(self) -> Iterator[str]:
@@ -66,6 +89,11 @@ class TrainSession(RoomSession):
 
     def enabled(self) -> dict[str, bool]:
         return {"pin": bool(self.rows), "unpin": self.pinned is not None}
+
+    @property
+    def savable(self) -> bool:
+        """Whether there is a model trained with the settings on the screen."""
+        return "weights" in self.found and not self.stale
 
     def setting(self, key: str, value: Any) -> None:
         """Give one setting of the training; `settings` keeps only what is not usual.
@@ -142,9 +170,27 @@ class TrainSession(RoomSession):
         super().close()
         self.stepping.close()
 
+    def card_archive(self) -> io.BytesIO:
+        """The problem on the screen with M as it is trained: a zip of its card and tensors.
+
+        Raises:
+            BadInput: where nothing has been trained.
+        """
+        if not self.savable:
+            raise BadInput("nothing is trained with these settings yet: run, or make a step, first")
+        with self._begin() as fresh:
+            return io.BytesIO(zipped(lessons.trained(fresh.subject, self.found["weights"])))
+
+    def _begin(self) -> Run:
+        """The chosen training before its first step."""
+        duty = self.own.get(self.problem_name)
+        if duty is None:
+            return lessons.begin(self.problem_name, self.settings, self.seed)
+        return Run(lessons.own(duty, self.settings, self.seed), "train")
+
     def _make(self) -> Run:
         self._made = self.ticket
-        return lessons.begin(self.problem_name, self.settings, self.seed)
+        return self._begin()
 
     def _look(self, run: Run) -> dict[str, Any]:
         """Of a run: what the pictures show, and what a pin needs; in the worker's thread."""

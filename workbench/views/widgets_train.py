@@ -28,7 +28,7 @@ class TrainWidgets(TrainActs, ByTask, w.VBox):
 
     def __init__(self, session: TrainSession, dark: bool = False):
         self.session, self.dark = session, dark
-        options = list(engine.titles().items())
+        options = list(engine.titles(session.own).items())
         self.problem = bound(session, w.Dropdown, "problem_name", self.guard, options=options)
         self.seed = bound(session, w.BoundedIntText, "seed", self.guard, min=0, max=2**31)
         self.fields = w.VBox()
@@ -78,6 +78,9 @@ class TrainWidgets(TrainActs, ByTask, w.VBox):
         ]  # fmt: skip
 
     def _chosen(self) -> None:
+        listed = tuple(engine.titles(self.session.own).items())
+        if tuple(self.problem.options) != listed:
+            self.problem.options = listed
         self._offer()
         self.paint()
 
