@@ -27,13 +27,14 @@ def images():
     torch.manual_seed(0)
     net = nn.Sequential(
         nn.Unflatten(1, (1, -1)), nn.Conv1d(1, 8, 1), nn.Unflatten(1, (2, 4)),
+        nn.MaxPool2d((1, 3), 1, (0, 1)), nn.MaxPool2d((2, 1), 1),
         nn.Conv2d(2, 4, (1, 2), padding=1, stride=(1, 2), groups=2), nn.BatchNorm2d(4), nn.ReLU(),
         nn.AvgPool2d((1, 2), 1), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.LayerNorm(4),
         nn.Linear(4, 2),
     )  # fmt: skip
     with torch.no_grad():
-        net[4].running_mean += rand(20, 4)
-        net[4].running_var += 1.0 + rand(21, 4).abs()
+        net[6].running_mean += rand(20, 4)
+        net[6].running_var += 1.0 + rand(21, 4).abs()
     return net.double().eval()
 
 

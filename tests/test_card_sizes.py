@@ -35,7 +35,7 @@ HOSTILE = {
     "bare norm": (
         "layer_norm", {"over": [BIG, BIG], "weight": None, "bias": None}, "not fit.*normalises",
     ),
-    "variances": ("batch_norm", {"var": "model.4.mean", "eps": 0.0}, "must be positive"),
+    "variances": ("batch_norm", {"var": "model.6.mean", "eps": 0.0}, "must be positive"),
     "channels": ("batch_norm", {"mean": "spec.a"}, "must be vectors, a number a channel"),
     "minus eps": ("batch_norm", {"eps": -1.0}, "eps.*greater than or equal to 0"),
 }  # fmt: skip

@@ -1,6 +1,6 @@
 """Reads any `nn.Module` as a small graph of known operations."""
 
-from workbench.graph.base import Graph, Node, Op, Shape, activations_of, evaluate
+from workbench.graph.base import Composite, Graph, Node, Op, Shape, activations_of, evaluate
 from workbench.graph.call import Ref
 from workbench.graph.operations import (
     Add,
@@ -14,14 +14,16 @@ from workbench.graph.operations import (
     Input,
     LayerNorm,
     Linear,
+    MaxPool,
     MeanOver,
     Passing,
     Reshape,
+    Subtract,
 )
 from workbench.graph.reader import read
 
 __all__ = [
-    "Add", "AvgPool", "BatchNorm", "Bias", "Columns", "Convolution", "Elementwise", "Flatten",
-    "Graph", "Input", "LayerNorm", "Linear", "MeanOver", "Node", "Op", "Passing", "Ref", "Reshape",
-    "Shape", "activations_of", "evaluate", "read",
+    "Add", "AvgPool", "BatchNorm", "Bias", "Columns", "Composite", "Convolution", "Elementwise",
+    "Flatten", "Graph", "Input", "LayerNorm", "Linear", "MaxPool", "MeanOver", "Node", "Op",
+    "Passing", "Ref", "Reshape", "Shape", "Subtract", "activations_of", "evaluate", "read",
 ]  # fmt: skip

@@ -52,6 +52,39 @@ class Op(ABC):
         """What it does to flattened values, as propagators see it."""
 
 
+Step = tuple[Op, tuple[int, ...]]
+"""An operation, and the values that it takes: 0 is what is fed, k what the k-th step makes."""
+
+
+class Composite(ABC):
+    """An operation that is read as several others, whose rules are all that propagators need."""
+
+    about: ClassVar[str]
+
+    @classmethod
+    @abstractmethod
+    def read(cls, call: Call) -> "Composite | None":
+        """As `Op.read`."""
+
+    @staticmethod
+    @abstractmethod
+    def before(op: Op) -> bool:
+        """Whether it comes before this operation, where code has it after, with equal values."""
+
+    @abstractmethod
+    def steps(self) -> tuple[Step, ...]:
+        """The others, in order; the last one makes the value."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Of which operation a node is a step, the node that feeds that one, whether it is the last."""
+
+    whole: Composite
+    source: int
+    last: bool
+
+
 @dataclass(frozen=True)
 class Node:
     """One operation: where it stands in the module, what it does, which nodes feed it."""
@@ -59,6 +92,7 @@ class Node:
     name: str
     op: Op
     inputs: tuple[int, ...] = ()
+    part: Part | None = None
 
 
 @dataclass(frozen=True)

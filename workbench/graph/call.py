@@ -61,6 +61,20 @@ class Call:
         """An argument by its place or its name."""
         return self.args[place] if len(self.args) > place else self.kwargs.get(name, default)
 
+    def tensors(self, first: int, *names: str) -> list[Ref | None]:
+        """The model's tensors of these names: of the module, or arguments from place `first` on.
+
+        Raises:
+            Unsupported: where an argument is anything else.
+        """
+        if self.module is not None:
+            m = self.module
+            return [None if getattr(m, k) is None else Ref(m, k) for k in names]
+        found = [self.argument(first + i, k) for i, k in enumerate(names)]
+        if not all(r is None or isinstance(r, Ref) for r in found):
+            raise self.refuse()
+        return found
+
     @property
     def what(self) -> str:
         """What is called."""

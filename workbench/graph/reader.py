@@ -6,6 +6,7 @@ looked up live, so that a graph read once stays right while its module is traine
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch.fx
@@ -13,7 +14,7 @@ from torch import nn
 from torch.fx.node import map_arg
 
 from workbench.errors import Unsupported
-from workbench.graph.base import Graph, Node
+from workbench.graph.base import Composite, Graph, Node, Part
 from workbench.graph.call import BatchSize, Call, Feed, Ref, function_name
 from workbench.graph.operations import ALL, Input, Passing
 
@@ -110,6 +111,19 @@ class _Reader:
         self.nodes.append(node)
         return Feed(len(self.nodes) - 1)
 
+    def _put_steps(self, place: str, whole: Composite, source: int) -> Feed:
+        given = self.nodes[source]
+        if whole.before(given.op):
+            feed = self._put_steps(place, whole, given.inputs[0])
+            return self._put(replace(given, inputs=(feed.index,)))
+        steps = whole.steps()
+        values = [source]
+        for k, (op, inputs) in enumerate(steps, start=1):
+            part = Part(whole, source, k == len(steps))
+            feed = self._put(Node(place, op, tuple(values[i] for i in inputs), part))
+            values.append(feed.index)
+        return Feed(values[-1])
+
     def _result(self, step: torch.fx.Node) -> Any:
         """What a traced call gives: a new node, or one that it hands on."""
         call = self._call(step)
@@ -122,6 +136,8 @@ class _Reader:
             op = cls.read(call)
             if isinstance(op, Passing):
                 return Feed(call.feeds[0])
+            if isinstance(op, Composite):
+                return self._put_steps(call.place, op, call.feeds[0])
             if op is not None:
                 return self._put(Node(call.place, op, call.feeds))
         raise call.refuse()
@@ -157,6 +173,9 @@ def _used(nodes: tuple[Node, ...]) -> tuple[Node, ...]:
             alive.update(nodes[i].inputs)
     order = sorted(alive)
     new = {old: i for i, old in enumerate(order)}
-    return tuple(
-        Node(nodes[i].name, nodes[i].op, tuple(new[j] for j in nodes[i].inputs)) for i in order
-    )
+    found = []
+    for i in order:
+        node = nodes[i]
+        part = None if node.part is None else replace(node.part, source=new[node.part.source])
+        found.append(replace(node, inputs=tuple(new[j] for j in node.inputs), part=part))
+    return tuple(found)

@@ -86,6 +86,20 @@ class Identity(LinearMap):
         return 0.0
 
 
+@dataclass(frozen=True)
+class Negative(LinearMap):
+    """A = -1."""
+
+    def __call__(self, rows: Tensor) -> Tensor:
+        return -rows
+
+    def powered(self, rows: Tensor, p: int) -> Tensor:
+        return rows if p % 2 == 0 else -rows
+
+    def flops(self, vectors: int) -> float:
+        return 0.0
+
+
 @dataclass(frozen=True, eq=False)
 class Diagonal(LinearMap):
     """A = diag(values), `(n,)`."""

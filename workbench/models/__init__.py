@@ -7,6 +7,7 @@ from workbench.models.continuation import Continuation
 from workbench.models.headed import Headed
 from workbench.models.mlp import dense, mlp
 from workbench.models.network import (
+    Difference,
     Heaviside,
     Mean,
     Network,
@@ -38,8 +39,8 @@ MODELS: dict[str, str] = {
 """Names and descriptions, as `workbench list models` shows them."""
 
 __all__ = [
-    "MODELS", "RNN", "AttentionOnly", "Automaton", "Beside", "Continuation", "Headed", "Heaviside",
-    "Mean", "Network", "Normalised", "Reshaped", "Residue", "Shift", "ShortContext", "Sign", "Sum",
-    "Transformer", "built", "chain", "dense", "ending", "from_torch", "logits_sharing_prefixes",
-    "mlp", "random_rnn", "rollout", "watching",
+    "MODELS", "RNN", "AttentionOnly", "Automaton", "Beside", "Continuation", "Difference", "Headed",
+    "Heaviside", "Mean", "Network", "Normalised", "Reshaped", "Residue", "Shift", "ShortContext",
+    "Sign", "Sum", "Transformer", "built", "chain", "dense", "ending", "from_torch",
+    "logits_sharing_prefixes", "mlp", "random_rnn", "rollout", "watching",
 ]  # fmt: skip

@@ -92,6 +92,13 @@ class Sum(nn.Module):
         return a + b
 
 
+class Difference(nn.Module):
+    """y = one value less another."""
+
+    def forward(self, a: Tensor, b: Tensor) -> Tensor:
+        return a - b
+
+
 class Network(nn.Module):
     """Parts in evaluation order; value 0 is the input, part i makes value i + 1, the last is y.
 
@@ -105,7 +112,7 @@ class Network(nn.Module):
         if len(parts) != len(inputs) or not parts:
             raise BadInput(f"a network needs inputs for each of its parts, got {len(inputs)}")
         for i, feeds in enumerate(inputs):
-            want = 2 if isinstance(parts[i], Sum) else 1
+            want = 2 if isinstance(parts[i], Sum | Difference) else 1
             if len(feeds) != want or any(not 0 <= j <= i for j in feeds):
                 raise BadInput(
                     f"part {i} of the network takes {want} earlier value(s), got {list(feeds)}"

@@ -14,15 +14,15 @@ COMMENTS = {
 The hash holds the two together; after a change of the tensors, save the problem anew.""",
     "distribution": "D, where inputs come from: gaussian, mixture, box, discrete, and more.",
     "model": """M, operations in order. Value 0 is the input, node i makes value i + 1, `inputs`
-says which values it reads: linear, bias, relu, gelu, tanh, sign, heaviside, add, reshape, flatten,
-convolution, avg_pool, mean, layer_norm, batch_norm.""",
+says which values it reads: linear, bias, relu, gelu, tanh, sign, heaviside, add, subtract,
+reshape, flatten, convolution, avg_pool, max_pool, mean, layer_norm, batch_norm.""",
     "spec": """C, the catastrophe: argmax (a class wins or loses, by more than `by`), halfspace,
 polytope, and, or, trusted (a network's word), probe (one on a hidden layer).""",
     "truth": "What is known of P, and how.",
 }
 """What is said above each field of a card."""
 
-_NUMBER = re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+")
+_NUMBER = re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$")
 """What YAML 1.1 reads as text and everybody means as a number: 1e-3."""
 
 
@@ -39,6 +39,8 @@ def yaml_to_json(data: bytes, source: str) -> bytes:
     b'{"a": [1, "x"]}'
     >>> yaml_to_json(b"by: 1e-3", "card.yaml")
     b'{"by": 0.001}'
+    >>> yaml_to_json(b"hash: 2e534af4", "card.yaml")
+    b'{"hash": "2e534af4"}'
     """
     import yaml
 

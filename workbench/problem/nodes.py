@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from workbench import graph as graphs
 from workbench.errors import BadInput
-from workbench.models import Mean, Normalised, Reshaped, Shift, Sum, dense
+from workbench.models import Difference, Mean, Normalised, Reshaped, Shift, Sum, dense
 from workbench.models.mlp import activation_module
 
 Key = Annotated[str, Field(min_length=1, max_length=200, description="name of a tensor")]
@@ -44,7 +44,7 @@ class BiasCard(Strict):
 class PlainCard(Strict):
     """An operation without weights."""
 
-    op: Literal["relu", "gelu", "tanh", "sign", "heaviside", "flatten", "add"]
+    op: Literal["relu", "gelu", "tanh", "sign", "heaviside", "flatten", "add", "subtract"]
     inputs: list[int]
 
 
@@ -76,6 +76,16 @@ class AvgPoolCard(Strict):
     inputs: list[int]
     kernel: Per
     stride: Per
+
+
+class MaxPoolCard(Strict):
+    """Maxima over windows of the last one or two axes of x `(channels, ...)`, less padding."""
+
+    op: Literal["max_pool"] = "max_pool"
+    inputs: list[int]
+    kernel: Per
+    stride: Per
+    padding: list[Annotated[int, Field(ge=0, le=1 << 24)]] = Field(min_length=1, max_length=2)
 
 
 class MeanCard(Strict):
@@ -117,6 +127,7 @@ NODES = (
     | ReshapeCard
     | ConvolutionCard
     | AvgPoolCard
+    | MaxPoolCard
     | MeanCard
     | LayerNormCard
     | BatchNormCard
@@ -124,7 +135,7 @@ NODES = (
 
 
 def written(
-    op: graphs.Op,
+    op: graphs.Op | graphs.Composite,
     feeds: Sequence[int],
     shapes: Sequence[graphs.Shape],
     put: Callable[[str, Tensor], str],
@@ -154,6 +165,8 @@ def written(
             return PlainCard(**at, op="flatten")
         case graphs.Add():
             return PlainCard(**at, op="add")
+        case graphs.Subtract():
+            return PlainCard(**at, op="subtract")
         case graphs.Reshape():
             return ReshapeCard(**at, to=list(op.shape(*shapes)))
         case graphs.Convolution():
@@ -164,6 +177,9 @@ def written(
             )  # fmt: skip
         case graphs.AvgPool():
             return AvgPoolCard(**at, kernel=list(op.kernel), stride=list(op.stride))
+        case graphs.MaxPool():
+            sizes = {k: list(getattr(op, k)) for k in ("kernel", "stride", "padding")}
+            return MaxPoolCard(**at, **sizes)
         case graphs.MeanOver():
             return MeanCard(**at, axes=list(op.dims), keep=op.keep)
         case graphs.LayerNorm():
@@ -206,6 +222,14 @@ def made(i: int, node: NODES, get: Callable[[str], Tensor], dtype: torch.dtype) 
                 raise BadInput(f"the kernel and the stride of node {i} must be of one length")
             pool = nn.AvgPool1d if len(node.kernel) == 1 else nn.AvgPool2d
             return pool(tuple(node.kernel), tuple(node.stride))  # type: ignore[arg-type]
+        case MaxPoolCard():
+            sizes = [tuple(s) for s in (node.kernel, node.stride, node.padding)]
+            if len({len(s) for s in sizes}) != 1:
+                raise BadInput(f"kernel, stride and padding of node {i} must be of one length")
+            if any(2 * p >= k for k, p in zip(node.kernel, node.padding, strict=True)):
+                raise BadInput(f"the padding of node {i} must be less than half its kernel")
+            kind: Any = nn.MaxPool1d if len(node.kernel) == 1 else nn.MaxPool2d
+            return kind(*sizes)
         case MeanCard():
             return Mean(tuple(node.axes), node.keep)
         case LayerNormCard():
@@ -230,6 +254,8 @@ def made(i: int, node: NODES, get: Callable[[str], Tensor], dtype: torch.dtype) 
             return nn.Flatten()
         case "add":
             return Sum()
+        case "subtract":
+            return Difference()
         case name:
             return activation_module(name, dtype)
 

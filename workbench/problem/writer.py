@@ -167,15 +167,22 @@ class Writer:
         shapes = graph.shapes(width)
         check_size(sum(map(math.prod, shapes)))
         found: list[Any] = []
-        for i, node in enumerate(graph.nodes[1:]):
-            taken = [shapes[j] for j in node.inputs]
-            put = partial(self.shared, f"{under}.{i}")
-            described = nodes.written(node.op, node.inputs, taken, put)
+        values = {0: 0}  # the card's number of every node that the card makes
+        for i, node in enumerate(graph.nodes[1:], start=1):
+            op, feeds = node.op, node.inputs
+            if node.part is not None:
+                if not node.part.last:
+                    continue
+                op, feeds = node.part.whole, (node.part.source,)
+            taken = [shapes[j] for j in feeds]
+            put = partial(self.shared, f"{under}.{len(found)}")
+            described = nodes.written(op, [values[j] for j in feeds], taken, put)
             if described is None:
                 raise Unsupported(
                     f"operation {type(node.op).__name__} at {node.name!r}", "no card describes it"
                 )
             found.append(described)
+            values[i] = len(found)
         return cards.ModelCard(nodes=found)
 
     def whole(self, model: nn.Module, at: str = "model") -> cards.ModelCard:

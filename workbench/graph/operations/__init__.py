@@ -1,6 +1,6 @@
 """One file an operation: how it stands in code, its shape, its value, its cost, its rule."""
 
-from workbench.graph.base import Op
+from workbench.graph.base import Composite, Op
 from workbench.graph.operations.add import Add
 from workbench.graph.operations.batch_norm import BatchNorm
 from workbench.graph.operations.bias import Bias
@@ -9,17 +9,20 @@ from workbench.graph.operations.convolution import Convolution
 from workbench.graph.operations.elementwise import Elementwise
 from workbench.graph.operations.layer_norm import LayerNorm
 from workbench.graph.operations.linear import Linear
+from workbench.graph.operations.max_pool import MaxPool
 from workbench.graph.operations.passing import Input, Passing
 from workbench.graph.operations.pooling import AvgPool, MeanOver
 from workbench.graph.operations.reshape import Flatten, Reshape
+from workbench.graph.operations.subtract import Subtract
 
-ALL: tuple[type[Op], ...] = (
+ALL: tuple[type[Op] | type[Composite], ...] = (
     Linear, Bias, Elementwise, Flatten, Reshape, Convolution, AvgPool, MeanOver, BatchNorm,
-    LayerNorm, Passing, Add, Columns,
+    LayerNorm, Passing, Add, Subtract, Columns, MaxPool,
 )  # fmt: skip
 """Every operation that is read; the first that claims a traced step has it."""
 
 __all__ = [
     "ALL", "Add", "AvgPool", "BatchNorm", "Bias", "Columns", "Convolution", "Elementwise",
-    "Flatten", "Input", "LayerNorm", "Linear", "MeanOver", "Passing", "Reshape",
+    "Flatten", "Input", "LayerNorm", "Linear", "MaxPool", "MeanOver", "Passing",
+    "Reshape", "Subtract",
 ]  # fmt: skip

@@ -13,8 +13,7 @@ from workbench.graph.base import Op, Shape
 from workbench.graph.call import Call, Ref
 from workbench.graph.rules import Affine, Diagonal, Rule
 
-_PARTS = ("weight", "bias")
-_SEEN = ("running_mean", "running_var")
+_PARTS = ("running_mean", "running_var", "weight", "bias")
 
 
 @dataclass(frozen=True)
@@ -40,18 +39,17 @@ class BatchNorm(Op):
                     raise call.refuse(f"{call.what} without running statistics")
                 if m.training:
                     raise call.refuse(f"{call.what} in training mode (call model.eval() first)")
-                mean, var = (Ref(m, name) for name in _SEEN)
-                weight, bias = (None if getattr(m, k) is None else Ref(m, k) for k in _PARTS)
-                return cls(mean, var, weight, bias, m.eps)
-        if call.name != "batch_norm":
-            return None
-        mean, var = (call.argument(1 + i, name) for i, name in enumerate(_SEEN))
-        weight, bias = (call.argument(3 + i, name) for i, name in enumerate(_PARTS))
-        given = all(isinstance(r, Ref) for r in (mean, var))
-        kept = all(r is None or isinstance(r, Ref) for r in (weight, bias))
-        if len(call.feeds) != 1 or not given or not kept or call.argument(5, "training", False):
+                eps = m.eps
+            case _ if call.name == "batch_norm" and len(call.feeds) == 1:
+                if call.argument(5, "training", False):
+                    raise call.refuse()
+                eps = call.argument(7, "eps", 1e-5)
+            case _:
+                return None
+        mean, var, weight, bias = call.tensors(1, *_PARTS)
+        if mean is None or var is None:
             raise call.refuse()
-        return cls(mean, var, weight, bias, call.argument(7, "eps", 1e-5))
+        return cls(mean, var, weight, bias, eps)
 
     def shape(self, *inputs: Shape) -> Shape:
         (got,) = inputs

@@ -46,26 +46,24 @@ class Convolution(Op):
         if isinstance(module, nn.Conv1d | nn.Conv2d):
             if module.padding_mode != "zeros" or isinstance(module.padding, str):
                 raise call.refuse(f"{type(module).__name__} with padding {module.padding_mode!r}")
-            bias = None if module.bias is None else Ref(module, "bias")
-            return cls(
-                Ref(module, "weight"), bias, tuple(module.stride), tuple(module.padding),
-                tuple(module.dilation), module.groups,
-            )  # fmt: skip
-        if call.name not in ("conv1d", "conv2d"):
+            each = [tuple(v) for v in (module.stride, module.padding, module.dilation)]
+            groups = module.groups
+        elif call.name in ("conv1d", "conv2d"):
+            given = [
+                call.argument(3, "stride", 1), call.argument(4, "padding", 0),
+                call.argument(5, "dilation", 1),
+            ]  # fmt: skip
+            if any(isinstance(v, str) for v in given):
+                raise call.refuse()
+            axes = int(call.name[4])
+            each = [(v,) * axes if isinstance(v, int) else tuple(v) for v in given]
+            groups = call.argument(6, "groups", 1)
+        else:
             return None
-        weight, bias = call.argument(1, "weight"), call.argument(2, "bias")
-        axes = int(call.name[4])
-        if len(call.feeds) != 1 or not isinstance(weight, Ref):
+        weight, bias = call.tensors(1, "weight", "bias")
+        if len(call.feeds) != 1 or weight is None:
             raise call.refuse()
-        given = [
-            call.argument(3, "stride", 1), call.argument(4, "padding", 0),
-            call.argument(5, "dilation", 1),
-        ]  # fmt: skip
-        if any(isinstance(v, str) for v in given):
-            raise call.refuse()
-        each = [(v,) * axes if isinstance(v, int) else tuple(v) for v in given]
-        groups = call.argument(6, "groups", 1)
-        return cls(weight, bias if isinstance(bias, Ref) else None, *each, groups=groups)
+        return cls(weight, bias, *each, groups=groups)
 
     def shape(self, *inputs: Shape) -> Shape:
         (got,) = inputs

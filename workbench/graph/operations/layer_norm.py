@@ -38,17 +38,15 @@ class LayerNorm(Op):
     def read(cls, call: Call) -> Op | None:
         match call.module:
             case nn.LayerNorm() as m:
-                weight = None if m.weight is None else Ref(m, "weight")
-                bias = None if m.bias is None else Ref(m, "bias")
-                return cls(tuple(m.normalized_shape), weight, bias, m.eps)
-        if call.name != "layer_norm":
-            return None
-        over, weight = call.argument(1, "normalized_shape"), call.argument(2, "weight")
-        bias, eps = call.argument(3, "bias"), call.argument(4, "eps", 1e-5)
-        if len(call.feeds) != 1 or not isinstance(over, list | tuple):
-            raise call.refuse()
-        refs = [r if isinstance(r, Ref) else None for r in (weight, bias)]
-        return cls(tuple(over), refs[0], refs[1], eps)
+                over, eps = m.normalized_shape, m.eps
+            case _ if call.name == "layer_norm" and len(call.feeds) == 1:
+                over, eps = call.argument(1, "normalized_shape"), call.argument(4, "eps", 1e-5)
+                if not isinstance(over, list | tuple):
+                    raise call.refuse()
+            case _:
+                return None
+        weight, bias = call.tensors(2, "weight", "bias")
+        return cls(tuple(over), weight, bias, eps)
 
     def shape(self, *inputs: Shape) -> Shape:
         (got,) = inputs

@@ -30,15 +30,12 @@ class Linear(Op):
 
     @classmethod
     def read(cls, call: Call) -> Op | None:
-        module = call.module
-        if isinstance(module, nn.Linear):
-            return cls(Ref(module, "weight"), None if module.bias is None else Ref(module, "bias"))
-        if call.name != "linear":
+        if not isinstance(call.module, nn.Linear) and call.name != "linear":
             return None
-        weight, bias = call.argument(1, "weight"), call.argument(2, "bias")
-        if len(call.feeds) != 1 or not isinstance(weight, Ref):
+        weight, bias = call.tensors(1, "weight", "bias")
+        if len(call.feeds) != 1 or weight is None:
             raise call.refuse()
-        return cls(weight, bias if isinstance(bias, Ref) else None)
+        return cls(weight, bias)
 
     def shape(self, *inputs: Shape) -> Shape:
         rows, cols = self.weight.shape

@@ -28,6 +28,8 @@ class Activation(ABC):
     """One row of the table: an elementwise function and its Gaussian integrals."""
 
     name: ClassVar[str]
+    rises: ClassVar[bool] = True
+    """Whether f never falls: the maximum of f(x)s is then f of the maximum."""
 
     @abstractmethod
     def __call__(self, x: Tensor) -> Tensor:

@@ -20,6 +20,7 @@ class GELU(Activation):
     E f^(k) = (-1)^k s^(1-k) phi(t) (He_{k-2}(t) - He_k(t) / s^2); the variance through Owen's T."""
 
     name: ClassVar[str] = "gelu"
+    rises: ClassVar[bool] = False
 
     def __call__(self, x: Tensor) -> Tensor:
         return F.gelu(x)
