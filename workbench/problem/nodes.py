@@ -179,7 +179,7 @@ def written(
             return AvgPoolCard(**at, kernel=list(op.kernel), stride=list(op.stride))
         case graphs.MaxPool():
             sizes = {k: list(getattr(op, k)) for k in ("kernel", "stride", "padding")}
-            return MaxPoolCard(**at, **sizes)
+            return MaxPoolCard.model_validate({**at, **sizes})
         case graphs.MeanOver():
             return MeanCard(**at, axes=list(op.dims), keep=op.keep)
         case graphs.LayerNorm():
