@@ -1,41 +1,52 @@
 """Would a test notice a slip in the mathematics? One small fault at a time, the nearest tests.
 
-`python -m tests.mutants --sample 200 --seed 0` puts that many faults into `workbench/math`,
-`tails` and `propagation`, each in a process of its own (nothing is written to the tree), runs the
-tests of the module it is in, and prints every fault that none of them noticed.
-
-A fault turns an operation (+ and -, * and /, ** and *), a comparison, `and` / `or`, `is`, `in`, a
-minimum or maximum, a sum or product, the arms of a `where` or a sign round, adds 1 to a whole
-number, doubles another, or drops a `not`. Knobs of accuracy are left alone, since turning them is
-no fault: constants and defaults with a name, numbers beyond 1e-6 and 1e6, bounds of loops from 10;
-so is the `strict` of a zip.
+`python tests/mutants.py --sample 200 --seed 0` puts that many faults (`tests/faults.py`) into
+`workbench/math`, `tails` and `propagation`, and prints every one that no test noticed. The tests
+are run once without a fault, which shows what functions each of them calls. They are then
+collected in a process of which every fault gets a fork: it is put into the code of the function
+that it is in, and the nearest tests that call this function are run, the quickest first. A fault
+outside of functions takes a process that imports its module anew. Nothing is written to the tree.
 """
 
 import argparse
 import ast
 import contextlib
+import functools
+import gc
 import importlib.abc
 import importlib.machinery
 import importlib.util
+import inspect
+import json
 import os
 import random
 import resource
 import sys
+import tempfile
 import time
+import types
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
+
+import hypothesis
+import pytest
+import torch
+
+from faults import Fault, faults
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("math", "tails", "propagation")
 NEAREST = {
     "math": "test_math",
     "math/activations": "test_activations test_operations test_cumulant",
+    "math/contour": "test_math test_main_effects",
     "math/cosine": "test_algzoo",
     "math/cost": "test_math test_coherence",
     "math/cycles": "test_tiny_tasks",
     "math/disjoint": "test_orthant_exact",
     "math/gaussian": "test_math test_tails test_orthant",
+    "math/greatest": "test_math test_main_effects test_proofs",
     "math/itakura_saito": "test_bench_tokens",
     "math/lattice": "test_algzoo",
     "math/law": "test_math test_tails",
@@ -55,9 +66,12 @@ NEAREST = {
     "math/transitions": "test_short_text test_residues test_lm_adversary",
     "tails": "test_tails",
     "propagation": "test_propagation test_cumulant test_operations",
+    "propagation/attention": "test_main_effects test_propagation",
     "propagation/covariance": "test_propagation test_series test_operations",
     "propagation/cumulant4": "test_cumulant4",
     "propagation/diagrams": "test_cumulant4",
+    "propagation/effects": "test_main_effects test_leaves",
+    "propagation/extremes": "test_main_effects test_propagation",
     "propagation/intervals": "test_bounds test_proofs",
     "propagation/linear_bounds": "test_bounds test_proofs",
     "propagation/patterns": "test_cumulant4",
@@ -66,108 +80,7 @@ NEAREST = {
     "propagation/tensors": "test_cumulant4",
     "propagation/wick": "test_cumulant4",
 }
-OPERATIONS: dict[type[ast.operator], type[ast.operator]] = {
-    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.Pow: ast.Mult,
-    ast.FloorDiv: ast.Mult, ast.Mod: ast.Mult, ast.BitAnd: ast.BitOr, ast.BitOr: ast.BitAnd,
-}  # fmt: skip
-COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {
-    ast.Lt: ast.GtE, ast.LtE: ast.Gt, ast.Gt: ast.LtE, ast.GtE: ast.Lt, ast.Eq: ast.NotEq,
-    ast.NotEq: ast.Eq, ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In,
-}  # fmt: skip
-PAIRS = ("min max", "amin amax", "argmin argmax", "minimum maximum", "any all", "sum prod")
-_BROKEN = 99  # no exit status of pytest
-CALLS = {a: b for pair in map(str.split, PAIRS) for a, b in (pair, pair[::-1])}
-
-
-@dataclass(frozen=True)
-class Fault:
-    """What is changed in which line, and how: `put` changes the tree it was found in."""
-
-    line: int
-    what: str
-    put: Callable[[], None]
-
-
-def faults(tree: ast.AST) -> Iterator[Fault]:
-    """Every fault that can be put into a tree, in order."""
-    for node in ast.iter_child_nodes(tree):
-        match node:
-            case ast.Raise() | ast.JoinedStr() | ast.Import() | ast.ImportFrom():
-                continue
-            case ast.Assign(value=ast.Constant()) if isinstance(tree, ast.Module | ast.ClassDef):
-                continue
-            case ast.AnnAssign(value=value):
-                if value is not None and not isinstance(tree, ast.ClassDef):
-                    yield from faults(ast.Expression(value))
-            case ast.FunctionDef():
-                yield from faults(ast.Module(node.body, []))
-            case ast.ClassDef():
-                yield from faults(ast.ClassDef(node.name, [], [], node.body, []))
-            case ast.Call(func=ast.Name("range"), args=[ast.Constant(int(n)), *_]) if n >= 10:
-                continue
-            case ast.keyword(arg="strict"):
-                continue
-            case _:
-                yield from _at(node)
-                yield from faults(node)
-
-
-def _at(node: ast.AST) -> Iterator[Fault]:
-    """The faults of one node itself."""
-
-    def fault(what: str, target: object = node, **new: object) -> Fault:
-        return Fault(node.lineno, what, lambda: [setattr(target, k, v) for k, v in new.items()])  # type: ignore[attr-defined]
-
-    match node:
-        case ast.BinOp(op=op) | ast.AugAssign(op=op) if type(op) in OPERATIONS:
-            other = OPERATIONS[type(op)]
-            yield fault(f"{type(op).__name__} -> {other.__name__}", op=other())
-        case ast.Compare(ops=[op]) if type(op) in COMPARISONS:
-            other = COMPARISONS[type(op)]
-            yield fault(f"{type(op).__name__} -> {other.__name__}", ops=[other()])
-        case ast.BoolOp(op=op):
-            other = ast.Or if isinstance(op, ast.And) else ast.And
-            yield fault(f"{type(op).__name__} -> {other.__name__}", op=other())
-        case ast.UnaryOp(op=ast.Not() | ast.Invert(), operand=inner):
-            yield fault("not dropped", operand=ast.UnaryOp(node.op, inner))
-        case ast.UnaryOp(op=ast.USub()):
-            yield fault("minus dropped", op=ast.UAdd())
-        case ast.Call(func=ast.Attribute(attr="where"), args=[c, a, b]):
-            yield fault("arms of where", args=[c, b, a])
-        case ast.Call(func=ast.Attribute(attr=name) as f) if name in CALLS:
-            yield fault(f"{name} -> {CALLS[name]}", f, attr=CALLS[name])
-        case ast.Call(func=ast.Name(id=name) as f) if name in CALLS and name not in ("sum", "prod"):
-            yield fault(f"{name} -> {CALLS[name]}", f, id=CALLS[name])
-        case ast.Constant(value=bool(value)):
-            yield fault(f"{value} -> {not value}", value=not value)
-        case ast.Constant(value=int(value)):
-            yield fault(f"{value} -> {value + 1}", value=value + 1)
-        case ast.Constant(value=float(value)) if value == 0.0 or 1e-6 <= abs(value) <= 1e6:
-            yield fault(f"{value} -> {2.0 * value or 1.0}", value=2.0 * value or 1.0)
-
-
-class Mutated(importlib.abc.MetaPathFinder, importlib.machinery.SourceFileLoader):
-    """Imports one module with fault `number` in it (None: as it is), as a plugin of pytest."""
-
-    def __init__(self, path: Path, number: int | None):
-        self.name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-        importlib.machinery.SourceFileLoader.__init__(self, self.name, str(path))
-        self.number = number
-
-    def pytest_configure(self):
-        """Come before pytest's own importer, which claims the files that it is given."""
-        sys.meta_path.insert(0, self)
-
-    def find_spec(self, fullname, path=None, target=None):
-        if fullname != self.name:
-            return None
-        return importlib.util.spec_from_file_location(fullname, self.path, loader=self)
-
-    def get_code(self, fullname):
-        tree = ast.parse(self.get_data(self.path))
-        if self.number is not None:
-            list(faults(tree))[self.number].put()
-        return compile(ast.fix_missing_locations(tree), self.path, "exec")
+_NOTICED, _BROKEN = 1, 99
 
 
 def nearest(path: Path) -> tuple[str, ...]:
@@ -179,39 +92,208 @@ def nearest(path: Path) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Trial:
-    """The nearest tests of a module, with a fault in it or none."""
+    """One fault in one module."""
 
     path: Path
-    number: int | None = None
-    fault: Fault | None = None
-    seconds: float = 600.0  # of CPU time; a fault that makes a loop endless is noticed so
+    number: int
+    fault: Fault
 
-    def start(self) -> int:
-        """Run pytest in a process of its own; its id."""
-        child = os.fork()
-        if child:
-            return child
-        with contextlib.suppress(BaseException):
-            resource.setrlimit(resource.RLIMIT_CPU, (int(self.seconds), int(self.seconds)))
-            for stream in (1, 2):
-                os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
-            import pytest
+    def __str__(self):
+        line = self.path.read_text().splitlines()[self.fault.line - 1].strip()
+        return f"{self.path.relative_to(ROOT)}:{self.fault.line}: {self.fault.what}: {line}"
 
-            words = ["-x", "-q", "-p", "no:cacheprovider", "-m", "not slow", *nearest(self.path)]
-            os._exit(pytest.main(words, plugins=[Mutated(self.path, self.number)]))
-        os._exit(_BROKEN)
+    def code(self, sound: bool = False) -> types.CodeType:
+        """Of the module with the fault in it, or without."""
+        tree = ast.parse(self.path.read_text())
+        if not sound:
+            list(faults(tree))[self.number].put()
+        return compile(ast.fix_missing_locations(tree), str(self.path), "exec")
 
 
-def results(trials: Iterable[Trial], jobs: int) -> Iterator[tuple[Trial, int, float]]:
-    """Every trial as it ends, with its exit status (a signal's is negative) and CPU seconds."""
-    waiting, running = list(trials)[::-1], {}
-    while waiting or running:
-        while waiting and len(running) < jobs:
-            trial = waiting.pop()
-            running[trial.start()] = trial
-        child, status, used = os.wait3(0)
-        code = os.waitstatus_to_exitcode(status)
-        yield running.pop(child), code, used.ru_utime + used.ru_stime
+def key(code: types.CodeType) -> str:
+    """The same for a function in every process."""
+    return f"{code.co_filename}:{code.co_firstlineno}:{code.co_qualname}"
+
+
+def inside(code: types.CodeType) -> Iterator[types.CodeType]:
+    """The code of all functions and classes inside a code, in order."""
+    for inner in code.co_consts:
+        if isinstance(inner, types.CodeType):
+            yield inner
+            yield from inside(inner)
+
+
+def lives_on(code: types.CodeType) -> bool:
+    """Whether it is more than the body of a class or of a comprehension that runs at import."""
+    at_import = code.co_name.endswith(("comp>", "genexpr>")) and "<locals>" not in code.co_qualname
+    return bool(code.co_flags & inspect.CO_NEWLOCALS) and not at_import
+
+
+def changes(trial: Trial) -> dict[types.CodeType, types.CodeType]:
+    """Code of the functions that the fault is in, the innermost last, and what becomes of it."""
+    was, now = (list(inside(trial.code(sound))) for sound in (True, False))
+    if len(was) != len(now):
+        return {}  # a function that is no longer made
+    return {a: b for a, b in zip(was, now, strict=True) if a != b and lives_on(a)}
+
+
+def put_in(change: dict[types.CodeType, types.CodeType]) -> None:
+    """Change living functions, and forget what caches remember of them."""
+    for thing in gc.get_objects():
+        if type(thing) is types.FunctionType and thing.__code__ in change:
+            thing.__code__ = change[thing.__code__]
+        elif type(thing) is functools._lru_cache_wrapper:
+            thing.cache_clear()
+
+
+class Calls:
+    """A plugin of pytest that writes down what functions each test calls, and its CPU seconds."""
+
+    def __init__(self, place: Path):
+        self.place, self.tests = place, {}
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item):
+        seen: dict[int, types.CodeType] = {}
+        begun = time.process_time()
+        sys.setprofile(lambda frame, *_: seen.setdefault(id(frame.f_code), frame.f_code))
+        try:
+            return (yield)
+        finally:
+            sys.setprofile(None)
+            called = [key(code) for code in seen.values() if "/workbench/" in code.co_filename]
+            self.tests[item.nodeid] = time.process_time() - begun, called
+
+    def pytest_sessionfinish(self):
+        self.place.write_text(json.dumps(self.tests))
+
+
+class Forks:
+    """A plugin of pytest that tries faults in forks, once the tests are collected."""
+
+    def __init__(self, plans: "list[Plan]", jobs: int, place: Path):
+        self.plans, self.jobs, self.place = plans, jobs, place
+
+    def pytest_collection(self):
+        """No time is spent on the simplest example of what hypothesis finds."""
+        phases = [hypothesis.Phase.explicit, hypothesis.Phase.generate]
+        hypothesis.settings.register_profile("faults", hypothesis.settings(), phases=phases)
+        hypothesis.settings.load_profile("faults")
+
+    def pytest_runtestloop(self, session):
+        items = {item.nodeid: item for item in session.items}
+
+        def start(plan: "Plan") -> int:
+            if child := os.fork():
+                return child
+            with contextlib.suppress(BaseException):
+                limit(plan.seconds)
+                put_in(changes(plan.trial))
+                chosen = [items[name] for name in plan.tests]
+                for item, following in zip(chosen, [*chosen[1:], None], strict=True):
+                    item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+                    if session.testsfailed:
+                        os._exit(_NOTICED)
+                os._exit(0)
+            os._exit(_BROKEN)
+
+        ended = results(self.plans, start, self.jobs)
+        self.place.write_text(json.dumps([(self.plans.index(p), code) for p, code in ended]))
+        return True
+
+
+class Imported(importlib.abc.MetaPathFinder, importlib.machinery.SourceFileLoader):
+    """A plugin of pytest that imports one module with a fault in it, and runs some tests."""
+
+    def __init__(self, plan: "Plan"):
+        path = plan.trial.path
+        module = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        importlib.machinery.SourceFileLoader.__init__(self, module, str(path))
+        self.plan = plan
+
+    def pytest_configure(self):
+        """Come before every other importer."""
+        sys.meta_path.insert(0, self)
+
+    def find_spec(self, fullname, path=None, target=None):
+        if fullname != self.name:
+            return None
+        return importlib.util.spec_from_file_location(fullname, self.path, loader=self)
+
+    def get_code(self, fullname):
+        return self.plan.trial.code()
+
+    def pytest_collection_modifyitems(self, items):
+        items[:] = [item for item in items if item.nodeid in self.plan.tests]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A fault and the tests that may notice it, the quickest first."""
+
+    trial: Trial
+    tests: list[str]
+    seconds: float
+    """Of CPU time; a fault that makes a loop endless is noticed so."""
+    by_import: bool
+
+
+def planned(trial: Trial, tests: dict[str, tuple[float, list[str]]]) -> Plan:
+    """The nearest tests that call the function of the fault, or any of its module."""
+    called = [key(code) for code in changes(trial)][-1:]
+    files = tuple(str(Path(name).relative_to(ROOT)) for name in nearest(trial.path))
+    mine = {
+        name: seconds
+        for name, (seconds, calls) in tests.items()
+        if name.split("::")[0] in files
+        and any(c in called if called else c.startswith(f"{trial.path}:") for c in calls)
+    }
+    names = sorted(mine, key=mine.__getitem__)
+    return Plan(trial, names, 3.0 * sum(mine.values()) + 10.0, not called)
+
+
+def limit(seconds: float) -> None:
+    """Of this process's CPU time."""
+    used = time.process_time()
+    resource.setrlimit(resource.RLIMIT_CPU, (int(used + seconds), int(used + seconds)))
+
+
+def run(files: Iterable[str], plugin: object, seconds: float = 3600.0) -> int:
+    """Start pytest in a process of its own, silent; its id."""
+    if child := os.fork():
+        return child
+    with contextlib.suppress(BaseException):
+        limit(seconds)
+        for stream in (1, 2):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
+        words = ["-x", "-q", "-p", "no:cacheprovider", "-m", "not slow", "--assert=plain", *files]
+        os._exit(pytest.main(words, plugins=[plugin]))
+    os._exit(_BROKEN)
+
+
+def results(
+    plans: list[Plan], start: Callable[[Plan], int], jobs: int
+) -> Iterator[tuple[Plan, int]]:
+    """Every fault as it ends, with the exit status of its process (a signal's is negative)."""
+    left, running = plans[::-1], {}
+    while left or running:
+        while left and len(running) < jobs:
+            plan = left.pop()
+            running[start(plan)] = plan
+        child, status = os.wait()
+        yield running.pop(child), os.waitstatus_to_exitcode(status)
+
+
+def sample(asked: argparse.Namespace) -> tuple[list[Trial], int]:
+    """Faults drawn at random, and how many there are to draw from."""
+    every = [
+        Trial(path, number, fault)
+        for package in PACKAGES
+        for path in sorted((ROOT / "workbench" / package).rglob("*.py"))
+        if asked.only in str(path)
+        for number, fault in enumerate(faults(ast.parse(path.read_text())))
+    ]
+    return random.Random(asked.seed).sample(every, min(asked.sample, len(every))), len(every)
 
 
 def main() -> None:
@@ -224,40 +306,31 @@ def main() -> None:
     asked = parser.parse_args()
     os.environ.update(OMP_NUM_THREADS="1", PYTEST_DISABLE_PLUGIN_AUTOLOAD="1")
     os.chdir(ROOT)
-    # What every process needs and no fault touches is imported once.
-    import hypothesis  # noqa: F401
-    import pytest  # noqa: F401
-    import scipy.optimize  # noqa: F401
-    import torch
-
     torch.set_num_threads(1)
-    every = [
-        Trial(path, number, fault)
-        for package in PACKAGES
-        for path in sorted((ROOT / "workbench" / package).rglob("*.py"))
-        if asked.only in str(path)
-        for number, fault in enumerate(faults(ast.parse(path.read_text())))
-    ]
-    drawn = random.Random(asked.seed).sample(every, min(asked.sample, len(every)))
-    sound = {nearest(trial.path)[1:]: Trial(trial.path) for trial in drawn}
-    allowed = {}
-    for trial, code, used in results(sound.values(), asked.jobs):
-        files = nearest(trial.path)
-        assert code == 0, f"without a fault {' '.join(files)} ended with {code}"
-        allowed[files[1:]] = 3.0 * used + 10.0
-    print(f"{len(sound)} sets of tests pass without a fault", flush=True)
-
-    begun, noticed = time.time(), 0
-    timed = [replace(trial, seconds=allowed[nearest(trial.path)[1:]]) for trial in drawn]
-    for trial, code, _ in results(timed, asked.jobs):
-        assert code != _BROKEN, f"{trial.path}: fault {trial.number} could not be put in"
-        noticed += code != 0
-        if code == 0 and trial.fault:
-            line = trial.path.read_text().splitlines()[trial.fault.line - 1].strip()
-            place = f"{trial.path.relative_to(ROOT)}:{trial.fault.line}"
-            print(f"{place}: {trial.fault.what}: {line}", flush=True)
-    share = 100.0 * noticed / max(1, len(drawn))
-    print(f"{noticed} of {len(drawn)} noticed ({share:.0f}%), of {len(every)} faults that could be")
+    trials, every = sample(asked)
+    files = sorted({name for trial in trials for name in nearest(trial.path)})
+    begun = time.time()
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder) / "told"
+        _, status = os.waitpid(run(files, Calls(place)), 0)
+        assert status == 0, "the tests do not pass without a fault"
+        plans = [planned(trial, json.loads(place.read_text())) for trial in trials]
+        print(f"{time.time() - begun:.0f} s: the tests pass without a fault", flush=True)
+        within = [p for p in plans if p.tests and not p.by_import]
+        _, status = os.waitpid(run(files, Forks(within, asked.jobs, place)), 0)
+        assert status == 0, "the faults could not be tried"
+        codes = [(within[at], code) for at, code in json.loads(place.read_text())]
+    at_import = [p for p in plans if p.tests and p.by_import]
+    start = lambda p: run({name.split("::")[0] for name in p.tests}, Imported(p), p.seconds)  # noqa: E731
+    codes += results(at_import, start, asked.jobs)
+    codes += [(p, 0) for p in plans if not p.tests]
+    for p, code in codes:
+        assert code in (0, 1) or code < 0, f"{p.trial} could not be put in: {code}"
+        if code == 0:
+            print(p.trial, "" if p.tests else "(no test calls it)", flush=True)
+    noticed = sum(code != 0 for _, code in codes)
+    share = 100.0 * noticed / max(1, len(codes))
+    print(f"{noticed} of {len(codes)} noticed ({share:.0f}%), of {every} faults that could be")
     print(f"{time.time() - begun:.0f} s")
 
 

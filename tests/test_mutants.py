@@ -3,7 +3,8 @@
 import ast
 from pathlib import Path
 
-from mutants import NEAREST, PACKAGES, ROOT, faults, nearest
+from faults import faults
+from mutants import NEAREST, PACKAGES, ROOT, nearest
 
 CODE = """
 LIMIT = 3
