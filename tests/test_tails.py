@@ -17,6 +17,7 @@ POINTS = [
     (0.01, 0.3, 0.1), (0.5, 0.2, 0.3), (2.0, 0.1, 0.02), (3.0, 0.5, 0.6), (4.5, 0.01, 0.001),
     (8.0, 0.3, 0.2), (12.0, 1.0, 1.5), (37.0, 1e-3, 1e-5), (36.0, 0.02, 0.001), (100.0, 0.28, 0.12),
 ]  # fmt: skip
+LIFTED = [(3.0, 0.5, 0.0), (20.0, -0.4, 0.05), (1e4, 1.2, -0.3)]  # in kurtosis, by the saddlepoint
 THIN = [(1.0, -0.2, 0.1), (4.0, -0.1, 0.2), (30.0, -0.05, 0.01)]
 
 
@@ -135,7 +136,41 @@ def test_doubt_names_what_was_done():
     torch.testing.assert_close(Edgeworth().index(lost), Gaussian().index(lost))
 
 
-@pytest.mark.parametrize("point", [(2e-4, 0.3, 0.1), (8e-4, 1.0, 1.5), (5e-4, -0.2, 0.4)])
+@pytest.mark.parametrize("point", LIFTED)
+def test_the_saddlepoint_follows_a_lifted_fourth_cumulant(point):
+    with mp.workdps(60):
+        want = float(saddlepoint(*(mp.mpf(v) for v in point)))
+    assert float(log_cdf(Saddlepoint().index(law(*point)))) == pytest.approx(want, rel=1e-9)
+
+
+@each
+def test_margins_side_by_side_are_what_each_is_alone(tail):
+    """Also where one search has ended and the other goes on, and where a margin is certain."""
+    points = [(0.0, 0.0, 0.0), (5e-4, 0.1, 3.0), (3.0, 0.5, 0.6), (2e3, 0.9, 1.5), (30.0, -0.05, 0.01)]
+    alone = [tail().index(law(*point, sd=0.5)) for point in points]
+    mean, third, fourth = (
+        torch.tensor([scale * point[i] for point in points])
+        for i, scale in ((0, -0.5), (1, 0.5**3), (2, 0.5**4))
+    )
+    together = tail().index(Law(mean, 0.25 * torch.eye(5), third, fourth))
+    torch.testing.assert_close(together, torch.cat(alone), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("sd", [0.25, 3.0])
+def test_a_gaussian_margin_has_the_index_mean_over_deviation(sd):
+    found = Gaussian().index(Law(torch.tensor([0.5, -2.0]), sd**2 * torch.eye(2)))
+    torch.testing.assert_close(found, torch.tensor([0.5 / sd, -2.0 / sd]), rtol=1e-15, atol=0.0)
+
+
+@pytest.mark.parametrize("mean", [0.5, 0.0, -0.5])
+def test_a_margin_without_variance_holds_where_its_mean_is_positive(mean):
+    found = Gaussian().index(Law(torch.tensor([mean]), torch.zeros(1, 1)))
+    assert float(found) == (float("inf") if mean > 0 else float("-inf"))
+
+
+@pytest.mark.parametrize(
+    "point", [(2e-4, 0.3, 0.1), (8e-4, 1.0, 1.5), (5e-4, -0.2, 0.4), (9e-4, 0.1, 3.0)]
+)
 def test_the_saddlepoint_at_the_mean_is_the_limit_of_itself(point):
     """There a series stands for 0 / 0, right to terms of z^2."""
     with mp.workdps(60):
