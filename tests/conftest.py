@@ -1,5 +1,6 @@
 """What every test shares: float64, one thread, deterministic hypothesis, headless Chromium."""
 
+import logging
 import os
 import shutil
 from collections import Counter
@@ -28,6 +29,16 @@ torch.set_default_dtype(torch.float64)  # also for tensors that test modules mak
 torch.set_num_threads(1)
 hypothesis.settings.register_profile("workbench", derandomize=True, deadline=None, database=None)
 hypothesis.settings.load_profile("workbench")
+
+
+class _Loggers(dict):
+    """Before every test pytest walks these, while the worker of a screen may import some more."""
+
+    def values(self):
+        return list(super().values())
+
+
+logging.root.manager.loggerDict = _Loggers(logging.root.manager.loggerDict)
 
 
 def pytest_collection_modifyitems(items):

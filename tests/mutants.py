@@ -32,7 +32,6 @@ from pathlib import Path
 import hypothesis
 import pytest
 import torch
-
 from faults import Fault, faults
 
 ROOT = Path(__file__).parents[1]

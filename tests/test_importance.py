@@ -123,6 +123,18 @@ def test_it_says_when_it_is_not_to_be_believed(name, said):
     assert re.search(said, estimate.info["warning"])
 
 
+@pytest.mark.parametrize("name", ["B_w32_h2_1e-5", "B_w64_h4_1e-3"])
+def test_at_small_budgets_it_says_so_or_is_right(name):
+    """Design points alone missed by 7 of their errors, unwarned: there a few scouts are sent."""
+    problem = wb.load(name)
+    told = [wb.Importance()(problem, 4_000, rng=seed) for seed in range(6)]
+    assert any("covered" in found.info for found in told)
+    for found in told:
+        error = math.hypot(found.log10_err, problem.truth.se_log10)
+        off = abs(found.log10_p - problem.truth.log10_p)
+        assert found.warning or off < 5.0 * error
+
+
 def test_the_upper_end_of_an_interval_takes_the_tail_at_its_worst():
     """Of 30 runs on the first with 20,000 forward passes 5 miss the truth by symmetric ends."""
     heavy, light = (wb.Importance()(wb.load(n), 20_000, 16) for n in ("B_w32_h2_1e-5", "digits"))

@@ -28,6 +28,14 @@ def law(z, skew, kurtosis, mean_sign=-1.0, sd=2.0):
                sd**4 * kurtosis)  # fmt: skip
 
 
+def beside(*laws):
+    """Uncorrelated margins side by side."""
+    mean, third, fourth = (
+        torch.cat([getattr(law, k) for law in laws]) for k in ("mean", "third", "fourth")
+    )
+    return Law(mean, torch.diag(torch.cat([law.cov[0] for law in laws])), third, fourth)
+
+
 def edgeworth(z, a, c):
     he = [mp.mpf(1), z]
     for k in range(1, 5):
@@ -131,8 +139,10 @@ def test_doubt_names_what_was_done():
     assert "lighter than Gaussian" in Pearson3().doubt(thin)
     assert "above 2" in Pearson3().doubt(wild)
     assert "was lifted" in Saddlepoint().doubt(thin)
+    for tail, odd in ((Pearson3, thin), (Pearson3, wild), (Saddlepoint, thin)):
+        assert tail().doubt(beside(fine, odd)) == tail().doubt(odd) != ""
     lost = law(4.0, 0.0, -1.0)  # 1 + hazard x series is -8
-    assert "read as Gaussian" in Edgeworth().doubt(lost)
+    assert "read as Gaussian" in Edgeworth().doubt(lost) == Edgeworth().doubt(beside(fine, lost))
     torch.testing.assert_close(Edgeworth().index(lost), Gaussian().index(lost))
 
 
@@ -146,14 +156,28 @@ def test_the_saddlepoint_follows_a_lifted_fourth_cumulant(point):
 @each
 def test_margins_side_by_side_are_what_each_is_alone(tail):
     """Also where one search has ended and the other goes on, and where a margin is certain."""
-    points = [(0.0, 0.0, 0.0), (5e-4, 0.1, 3.0), (3.0, 0.5, 0.6), (2e3, 0.9, 1.5), (30.0, -0.05, 0.01)]
-    alone = [tail().index(law(*point, sd=0.5)) for point in points]
-    mean, third, fourth = (
-        torch.tensor([scale * point[i] for point in points])
-        for i, scale in ((0, -0.5), (1, 0.5**3), (2, 0.5**4))
-    )
-    together = tail().index(Law(mean, 0.25 * torch.eye(5), third, fourth))
-    torch.testing.assert_close(together, torch.cat(alone), rtol=1e-12, atol=1e-12)
+    points = [
+        (0.0, 0.0, 0.0),
+        (5e-4, 0.1, 3.0),
+        (3.0, 0.5, 0.6),
+        (2e3, 0.9, 1.5),
+        (30.0, -0.05, 0.01),
+    ]
+    laws = [law(*point, sd=0.5) for point in points]
+    alone, together = torch.cat([tail().index(one) for one in laws]), beside(*laws)
+    torch.testing.assert_close(tail().index(together), alone, rtol=1e-12, atol=1e-12)
+    turned = beside(*laws[::-1])
+    pieces = Law(*(torch.stack([getattr(v, k) for v in (together, turned)])
+                   for k in ("mean", "cov", "third", "fourth")))  # fmt: skip
+    both = torch.stack([alone, alone.flip(0)])
+    torch.testing.assert_close(tail().index(pieces), both, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("z", [0.01, 0.7, 4.0, 200.0])
+def test_of_skewness_two_pearsons_law_is_the_exponential_one(z):
+    """Z = G - 1 with P(G > g) = exp(-g), exactly."""
+    found = float(log_cdf(Pearson3().index(law(z, 2.0, 6.0))))
+    assert found == pytest.approx(-1.0 - z, rel=1e-9)
 
 
 @pytest.mark.parametrize("sd", [0.25, 3.0])

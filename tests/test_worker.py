@@ -1,5 +1,6 @@
 """The thread that samples: the newest job wins, closing joins, no error is lost."""
 
+import logging
 import threading
 
 import pytest
@@ -116,3 +117,8 @@ def test_jobs_take_turns_block_by_block(jobs):
         worker.wait(str(name))
     assert order == list(range(jobs)) * 3
     worker.close()
+
+
+def test_a_logger_that_a_worker_makes_does_not_stop_who_walks_them():
+    for number, _ in zip(range(3), logging.root.manager.loggerDict.values(), strict=False):
+        logging.getLogger(f"made while others are walked {number}")

@@ -70,7 +70,7 @@ class Importance(Witness, Estimator):
     """Draws from a mixture around every way to fail, weighted by the ratio of densities.
 
     The margin's gradient finds the design points of all clauses from several starts; with budgets
-    from 20,000, and where there is no design point, scouts climb by splitting as well. Around
+    from 4,000, and where there is no design point, scouts climb by splitting as well. Around
     each, gradients fit the Gaussian nearest to the tilted law phi(z) exp(lambda s(z)); those, and
     N(0, I) with share 0.05, are the proposal; a fifth of each is a copy that is nowhere narrower
     than N(0, I), lest failures that a Gaussian is too narrow for be rare and heavy. Pilot

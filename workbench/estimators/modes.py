@@ -25,7 +25,7 @@ NEVER = 1 << 20
 COMMON = 1.0
 """A design point nearer than this: P is above 0.1, and plain draws do best."""
 _FIT_SHARE, _FEWEST, _MOST = 0.3, 16, 256
-_SCOUT_SHARE, _SCOUT_FROM, _FEW_SCOUTS, _MANY_SCOUTS = 0.2, 20_000, 300, 600
+_SCOUT_SHARE, _SCOUT_FROM, _FEW_SCOUTS, _MANY_SCOUTS = 0.2, 4_000, 300, 600
 _KEEP, _TARGET, _LEVELS = 0.2, 0.35, 60
 _COSTLY = 12  # levels to 1e-8
 _SCOUTS_A_CLUSTER, _SWEEPS = 60, 15
@@ -125,9 +125,7 @@ def _scouting(state: Finding) -> bool:
 def _scout(problem: Problem, state: Finding) -> Finding:
     rng = state.rng.child("scouts", state.scouted)
     if state.scouted == 0:
-        n = _MANY_SCOUTS
-        if state.limit is not None and _SCOUT_SHARE * state.limit < _COSTLY * n:
-            n = _FEW_SCOUTS
+        n = _scouts(state)
         if state.left < n / _SCOUT_SHARE:
             return replace(state, scouted=NEVER)
         d = problem.distribution
@@ -150,6 +148,16 @@ def _scout(problem: Problem, state: Finding) -> Finding:
         step_size=refilled.step_size, scouted=state.scouted + 1,
         forwards=state.forwards + refilled.spent,
     )  # fmt: skip
+
+
+def _scouts(state: Finding) -> int:
+    """How many: where there are design points too, as many as their share lets climb."""
+    if state.limit is None:
+        return _MANY_SCOUTS
+    climb = int(_SCOUT_SHARE * state.limit / _COSTLY)
+    if climb >= _MANY_SCOUTS:
+        return _MANY_SCOUTS
+    return min(_FEW_SCOUTS, climb) if state.pointed else _FEW_SCOUTS
 
 
 def _overspent(state: Finding) -> bool:

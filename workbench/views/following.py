@@ -13,12 +13,13 @@ _LOOK = 0.02  # likewise, where nobody looks on
 
 
 class Guarded:
-    """For a view with a `status` line and `paint()`."""
+    """For a view with a `status` line, `paint()`, and `wear()`, which adds a CSS class to it."""
 
     session: Any
     dark: bool
     status: Any
     paint: Callable[[], None]
+    wear: Callable[[str], None]
     _repr_mimebundle_: Callable[[], Any]
 
     def say(self, message: str) -> None:
@@ -36,10 +37,6 @@ class Guarded:
     def acted(self) -> None:
         """What is painted after an action of the reader."""
         self.paint()
-
-    def wear(self, name: str) -> None:
-        """Put a CSS class on what is shown, once."""
-        raise NotImplementedError
 
     def finish(self, patience: float = 120.0) -> Self:
         """Wait for what was begun, and paint it: for a cell that is run without a reader.
