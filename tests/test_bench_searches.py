@@ -1,0 +1,128 @@
+"""Benches of adversaries, reporters and trained toys: their arithmetic against closed forms."""
+
+import math
+
+import pytest
+import torch
+from scipy.special import log_ndtr
+
+import workbench as wb
+from workbench.bench import economy, language, reporters, training_toys
+from workbench.rng import Rng
+from workbench.training import toys
+from workbench.training.toys.backdoor import trigger
+
+LN10 = math.log(10.0)
+
+
+def silent(share, label):
+    assert 0.0 <= share <= 1.0 and label
+
+
+def test_the_best_shift_of_a_linear_model_spends_all_nats_towards_failure(monkeypatch):
+    """From 10^-12 to Phi(sqrt(8) - b): 4 nats move the mean by sqrt(2 x 4)."""
+    monkeypatch.setattr(economy, "BATCHES", (2000,) * 4)
+    monkeypatch.setattr(economy, "_LOOKS", (2, 5))
+    monkeypatch.setattr(economy, "LADDER", {k: economy.LADDER[k] for k in ("mean", "covariance")})
+    (row,) = economy.measure(True, silent)
+    b = 7.034483825301132  # Phi(-b) = 10^-12
+    assert row["log10_p_reference"] == pytest.approx(-12.0, abs=1e-5)
+    assert row["best"] == pytest.approx(log_ndtr(math.sqrt(8.0) - b) / LN10, abs=0.05)
+    assert row["rung"] == "mean" and row["times"] == row["rival_forwards"] / row["forwards"]
+    assert row["fixed_forwards"] == row["rival_forwards"]
+
+
+def test_quieter_problems_are_scaled_in_their_noise_alone():
+    was = wb.load("digits")
+    found = economy._scaled(was, 0.75)
+    torch.testing.assert_close(found.distribution.scale, 0.75 * was.distribution.scale)
+    assert torch.equal(found.distribution.mean, was.distribution.mean)
+    assert found.name == "digits, noise x 0.75"
+
+
+def test_economy_counts_who_gets_there():
+    def row(forwards, rival, fixed):
+        return {
+            "forwards": forwards, "rival_forwards": rival, "fixed_forwards": fixed,
+            "times": rival and forwards and rival / forwards,
+            "fixed_times": fixed and forwards and fixed / forwards,
+        }  # fmt: skip
+
+    rows = [row(10, 50, None), row(10, 2000, 3000), row(10, None, None), row(None, 40, 40)]
+    _, hindsight, fixed, never = economy.ECONOMY.conclude(rows)
+    assert "5 to 200 times as many, 1e+02 in the median, at least 100 on 1 of 2" in hindsight
+    assert "3e+02 to 300 times as many" in fixed and "at least 100 on 1 of 1" in fixed
+    assert never.startswith("On 1 of 4 problems") and never.endswith("on 1 the adversary does not.")
+
+
+def test_a_row_of_language_models_under_d0_has_gained_nothing():
+    problem = wb.load("L_zap_1e-7")
+    row = language._row(problem, "none", 0.0, problem.distribution)
+    assert row["log10_p"] == pytest.approx(problem.truth.log10_p, abs=1e-9)
+    assert row["gain"] == 0.0 and row["bound"] == pytest.approx(0.0, abs=1e-9)
+    assert "planted" not in row or row["planted"] == row["planted_reference"]
+
+
+def test_frontiers_of_language_models_are_compared_at_the_nearest_limit():
+    head = {"problem": "p", "log10_p_reference": -7.0, "drawn": -1.0, "drawn_err": 0.01}
+    exact = [
+        {**head, "method": "exact gradient", "limit": limit, "nats": limit, "bound": bound,
+         "log10_p": log10_p, "cpu": 3.0, "sample": ["zap"], "planted": -9.0,
+         "planted_reference": -12.0}
+        for limit, bound, log10_p in ((1.0, 0.5, -4.0), (17.0, 16.0, -1.02))
+    ]  # fmt: skip
+    rivals = [
+        {**head, "method": "draws", "limit": 1.2, "nats": 1.2, "bound": 1.0, "log10_p": -3.9},
+        {**head, "method": "draws", "limit": 16.0, "nats": 0.1, "bound": 0.2, "log10_p": -5.0},
+    ]
+    told = list(language.LANGUAGE.conclude([*exact, *rivals]))
+    assert told[0].startswith("p: log10 P from -7.00 to -1.020 at 17.0 nats, 3 CPU s")
+    assert "above the frontier of 'draws' at 1 of 2 limits" in told[1]
+    assert "at least the binary KL in 3 of 4 rows" in told[2]
+    assert "within 300.0 of their standard errors" in told[3]
+    assert "found elsewhere" in told[4] and "-9.0 (-12.0 under D0)" in told[4]
+
+
+def test_reporters_are_counted_within_the_figures():
+    rows = [
+        {"error": 0.1, "shown": 0, "matched": 0.6, "matched_nats": 8.0},
+        {"error": -0.5, "shown": 2, "matched": 0.9, "matched_nats": 9.0, "shifted": 0.4,
+         "shifted_nats": 1.0},
+    ]  # fmt: skip
+    under, matched, shifted, _ = reporters.conclude(rows)
+    assert "on 1 of 2 seeds, at worst 0.50 off" in under and under.endswith("part: 2.")
+    assert "on 1 of 2 seeds, least 0.60" in matched and "on 0 of 1 seeds, least 0.40" in shifted
+
+
+def test_an_attack_is_told_by_its_independent_check():
+    problem = wb.load("A_d10_1e-6")
+    found = wb.Adversary(region=wb.KL(8.0), estimator=wb.Moments(), steps=1)(problem, rng=0)
+    checked = found.check(Rng(0), 2_000)
+    row = reporters._attacked("shifted", checked)
+    assert row["shifted"] == pytest.approx(10**checked.checked.log10_p)
+    assert row["shifted_nats"] == found.nats <= 8.0 * (1.0 + 1e-6)
+
+
+def test_each_toy_has_a_row_a_seed():
+    works = training_toys.works(True, 2)
+    assert [(w.problem, w.seed) for w in works[:2]] == [("controller", 0), ("controller", 1)]
+    assert [w.problem for w in works[2::2]] == list(toys.PLANTED)
+
+
+def test_a_planted_trigger_that_works_has_the_probability_of_itself(monkeypatch):
+    """All draws given the trigger fail, so that the upper end of P[C | trigger] is 1."""
+    monkeypatch.setattr(training_toys, "_PIECE", 500)
+    duty = toys.backdoor("mintree", 0)
+    found = training_toys._given_trigger("mintree", duty, 1_000, Rng(0))
+    assert found == pytest.approx(trigger("mintree").log_p / LN10)
+
+
+def test_trained_toys_are_counted_by_what_they_gain_and_lose():
+    rows = [
+        {"problem": "controller", "before": -4.0, "log10_p": -8.0, "lost": 0.01},
+        {"problem": "controller", "before": -4.0, "log10_p": -6.0, "lost": 0.002},
+        {"problem": "ramp", "before": -7.0, "log10_p": -13.0, "trigger": -11.5, "lost": 0.03},
+    ]
+    steered, ramp = training_toys.conclude(rows)
+    assert "on 1 of 2 seeds; by 2.0 digits or more, for 1.0% or less" in steered
+    assert "down by 4.5 digits or more on 1 seeds, by 4 on 1; 3.0% or less" in ramp
