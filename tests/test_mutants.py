@@ -1,10 +1,11 @@
 """The faults that mutation testing puts in are faults, and are where it says."""
 
 import ast
+import importlib.util
 from pathlib import Path
 
 from faults import faults
-from mutants import NEAREST, PACKAGES, ROOT, nearest
+from mutants import NEAREST, PACKAGES, ROOT, Trial, changes, nearest, put_in
 
 CODE = """
 LIMIT = 3
@@ -42,3 +43,46 @@ def test_every_module_of_the_mathematics_has_tests_that_exist():
     known = {str(p.relative_to(ROOT / "workbench").with_suffix("")) for p in modules}
     known |= {str(Path(name).parent) for name in known}
     assert NEAREST.keys() <= known
+
+
+LIVING = """
+from functools import cache
+HALF = [k + 1 for k in range(2)][0] / 2
+@cache
+def remembered(n):
+    return n + 3
+class Row:
+    def twice(self, x):
+        return x * 2
+add = lambda x: x - 5
+def outer():
+    def inner(x):
+        return -x
+    return inner
+"""
+TOLD = {
+    "n + 3": lambda m: m.remembered(1), "x * 2": lambda m: m.Row().twice(6.0),
+    "x - 5": lambda m: m.add(5), "-x": lambda m: m.outer()(7), "k + 1": None,
+}  # fmt: skip
+
+
+def test_a_fault_is_put_into_functions_that_live_already(tmp_path):
+    path = tmp_path / "living.py"
+    path.write_text(LIVING)
+    spec = importlib.util.spec_from_file_location("living", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    lines, met = LIVING.splitlines(), set()
+    for number, fault in enumerate(faults(ast.parse(LIVING))):
+        told = next(t for t in TOLD if t in lines[fault.line - 1])
+        trial, ask = Trial(path, number, fault), TOLD[told]
+        change = changes(trial)
+        assert bool(change) == (ask is not None)
+        if ask:
+            was = ask(module)
+            put_in(change)
+            assert ask(module) != was
+            put_in({now: code for code, now in change.items()})
+            assert ask(module) == was
+        met.add(told)
+    assert met == TOLD.keys()
