@@ -4,6 +4,7 @@ import ast
 
 import nbformat
 import pytest
+import torch
 from card_samples import PROBLEMS
 
 import workbench as wb
@@ -77,7 +78,12 @@ def test_adversary_is_the_search_that_the_controls_have(house):
     made = {}
     run("\n".join(text.split("\n")[:3]), made)
     assert made["search"] == session.adversary
-    assert "wb.Rng(4)" in text
+    session.param.update(family="shifted", by="moments", limit=4.0)
+    attack = run(cells(house)[0], made)
+    session.stepping.reset()
+    session.stepping.play()
+    session.worker.wait(JOB)
+    assert torch.equal(attack.found.theta, session.attack.found.theta)
 
 
 def test_what_no_cell_could_load_is_refused(house):

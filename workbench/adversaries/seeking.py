@@ -6,6 +6,7 @@ from typing import Any, final
 
 from workbench.adversaries import checking
 from workbench.adversaries.result import Attack
+from workbench.device import on
 from workbench.iteration import UNLIMITED, Budget, Progress, run
 from workbench.problem import Problem
 from workbench.rng import Rng, as_rng
@@ -53,7 +54,8 @@ class Seeking(ABC):
             check: forward passes of the check; 0 leaves it out.
         """
         rng = as_rng(rng)
-        state = self.init(problem, rng)
-        state, seconds = run(self, problem, state, Budget.of(budget, UNLIMITED), progress)
-        found = self.report(problem, state, seconds)
-        return found.check(rng.child("check"), check) if check else found
+        with on(problem):
+            state = self.init(problem, rng)
+            state, seconds = run(self, problem, state, Budget.of(budget, UNLIMITED), progress)
+            found = self.report(problem, state, seconds)
+            return found.check(rng.child("check"), check) if check else found

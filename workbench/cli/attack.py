@@ -9,7 +9,17 @@ from workbench import numbers
 from workbench.cli import settings
 from workbench.cli.estimate import cost_text
 from workbench.cli.frame import AsJson, Debug
-from workbench.cli.options import Every, ProblemName, RunFolder, Seed, assigned, real, whole
+from workbench.cli.options import (
+    Device,
+    Every,
+    ProblemName,
+    RunFolder,
+    Seed,
+    assigned,
+    real,
+    refuse_both,
+    whole,
+)
 from workbench.cli.plain import print_json
 from workbench.cli.searching import ended, searched
 from workbench.cli.tables import grid, say
@@ -62,6 +72,7 @@ def attack(
     ] = None,
     seed: Seed = 0,
     check: Annotated[int, whole("--check", "FORWARDS", "Of the check's samplers.")] = CHECK,
+    device: Device = None,
     folder: RunFolder = None,
     every: Every = 50,
     as_json: AsJson = False,
@@ -80,7 +91,10 @@ def attack(
         settings.build_written(estimator), optimiser, steps=steps, restarts=restarts,
         scout=None if scout is None else settings.build_written(scout),
     )  # fmt: skip
-    subject = pursuit(catalogue.load(problem), adversary, seed)
+    refuse_both(device, folder)
+    chosen = catalogue.load(problem)
+    chosen = chosen if device is None else chosen.to(device=device)
+    subject = pursuit(chosen, adversary, seed)
     if folder is None:
         drive(subject, subject.walk(), as_json, check)
         return
@@ -104,15 +118,18 @@ def _region(nats: float | None, ball: float | None, box: float | None) -> "Regio
 
 def drive(subject: Any, walk: Iterator[float], as_json: bool, check: int = CHECK) -> None:
     """Step a search to the end, or to Ctrl-C; check and print what it found."""
+    from workbench.device import on
+
     label = f"{subject.problem.name}: {subject.iteration.family.name} adversary"
     found, interrupted = searched(
         subject, walk, label, lambda: f"{label}, {subject.state.forwards:,} forwards"
     )
-    found = found.check(subject.state.rng.child("check"), check)
-    if as_json:
-        print_json({**found.record(), "seed": subject.seed, "interrupted": interrupted})
-    else:
-        say(grid(_lines(found)))
+    with on(subject.problem):
+        found = found.check(subject.state.rng.child("check"), check)
+        if as_json:
+            print_json({**found.record(), "seed": subject.seed, "interrupted": interrupted})
+        else:
+            say(grid(_lines(found)))
     ended(interrupted)
 
 

@@ -11,7 +11,7 @@ from workbench.cli import files, settings
 from workbench.cli.estimate import truth_text
 from workbench.cli.extras import need_views
 from workbench.cli.frame import FAILED, INTERRUPTED, AsJson, Debug, warn
-from workbench.cli.options import Forwards, Problems, Seconds, Seeds
+from workbench.cli.options import Device, Forwards, Problems, Seconds, Seeds
 from workbench.cli.plain import print_json
 from workbench.cli.progress import Bar
 from workbench.cli.tables import grid, say, table
@@ -32,6 +32,7 @@ def compare(
     budget: Forwards = None,
     seconds: Seconds = None,
     seeds: Seeds = 1,
+    device: Device = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -66,6 +67,8 @@ def compare(
     methods = [settings.build(name.strip(), []) for name in (names or ",".join(known)).split(",")]
     sources = list(dict.fromkeys(problems))
     triples = [catalogue.load(source) for source in sources]
+    if device is not None:
+        triples = [triple.to(device=device) for triple in triples]
     limit = settings.budget_of(budget, seconds)
     rows: list[dict[str, Any]] = []
     interrupted = False
@@ -80,7 +83,7 @@ def compare(
     if plot is not None and rows:
         files.write(plot, importlib.import_module("workbench.views.compare_page").page(rows))
     if out is not None:
-        _write(out, rows, experiments.recipes(sources, methods, limit, range(seeds)), limit)
+        _write(out, rows, experiments.recipes(sources, methods, limit, range(seeds), device), limit)
     if as_json:
         print_json(
             {

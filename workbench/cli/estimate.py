@@ -9,6 +9,7 @@ from workbench import numbers
 from workbench.cli import settings
 from workbench.cli.frame import INTERRUPTED, AsJson, Debug, warn
 from workbench.cli.options import (
+    Device,
     Every,
     Forwards,
     ProblemName,
@@ -16,11 +17,11 @@ from workbench.cli.options import (
     Seconds,
     Seed,
     assigned,
+    refuse_both,
 )
 from workbench.cli.plain import print_json
 from workbench.cli.progress import Bar
 from workbench.cli.tables import grid, say
-from workbench.errors import BadInput
 
 if TYPE_CHECKING:
     from workbench.estimators import Estimate
@@ -45,10 +46,7 @@ def estimate(
     single: Annotated[
         bool, typer.Option("--float32", help="In single precision.", show_default=False)
     ] = False,
-    device: Annotated[
-        str | None,
-        typer.Option("--device", metavar="D", help="Where to compute, such as cuda."),
-    ] = None,
+    device: Device = None,
     folder: RunFolder = None,
     every: Every = 50,
     as_json: AsJson = False,
@@ -69,8 +67,7 @@ def estimate(
     chosen = catalogue.load(problem)
     if method is None:
         method = settings.build(first_choice(chosen).name, assignments or [])
-    if device is not None and folder is not None:
-        raise BadInput("a run in a folder is of the processor: leave out --run or --device")
+    refuse_both(device, folder)
     if single or device is not None:
         import torch
 

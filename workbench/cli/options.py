@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from workbench.cli import settings
+from workbench.errors import BadInput
 
 
 def whole(flag: str, metavar: str, told: str) -> Any:
@@ -16,6 +17,12 @@ def whole(flag: str, metavar: str, told: str) -> Any:
 def real(flag: str, metavar: str, told: str) -> Any:
     """An option that is a number."""
     return typer.Option(flag, metavar=metavar, parser=settings.real, help=told)
+
+
+def refuse_both(device: str | None, folder: Path | None, kept: str = "--run") -> None:
+    """Raises `BadInput` where a run is to be kept in a folder, and made on another device."""
+    if device is not None and folder is not None:
+        raise BadInput(f"a run in a folder is of the processor: leave out {kept} or --device")
 
 
 def assigned(what: str) -> Any:
@@ -37,6 +44,9 @@ Forwards = Annotated[
 Seconds = Annotated[float | None, real("--seconds", "S", "Seconds of wall clock.")]
 Seeds = Annotated[int, whole("--seeds", "K", "Repeats, of seeds 0 to K - 1.")]
 Seed = Annotated[int, whole("--seed", "K", "Of all random numbers.")]
+Device = Annotated[
+    str | None, typer.Option("--device", metavar="D", help="Where to compute, such as cuda.")
+]
 RunFolder = Annotated[
     Path | None,
     typer.Option("--run", metavar="DIR", help="Keep it in a new folder, to be resumed from."),

@@ -26,6 +26,8 @@ def searched(
     Raises:
         Exit: with 130, where it was stopped before its first step was done.
     """
+    from workbench.device import on
+
     interrupted = False
     with Bar(label) as bar:
         try:
@@ -36,7 +38,9 @@ def searched(
     if interrupted and not len(subject.state.path):
         warn("stopped before the first step was done: there is no D yet.")
         raise typer.Exit(INTERRUPTED)
-    return subject.iteration.report(subject.problem, subject.state, subject.seconds), interrupted
+    with on(subject.problem):
+        found = subject.iteration.report(subject.problem, subject.state, subject.seconds)
+    return found, interrupted
 
 
 def ended(interrupted: bool) -> None:

@@ -7,7 +7,7 @@ import typer
 
 from workbench.cli import files, settings
 from workbench.cli.frame import FAILED, INTERRUPTED, AsJson, Debug, warn
-from workbench.cli.options import Forwards, Problems, Seconds, Seeds, whole
+from workbench.cli.options import Device, Forwards, Problems, Seconds, Seeds, refuse_both, whole
 from workbench.cli.plain import print_json
 from workbench.cli.progress import Bar
 from workbench.cli.tables import grid, say, table
@@ -25,6 +25,7 @@ def sweep(
     budget: Forwards = None,
     seconds: Seconds = None,
     seeds: Seeds = 1,
+    device: Device = None,
     workers: Annotated[int, whole("--workers", "W", "Local processes.")] = 2,
     scheduler: Annotated[
         str | None,
@@ -48,6 +49,7 @@ def sweep(
     not serve a problem counts only where estimators are named.
     """
     from workbench import experiments
+    from workbench.device import named
     from workbench.experiments import export
     from workbench.experiments.workers import workers as hired
 
@@ -56,10 +58,15 @@ def sweep(
     if out is not None:
         files.check(out, (".csv", ".parquet"))
     chosen = [settings.build(name.strip(), []).name for name in (names or USUAL).split(",")]
+    refuse_both(device, runs, "--runs")
+    if device is not None:
+        named(device)
     limit = settings.budget_of(budget, seconds)
     configs = experiments.grid(problem=problems, estimator=chosen, seed=range(seeds))
     for config in configs:
         config |= {"forwards": limit.forwards, "seconds": limit.seconds}
+        if device is not None:
+            config["device"] = device
         if runs is not None:
             place = "_".join(str(config[k]) for k in ("problem", "estimator", "seed"))
             config["run"] = str((runs / place.replace("/", "_")).resolve())

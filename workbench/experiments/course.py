@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol
 
+from workbench.device import on
 from workbench.iteration import UNLIMITED, Budget, Iteration, State, steps
 from workbench.rng import Rng
 
@@ -40,7 +41,8 @@ class Course:
         budget: Budget | None = None, share: Callable[[Any], float] | None = None,
     ):  # fmt: skip
         self.problem, self.iteration, self.seed, self.budget = problem, iteration, seed, budget
-        self.state: Any = iteration.init(problem, Rng(seed))
+        with on(problem):
+            self.state: Any = iteration.init(problem, Rng(seed))
         self.seconds = 0.0
         self._share = share
 

@@ -10,7 +10,10 @@ from workbench.iteration import Budget
 IMPORTS = "import workbench as wb\nfrom workbench.experiments import compare, summarise\n"
 
 
-def recipe(source: str, estimator: Estimator, budget: Budget, seeds: Sequence[int]) -> str:
+def recipe(
+    source: str, estimator: Estimator, budget: Budget, seeds: Sequence[int],
+    device: str | None = None,
+) -> str:  # fmt: skip
     """The text of one notebook cell that makes these runs again, and shows their summary.
 
     Args:
@@ -18,6 +21,7 @@ def recipe(source: str, estimator: Estimator, budget: Budget, seeds: Sequence[in
         estimator: as it is set; only what is not usual is written down.
         budget: of every run.
         seeds: of the runs.
+        device: where they are made; the processor where None.
 
     >>> from workbench.estimators import Subset
     >>> print(recipe("digits", Subset(particles=500), Budget(20_000), range(3)))
@@ -28,19 +32,21 @@ def recipe(source: str, estimator: Estimator, budget: Budget, seeds: Sequence[in
     rows = list(compare(problem, [estimator], wb.Budget(20_000), range(0, 3)))
     summarise(rows)
     """
+    moved = "" if device is None else f".to(device={device!r})"
     return (
         f"{IMPORTS}\n"
-        f"problem, estimator = wb.load({source!r}), {call(estimator)}\n"
+        f"problem, estimator = wb.load({source!r}){moved}, {call(estimator)}\n"
         f"rows = list(compare(problem, [estimator], {_limit(budget)}, {_seeds(seeds)}))\n"
         "summarise(rows)"
     )
 
 
 def recipes(
-    sources: Iterable[str], estimators: Sequence[Estimator], budget: Budget, seeds: Sequence[int]
-) -> str:
+    sources: Iterable[str], estimators: Sequence[Estimator], budget: Budget, seeds: Sequence[int],
+    device: str | None = None,
+) -> str:  # fmt: skip
     """A script of such cells, one a problem and estimator, each under the `# %%` of its own."""
-    cells = [recipe(s, e, budget, seeds) for s in sources for e in estimators]
+    cells = [recipe(s, e, budget, seeds, device) for s in sources for e in estimators]
     return "\n".join(f"# %%\n{cell}\n" for cell in cells)
 
 

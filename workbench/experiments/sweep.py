@@ -104,8 +104,8 @@ def estimated(config: Row) -> Row:
 
     Args:
         config: `problem` (a name or a card), `estimator`, and as needed `settings`, `forwards`,
-            `seconds`, `seed`, `run`. A run that is there already is gone on with, so that a sweep
-            which was killed does no work twice.
+            `seconds`, `seed`, `device`, `run`. A run that is there already is gone on with, so that
+            a sweep which was killed does no work twice.
 
     Returns:
         The row of the estimate (see `Attempt.row`).
@@ -119,7 +119,10 @@ def estimated(config: Row) -> Row:
     estimator = known[config["estimator"]](**config.get("settings", {}))
     forwards, seconds = config.get("forwards"), config.get("seconds")
     budget = Budget() if forwards is seconds is None else Budget(forwards, seconds)
-    attempt = Attempt(catalogue.load(config["problem"]), estimator, budget, config.get("seed", 0))
+    problem = catalogue.load(config["problem"])
+    if config.get("device") is not None:
+        problem = problem.to(device=config["device"])
+    attempt = Attempt(problem, estimator, budget, config.get("seed", 0))
     place = config.get("run")
     if place is None:
         attempt.run()

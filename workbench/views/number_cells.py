@@ -55,7 +55,7 @@ def search(source: str, adversary: Any, seed: int) -> str:
     return (
         "import workbench as wb\n\n"
         f"search = {call(adversary)}\n"
-        f"attack = search(wb.load({source!r}), wb.Rng({seed}))\n"
+        f"attack = search(wb.load({source!r}), rng={seed})\n"
         "attack"
     )
 

@@ -65,7 +65,7 @@ class Couplings(nn.Module):
         import zuko  # here, for the sake of those who import the workbench for other things
 
         widths = (settings.hidden,)
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=[]), torch.device("cpu"):
             torch.manual_seed(int(rng.child("flow").generator().initial_seed() % 2**63))
             if settings.kind == "affine":
                 flow = zuko.flows.RealNVP(d, transforms=settings.transforms, hidden_features=widths)
@@ -74,7 +74,7 @@ class Couplings(nn.Module):
                     d, bins=settings.bins, passes=2, transforms=settings.transforms,
                     hidden_features=widths,
                 )  # fmt: skip
-        self.flow = flow.to(dtype)
+        self.flow = flow.to(torch.get_default_device(), dtype)
         for layer in _last_layers(self.flow, (nn.Linear, zuko.nn.Linear)):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
