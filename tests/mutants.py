@@ -172,6 +172,7 @@ class Forks:
 
     def __init__(self, plans: "list[Plan]", jobs: int, place: Path):
         self.plans, self.jobs, self.place = plans, jobs, place
+        self.out = os.dup(1)  # the process itself is silent
 
     def pytest_collection(self):
         """No time is spent on the simplest example of what hypothesis finds."""
@@ -196,8 +197,12 @@ class Forks:
                 os._exit(0)
             os._exit(_BROKEN)
 
-        ended = results(self.plans, start, self.jobs)
-        self.place.write_text(json.dumps([(self.plans.index(p), code) for p, code in ended]))
+        codes = []
+        for p, code in results(self.plans, start, self.jobs):
+            codes.append((self.plans.index(p), code))
+            if code == 0:
+                os.write(self.out, f"{p.trial}\n".encode())
+        self.place.write_text(json.dumps(codes))
         return True
 
 
@@ -321,12 +326,12 @@ def main() -> None:
         codes = [(within[at], code) for at, code in json.loads(place.read_text())]
     at_import = [p for p in plans if p.tests and p.by_import]
     start = lambda p: run({name.split("::")[0] for name in p.tests}, Imported(p), p.seconds)  # noqa: E731
-    codes += results(at_import, start, asked.jobs)
-    codes += [(p, 0) for p in plans if not p.tests]
+    others = [*results(at_import, start, asked.jobs), *((p, 0) for p in plans if not p.tests)]
+    for p in (p for p, code in others if code == 0):
+        print(p.trial, "" if p.tests else "(no test calls it)", flush=True)
+    codes += others
     for p, code in codes:
-        assert code in (0, 1) or code < 0, f"{p.trial} could not be put in: {code}"
-        if code == 0:
-            print(p.trial, "" if p.tests else "(no test calls it)", flush=True)
+        assert code in (0, _NOTICED) or code < 0, f"{p.trial} could not be put in: {code}"
     noticed = sum(code != 0 for _, code in codes)
     share = 100.0 * noticed / max(1, len(codes))
     print(f"{noticed} of {len(codes)} noticed ({share:.0f}%), of {every} faults that could be")

@@ -201,6 +201,7 @@ def sealed(folder, name, **changes):
         ),
         (RUN, {"files": {"../x": "0"}}, "names a file outside itself"),
         (CHECKPOINT, {"state": "../x"}, "names a file outside itself"),
+        (CHECKPOINT, {"state": "\n"}, "names a file that no run has"),
         (CHECKPOINT, {"more": 1}, "other fields than a checkpoint"),
     ],
 )

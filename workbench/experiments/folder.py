@@ -336,6 +336,8 @@ def _json(place: Path, name: str) -> dict[str, Any]:
 def _read(place: Path, name: str) -> bytes:
     if Path(name).name != name:
         raise StaleRun(f"{place} names a file outside itself, {name[:60]!r}: it was altered")
+    if not name.isprintable():
+        raise StaleRun(f"{place} names a file that no run has, {name[:60]!r}: it was altered")
     try:
         return (place / name).read_bytes()
     except OSError as error:
