@@ -3,6 +3,8 @@
     python data/train_router_lm.py            train on the stored texts, a minute on one core
     python data/train_router_lm.py --draw N   draw N texts by SmolLM2 first (after `make lm`), for
                                               each 1,000 some two minutes on one core
+    python data/train_router_lm.py --count N  count failures among N texts, the problem's truth, for
+                                              200,000 some two minutes on one core
 
 The texts in `tokens/router_texts.json` are what SmolLM2-135M-Instruct (Apache-2.0) wrote, asked as
 in the problem `router`, at most 20 of its tokens each. A small transformer learns to write alike
@@ -35,7 +37,7 @@ from workbench.vocabulary import Vocabulary, learn
 
 HERE = Path(__file__).resolve().parent / "tokens"
 TEXTS, WEIGHTS, INDEX = "router_texts.json", "router.safetensors", "router.json"
-SEED, DRAWN = 0, 128
+SEED, DRAWN, JUDGED = 0, 128, 2000
 SYMBOLS = "\n !\"',-.0123456789:;?ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 MERGES, LENGTH, WIDTH = 360, 32, 64
 STEPS, EVERY, BATCH, RATE, DECAY, WARM = 450, 50, 64, 3e-3, 0.3, 50
@@ -53,6 +55,21 @@ def draw(n: int) -> None:
         texts += M.read(d.sample(DRAWN, g))
         print(f"  {len(texts)} texts", flush=True)
     (HERE / TEXTS).write_text(json.dumps(texts[:n], indent=0) + "\n")
+
+
+def count(n: int) -> None:
+    """Write down how many of n texts of the small model fail."""
+    problem, told = wb.load("router_small"), json.loads((HERE / INDEX).read_text())
+    g, hits, done = wb.Rng(SEED).child("router count").generator(), 0, 0
+    with torch.no_grad():
+        while done < n:
+            x = problem.distribution.sample(JUDGED, g)  # type: ignore[attr-defined]
+            hits, done = hits + int((problem.margin(x) > 0).sum()), done + JUDGED
+    told["counted"] = {
+        "command": f"python data/train_router_lm.py --count {n}", "draws": done, "fail": hits,
+    }  # fmt: skip
+    print(told["counted"])
+    (HERE / INDEX).write_text(json.dumps(told, indent=1) + "\n")
 
 
 def cleaned(text: str) -> str:
@@ -117,6 +134,9 @@ def train(vocabulary: Vocabulary, x: Tensor, held_out: Tensor) -> tuple[Transfor
 
 def main() -> None:
     torch.set_num_threads(1)
+    if sys.argv[1:2] == ["--count"]:
+        count(int(sys.argv[2]))
+        return
     if sys.argv[1:2] == ["--draw"]:
         draw(int(sys.argv[2]))
     begun = time.process_time()
@@ -144,7 +164,7 @@ def main() -> None:
             "machine": platform.machine(),
         },
     }
-    print(told["made"])
+    print(told["made"], "; --count comes next")
     (HERE / INDEX).write_text(json.dumps(told, indent=1) + "\n")
 
 

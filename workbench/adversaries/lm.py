@@ -1,8 +1,8 @@
 """An adversary that begins as a language model, and learns from texts that it writes."""
 
 import math
-from dataclasses import dataclass, field, replace
-from typing import ClassVar, cast
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, ClassVar, cast
 
 import torch
 from torch import Tensor
@@ -11,18 +11,19 @@ from workbench.adversaries import optimisers, ride
 from workbench.adversaries.divergence import Nats
 from workbench.adversaries.families import Family, Parameters, at, flat
 from workbench.adversaries.families.fine_tuned import FineTuned
-from workbench.adversaries.region import KL, Region
+from workbench.adversaries.region import KL, Penalty, Region
 from workbench.adversaries.result import Attack, attacked
 from workbench.adversaries.search import Found, Search
 from workbench.adversaries.seeking import Seeking
-from workbench.adversaries.sources import Drawn, Elites, Source, left_out
-from workbench.distributions import Density, Distribution, Sampleable, ShortText
+from workbench.adversaries.sources import Drawn, Elites, Score, Source, left_out
+from workbench.distributions import Density, Distribution, PromptedText, Sampleable, ShortText
 from workbench.errors import BadInput, NotConverged, Unsupported
 from workbench.estimators.base import check_positive
 from workbench.problem import Problem
 from workbench.rng import Rng
 
 _RATE = 0.01
+_TUNED_RATE, _SMALL_RATE, _MANY = 2e-4, 2e-3, 1_000_000  # below so many weights the second one
 _SLACK = 1e-6
 _FRESH = 48
 
@@ -61,15 +62,19 @@ class LMAdversary(Seeking):
         if not (isinstance(self.rate, int | float) and 0 < self.rate < math.inf):
             raise BadInput(f"lm: rate must be a number above 0, got {self.rate!r}")
 
-    def init(self, problem: Problem, rng: Rng) -> Search:
-        """The state before the first step: D = D0."""
+    def check(self, problem: Problem) -> None:
+        """Raises `Unsupported`, with what to use instead, unless the search can run here."""
         d0 = problem.distribution
         self.family.check(d0)
-        if not isinstance(d0, ShortText) and math.isfinite(self.region.limit):
+        if not isinstance(d0, ShortText) and not isinstance(self.region, Penalty):
             raise Unsupported(
-                f"a limit on the relative entropy to a {d0.name}", "it is only estimated here",
-                ["penalty"],
+                f"the trust region {self.region.name!r} around a {d0.name}",
+                "its relative entropy is only estimated here", ["penalty"],
             )  # fmt: skip
+
+    def init(self, problem: Problem, rng: Rng) -> Search:
+        """The state before the first step: D = D0."""
+        self.check(problem)
         theta = flat(self._module(problem, rng))
         return Search(
             rng=rng, theta=theta, moments=optimisers.none_yet("adam", theta), points=theta[:0],
@@ -192,6 +197,23 @@ class LMAdversary(Seeking):
         if not isinstance(d0, ShortText):
             nats = _estimated(d, d0, state.rng.child("nats"))
         return attacked(problem, d, self.family.name, nats, found, seconds)
+
+    def settings(self) -> dict[str, Any]:
+        """The fields and their values."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}
+
+
+def for_text(d0: Distribution) -> LMAdversary:
+    """The search that suits a prompted language model: few texts a step, and a price on nats.
+
+    Adam's rate is 2e-4 for the last blocks of a network of millions of weights, 2e-3 for one of
+    fewer than a million.
+    """
+    many = _MANY
+    if isinstance(d0, PromptedText):
+        many = sum(p.numel() for p in d0.parameters.values())
+    rate = _SMALL_RATE if many < _MANY else _TUNED_RATE
+    return LMAdversary(Score(temperature=0.5), Penalty(0.05), rate=rate, steps=30, draws=36)
 
 
 @torch.no_grad()

@@ -6,8 +6,8 @@ adversary moves along sum_i a_i d log D_theta(x_i) / d theta. The texts are judg
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import ClassVar, cast
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, cast
 
 import torch
 from torch import Tensor
@@ -55,6 +55,10 @@ class Source(ABC):
             problem: (D0, M, C).
             d: D as it stands.
         """
+
+    def settings(self) -> dict[str, Any]:
+        """The fields and their values."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from workbench.bench.recognised import RECOGNISED
 from workbench.bench.recorded import recorded
 from workbench.bench.regions import REGIONS
 from workbench.bench.reporters import REPORTERS
+from workbench.bench.speech import SPEECH
 from workbench.bench.students import STUDENTS
 from workbench.bench.tails import TAILS
 from workbench.bench.throughput import THROUGHPUT
@@ -45,6 +46,7 @@ ALL: tuple[Bench, ...] = (
     RECOGNISED,
     ATTACK,
     LANGUAGE,
+    SPEECH,
     ECONOMY,
     TRAINING,
     TUNING,

@@ -24,7 +24,8 @@ from workbench.problem.codec import SUFFIXES
 __all__ = [
     "algzoo_names", "algzoo_problem", "cycle_names", "cycle_problem",
     "data_folder", "every", "language_model",
-    "language_models", "load", "names", "planted", "residue_names", "residue_problem", "short_text",
+    "language_models", "load", "names", "planted",
+    "prompted_names", "residue_names", "residue_problem", "short_text",
     "short_text_names", "short_text_problem", "short_text_symbols", "token_law", "token_laws",
     "tiny_names", "tiny_size", "token_names", "token_problem",
 ]  # fmt: skip
@@ -37,7 +38,16 @@ def names() -> list[str]:
 
 def every() -> list[str]:
     """Names of all problems of which the data ship with the package."""
-    return names() + token_names() + short_text_names() + residue_names() + tiny_names()
+    return [
+        *names(), *token_names(), *short_text_names(), *prompted_names(), *residue_names(),
+        *tiny_names(),
+    ]  # fmt: skip
+
+
+def prompted_names() -> list[str]:
+    """Names of the problems whose D is a language model with a prompt and ships with the package;
+    `router`, which writes by SmolLM2, needs `make lm`."""
+    return [SMALL]
 
 
 def tiny_names() -> list[str]:

@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import math
 from functools import lru_cache
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,10 +14,11 @@ from workbench.catalogue.language_models import read as read_transformer
 from workbench.catalogue.smollm import smollm
 from workbench.distributions.prompted import PromptedText
 from workbench.errors import BadInput
+from workbench.math.logspace import LN10
 from workbench.models import Continuation
 from workbench.models.router import trained_router
 from workbench.models.speaker import Speaker
-from workbench.problem import Problem
+from workbench.problem import Problem, Truth
 from workbench.specs import Halfspace, Spec
 
 ROUTER, SMALL = "router", "router_small"
@@ -74,7 +77,15 @@ def small_router_problem() -> Problem:
         "A small model distilled from SmolLM2 writes a request; a toy router picks DELETE though "
         "no word asks for it."
     )
-    return Problem(d, trained_router(read), _unasked(), SMALL, about)
+    return Problem(d, trained_router(read), _unasked(), SMALL, about, _counted(told["counted"]))
+
+
+def _counted(told: dict[str, Any]) -> Truth:
+    """log10 P by the share of draws that fail."""
+    share = told["fail"] / told["draws"]
+    error = math.sqrt((1.0 - share) / told["fail"]) / LN10
+    method = f"monte_carlo: {told['fail']:,} of {told['draws']:,} texts fail"
+    return Truth(math.log10(share), error, method, {"command": told["command"]})
 
 
 def _unasked() -> Spec:

@@ -40,7 +40,9 @@ def attack_lm(
     nats: Annotated[float | None, real("--nats", "K", "A limit instead.")] = None,
     steps: Annotated[int, whole("--steps", "N", "At most.")] = 30,
     draws: Annotated[int, whole("--draws", "B", "Texts a step.")] = 36,
-    rate: Annotated[float, real("--rate", "R", "Of Adam.")] = 2e-4,
+    rate: Annotated[
+        float | None, real("--rate", "R", "Of Adam; what suits the size of D if none.")
+    ] = None,
     seed: Seed = 0,
     folder: RunFolder = None,
     every: Every = 1,
@@ -53,7 +55,7 @@ def attack_lm(
     """
     from workbench import catalogue
     from workbench.adversaries import KL, Penalty
-    from workbench.adversaries.lm import LMAdversary
+    from workbench.adversaries.lm import LMAdversary, for_text
     from workbench.adversaries.sources import SOURCES
     from workbench.experiments import Run, pursuit
 
@@ -68,8 +70,10 @@ def attack_lm(
     region = Penalty(0.05 if price is None else price) if nats is None else KL(nats)
     cls: Any = known[source]  # all but the elites have a temperature
     made = cls() if source == "elites" else cls(temperature=warmth)
+    attacked = catalogue.load(problem)
+    rate = for_text(attacked.distribution).rate if rate is None else rate
     adversary = LMAdversary(made, region, rate=rate, steps=steps, draws=draws)
-    subject = pursuit(catalogue.load(problem), adversary, seed)
+    subject = pursuit(attacked, adversary, seed)
     if folder is None:
         drive(subject, subject.walk(), as_json)
         return

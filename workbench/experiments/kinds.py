@@ -12,7 +12,7 @@ from workbench import catalogue
 from workbench.adversaries import REGIONS, Adversary, families
 from workbench.adversaries.lm import LMAdversary
 from workbench.adversaries.sources import SOURCES
-from workbench.errors import StaleRun, WorkbenchError
+from workbench.errors import StaleRun, Unsupported, WorkbenchError
 from workbench.estimators import ALL, Tangent
 from workbench.experiments.attempt import Attempt, Row
 from workbench.experiments.config import decode, encode
@@ -148,19 +148,25 @@ def _searched(subject: Any) -> dict[str, Any]:
 
 
 class TextAttacks(Attacks):
-    """A language model that is fine-tuned against a problem of the catalogue."""
+    """A language model that is fine-tuned against a problem."""
 
     name = "attack_lm"
 
     def describe(self, subject: Any) -> tuple[dict[str, Any], dict[str, bytes]]:
-        """The adversary's settings, the budget, the seed; of the problem its name alone."""
-        return _searched(subject), {}
+        """The adversary's settings, the budget, the seed; of a problem that no card holds, as of
+        the catalogue's router, its name alone."""
+        try:
+            return {**_searched(subject), "card": True}, codec.to_files(subject.problem)
+        except Unsupported:
+            return _searched(subject), {}
 
     def rebuild(self, config: dict[str, Any], file: Callable[[str], bytes]) -> Course:
         """The search. Raises `StaleRun` where this workbench has no such adversary."""
         known = (*SOURCES, *families.ALL, *REGIONS, LMAdversary, Budget)
         adversary, budget = decode([config["settings"], config["budget"]], known)
-        return pursuit(catalogue.load(config["problem"]), adversary, config["seed"], budget)
+        own = config.get("card", False)
+        problem = codec.from_files(file) if own else catalogue.load(config["problem"])
+        return pursuit(problem, adversary, config["seed"], budget)
 
     def title(self, config: dict[str, Any]) -> str:
         """The source of gradients and the problem."""

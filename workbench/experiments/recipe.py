@@ -57,14 +57,21 @@ def call(made: Any) -> str:
     >>> call(Adversary(families.LowRank(), KL(2.0), steps=10))
     'wb.Adversary(family=wb.families.LowRank(), region=wb.KL(nats=2.0), steps=10)'
     """
-    from workbench import __all__ as public
-
     usual = type(made)()
     values = {f.name: getattr(made, f.name) for f in fields(made) if f.init}
     given = {k: v for k, v in values.items() if v != getattr(usual, k)}
     words = (f"{k}={call(v) if is_dataclass(v) else repr(v)}" for k, v in given.items())
-    name = type(made).__name__
-    return f"wb.{name if name in public else f'families.{name}'}({', '.join(words)})"
+    return f"{_name(type(made))}({', '.join(words)})"
+
+
+def _name(made: type[Any]) -> str:
+    """How a cell that has `import workbench as wb` calls a class; what it has to import by name."""
+    from workbench import __all__ as public
+    from workbench.adversaries import families
+
+    if made.__name__ in public:
+        return f"wb.{made.__name__}"
+    return f"wb.families.{made.__name__}" if made in families.ALL else made.__name__
 
 
 def _limit(budget: Budget) -> str:

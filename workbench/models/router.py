@@ -67,7 +67,10 @@ class Router(nn.Module):
         self.register_buffer("bias", bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        texts = self.read(x)
+        return self.judge(self.read(x))
+
+    def judge(self, texts: Sequence[str]) -> Tensor:
+        """y of texts, `(n, 2)`."""
         logits = _features(texts, self.index).to(self.weight) @ self.weight.T + self.bias
         deletes = logits[:, -1] - logits[:, :-1].amax(1) - _SURE
         said = torch.tensor([len(FORBIDDEN.findall(text)) for text in texts])
@@ -84,6 +87,7 @@ def _features(texts: Sequence[str], index: dict[str, int]) -> Tensor:
     return found
 
 
+@torch.enable_grad()
 def trained_router(read: Callable[[Tensor], list[str]]) -> Router:
     """Logistic regression on some hundred made requests of four kinds; deterministic, in a second.
 

@@ -8,7 +8,7 @@ from workbench.distributions import Density, Distribution, Sampleable, Sequences
 from workbench.distributions import Moments as HasMoments
 from workbench.problem import Problem
 from workbench.rng import Rng
-from workbench.views import pictures, token_pictures
+from workbench.views import pictures, text_pictures, token_pictures
 from workbench.views.style import CATASTROPHE, GREY, Figure, axis, layout
 
 _DRAWS, _SHOWN, _GRID, _BARS, _DOTS = 2048, 8, 81, 10, 300
@@ -45,6 +45,8 @@ def inputs(
         return digits(problem, d or problem.distribution, seed, nearest)
     if token_pictures.shows_tokens(problem) or token_pictures.shows_text(problem):
         return token_pictures.moved(problem, d, seed)
+    if text_pictures.shows_requests(problem):
+        return text_pictures.requests(problem, d, seed)
     return ""
 
 

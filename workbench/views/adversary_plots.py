@@ -14,6 +14,7 @@ from workbench.views.style import GREY, Figure, axis, colour, ink, layout, power
 CHECKED = "importance"
 """The row whose accent marks a check."""
 _LEAST, _LEVELS = 0.02, 60
+_LEAST_DRAWN = 0.5  # nats below which a gain seen by few draws is their luck
 _RIVALS = ("x", "cross", "triangle-up", "triangle-down")
 _LEGEND = {"orientation": "h", "x": 0.0, "y": 1.02, "xanchor": "left", "yanchor": "bottom",
            "bgcolor": "rgba(0,0,0,0)", "font": {"size": 11}}  # fmt: skip
@@ -82,13 +83,13 @@ def gain(
     """Digits of P gained for each nat spent, against nats; and the most that any D could gain."""
     data = []
     for pin in pins:
-        data.append(_worth(f"pinned: {pin.name}", *_price_list(pin.attack), GREY, "dash"))
+        data.append(_worth(f"pinned: {pin.name}", pin.attack, GREY, "dash"))
     if attack is not None:
-        x, y = _price_list(attack)
-        data.append(_worth("this search", x, y, colour(by), "solid"))
-        data.append(_worth("no D gains more", *most_gain(attack.found.reference), GREY, "dot"))
-        data[-1]["mode"] = "lines"
-        start = attack.found.reference / LN10
+        start = start_of(attack)
+        data.append(_worth("this search", attack, colour(by), "solid"))
+        most = [(n, v / n) for n, v in zip(*most_gain(start * LN10), strict=True) if n > _LEAST]
+        data.append(_line("no D gains more", [n for n, _ in most], [g for _, g in most], GREY,
+                          "linear", dash="dot"))  # fmt: skip
         seen = [(c.attack.nats, (c.log10_p - start) / c.attack.nats) for c in checks
                 if _drawn(c.log10_p) and math.isfinite(start) and c.attack.nats > 0.0]  # fmt: skip
         data.append(_points("checked by a sampler", [n for n, _ in seen], [g for _, g in seen],
@@ -110,11 +111,19 @@ def gain(
     }  # fmt: skip
 
 
-def _worth(name: str, x: Sequence[float], y: Sequence[float], tone: str, dash: str) -> Figure:
-    """Digits above the first point, a nat."""
-    points = [(n, (v - y[0]) / n) for n, v in zip(x, y, strict=True) if n > _LEAST]
+def _worth(name: str, attack: Attack, tone: str, dash: str) -> Figure:
+    """Digits above those of D0, a nat."""
+    x, y = _price_list(attack)
+    start, least = start_of(attack), _LEAST_DRAWN if _drawn_from(attack) else _LEAST
+    known = math.isfinite(start)
+    points = [(n, (v - start) / n) for n, v in zip(x, y, strict=True) if n > least and known]
     trace = _line(name, [n for n, _ in points], [g for _, g in points], tone, "linear", dash=dash)
     return {**trace, "mode": "lines+markers", "marker": {"size": 4, "color": tone}}
+
+
+def _drawn_from(attack: Attack) -> bool:
+    """Whether P along the path is a share of few draws."""
+    return "first_hits" in attack.found.info
 
 
 def most_gain(reference: float) -> tuple[list[float], list[float]]:
@@ -125,8 +134,15 @@ def most_gain(reference: float) -> tuple[list[float], list[float]]:
     return [binary_nats(p, reference) for p in levels], [(p - reference) / LN10 for p in levels]
 
 
+def start_of(attack: Attack) -> float:
+    """log10 P under D0: the search's own, or the truth where its first draws saw no failure."""
+    reference, truth = attack.found.reference / LN10, attack.problem.truth
+    few = _drawn_from(attack)
+    return truth.log10_p if few and truth is not None else reference
+
+
 def _price_list(attack: Attack) -> tuple[list[float], list[float]]:
-    points = [(0.0, attack.found.reference), *attack.frontier()]
+    points = [(0.0, start_of(attack) * LN10), *attack.frontier()]
     drawn = [(x, y / LN10) for x, y in points if math.isfinite(y)]
     return [x for x, _ in drawn], [y for _, y in drawn]
 

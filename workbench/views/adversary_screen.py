@@ -12,7 +12,8 @@ from workbench.views import adversary_plots as plots
 from workbench.views import adversary_words as words
 from workbench.views.about import about
 from workbench.views.acts import AdversaryActs
-from workbench.views.adversary_session import UNITS, AdversarySession, adjustable
+from workbench.views.adversary_search import UNITS, adjustable
+from workbench.views.adversary_session import AdversarySession
 from workbench.views.controls import Dial, label, settings_panel
 from workbench.views.following import ByTicker
 from workbench.views.parts import button, figure_pane, load_extension, on_ground, text
@@ -45,7 +46,7 @@ class AdversaryScreen(AdversaryActs, ByTicker, pn.viewable.Viewer):
         s = self.session
         self.picker = picker(s, self.choose)
         self.choices = {name: self._choice(name) for name in ("family", "region", "by")}
-        self.limit = Dial(s, "limit", 0.25, 64.0, lambda: None, log=True)
+        self.limit = Dial(s, "limit", 0.01, 64.0, lambda: None, log=True)
         self.unit = text()
         self.seed = pn.widgets.IntInput.from_param(
             s.param.seed, label="", width=118, margin=0, css_classes=["wb-seed"]
@@ -143,7 +144,7 @@ class AdversaryScreen(AdversaryActs, ByTicker, pn.viewable.Viewer):
         self.about.value = about(s.problem)
         self.unit.value = f"<span class='small'>{UNITS[s.region]}</span>"
         self.toolbar.paint()
-        by = s.by if attack is None else s.found["course"].iteration.estimator.name
+        by = s.by_shown
         self.course.object = plots.course(s.rows, s.checks, by, problem, self.dark, _CHART)
         self.frontier.object = plots.frontier(
             attack, s.checks, s.pins, by, problem, s.rows, s.rivals, self.dark, _FRONTIER

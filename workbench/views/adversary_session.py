@@ -1,34 +1,25 @@
 """The whole state of the Adversary screen, and what follows from it. No interface in here."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
 from typing import Any
 
 import param
 
-from workbench.adversaries import (
-    BASELINES,
-    REGIONS,
-    Adversary,
-    Attack,
-    baseline,
-    families,
-    pose,
-)
-from workbench.adversaries.families import no_points
-from workbench.errors import BadInput, NotConverged
-from workbench.estimators import ALL, Estimate, Estimator
-from workbench.estimators.base import serving
+from workbench.adversaries import BASELINES, Attack, baseline
+from workbench.adversaries.lm import LMAdversary
+from workbench.errors import NotConverged
+from workbench.estimators import Estimate
 from workbench.experiments import Course, Run, pursuit
 from workbench.iteration import Budget
 from workbench.problem import Problem
 from workbench.rng import Rng
-from workbench.types import Grad
 from workbench.views import Given, number_cells
+from workbench.views import adversary_search as searches
 from workbench.views.adversary_kept import Check, Pin, portrayed
+from workbench.views.adversary_search import FAMILIES, TRUST, Search, adjustable, serves
 from workbench.views.known import Known, bring, first_problem
 from workbench.views.room_session import RoomSession
-from workbench.views.roster import keep_unusual, settings_of
+from workbench.views.roster import keep_unusual
 from workbench.views.rows import sampling
 from workbench.views.stepping import JOB, Stepping
 from workbench.views.worker import RUNNING, Worker
@@ -37,36 +28,11 @@ CHECK = "check"
 """The job in which an independent sampler looks at what was found."""
 PROPOSAL, RIVALS = "proposal", "rivals"
 """The jobs of importance sampling from D, and of the baselines."""
-CHECK_BUDGET = 20_000
+CHECK_BUDGET, CHECK_TEXTS = 20_000, 10
+"""Forward passes of a check; where a language model writes, as many as so many steps take."""
 PROPOSAL_BUDGET = 50_000
 CHECK_EVERY = 10
 """Steps between checks while the search runs; whenever it rests there is one too."""
-FAMILIES = {cls.name: cls for cls in families.ALL}
-TRUST = {cls.name: cls for cls in REGIONS}
-UNITS = {
-    "kl": "nats that D may spend", "penalty": "price of a nat, in nats of log P",
-    "ball": "radius, in standard deviations",
-    "box": "half width of the box, in standard deviations of each coordinate",
-}  # fmt: skip
-"""{trust region: what its size means}."""
-
-
-def climbable() -> dict[str, type[Estimator]]:
-    """The estimators whose gradient an adversary can climb, by name."""
-    return {cls.name: cls for cls in ALL if cls.grad in (Grad.PATHWISE, Grad.IMPLICIT)}
-
-
-def serves(problem: Problem) -> bool:
-    """Whether some family can start from D0, and some estimator is served by its D."""
-    d0, rng = problem.distribution, Rng(0)
-    known = (cls() for cls in families.ALL)
-    posed = (pose(problem, f.module(d0, rng, no_points(d0))()) for f in known if f.serves(d0))
-    return any(not climbable().keys().isdisjoint(serving(p)) for p in posed)
-
-
-def adjustable() -> tuple[type[Any], ...]:
-    """The classes whose settings the screen offers."""
-    return (Adversary, *families.ALL, *climbable().values())
 
 
 class AdversarySession(RoomSession):
@@ -101,8 +67,9 @@ class AdversarySession(RoomSession):
         "box.",
     )  # fmt: skip
     by = param.Selector(
-        objects=list(climbable()), check_on_set=True, label="Estimator",
-        doc="Whose log P is climbed, by its gradient. No failure needs to have been seen.",
+        objects=searches.whose(), check_on_set=True, label="Estimator",
+        doc="Whose log P is climbed, by its gradient: no failure needs to have been seen. Where D "
+        "is a language model: what its own texts teach it (score, elites, tilted).",
     )  # fmt: skip
     seed = param.Integer(
         0, bounds=(0, 2**31 - 1), label="Seed",
@@ -114,20 +81,26 @@ class AdversarySession(RoomSession):
         self.known = Known(serves)
         name, *_ = self.known.add_all(first_problem() if problem is None else problem)
         self.worker = Worker()
-        self.stepping = Stepping(self.worker, self._make, self._look, ("attack",))
+        self.stepping = Stepping(self.worker, self._make, self._look, ("attack", "attack_lm"))
         self.pins: tuple[Pin, ...] = ()
         self._begun: tuple[Course | None, Any] = (None, None)
+        self._before: dict[str, Any] = {}
+        self._given = frozenset(params)
         super().__init__()
         self.param.problem_name.objects = self.known.names
-        first = "conditioned" if "conditioned" in climbable() else next(iter(climbable()))
+        first = "conditioned" if "conditioned" in searches.whose() else searches.whose()[0]
         self.param.watch(lambda _: self._suit(), "problem_name")
         self.param.update(**{"problem_name": name, "by": first, **params})
+        self._given = frozenset()
 
     def source(self) -> str:
         return self.known.source(self.problem_name)
 
     def numbers(self) -> Iterator[str]:
-        yield number_cells.search(self.source(), self.adversary, self.seed)
+        adversary, check = self.adversary, None
+        if isinstance(adversary, LMAdversary):
+            check = CHECK_TEXTS * adversary.draws
+        yield number_cells.search(self.source(), adversary, self.seed, check)
 
     def enabled(self) -> dict[str, bool]:
         found = self.attack is not None
@@ -145,35 +118,30 @@ class AdversarySession(RoomSession):
         return self.known.problem(self.problem_name)
 
     def _suit(self) -> None:
-        """Another family or estimator, where the present one does not serve the problem."""
-        problem, now = self.problem, {}
-        if not FAMILIES[self.family]().serves(problem.distribution):
-            serve = [n for n, cls in FAMILIES.items() if cls().serves(problem.distribution)]
-            now |= {"family": serve[0]} if serve else {}
-        able = serving(problem)
-        if self.by not in able:
-            serve = [name for name in climbable() if name in able]
-            first = "conditioned" if "conditioned" in serve else next(iter(serve), None)
-            now |= {"by": first} if first else {}
+        """What serves the problem, where the present choices do not. Text by a language model has
+        a price on nats and settings of its own; what they took the place of comes back after it."""
+        problem = self.problem
+        back, self._before = self._before, {}
+        self.param.update(**back)
+        now: dict[str, Any] = searches.suited(problem, self.family, self.region, self.by)
+        own = searches.usual_settings(problem)
+        if own and "settings" not in self._given and not own.keys() & self.settings.keys():
+            now["settings"] = {**self.settings, **own}
+        if "region" in now and "limit" not in self._given:
+            now["limit"] = searches.PRICE
+        if own:
+            usual = {key: self.param[key].default for key in ("region", "limit", "settings")}
+            self._before = usual | {key: getattr(self, key) for key in now if key != "by"}
         self.param.update(**now)
 
     @property
-    def adversary(self) -> Adversary:
+    def adversary(self) -> Search:
         """The search as the controls have it.
 
         Raises:
             BadInput: where a setting is out of its range.
         """
-        size = fields(TRUST[self.region])[0].name
-        try:
-            return Adversary(
-                family=FAMILIES[self.family](**self.settings.get(self.family, {})),
-                region=TRUST[self.region](**{size: self.limit}),
-                estimator=climbable()[self.by](**self.settings.get(self.by, {})),
-                **self.settings.get(Adversary.name, {}),
-            )
-        except TypeError as error:  # a link may ask for a setting that there is not
-            raise BadInput(f"a setting is not known here: {error}") from None
+        return searches.search(self.family, self.region, self.limit, self.by, self.settings)
 
     def setting(self, estimator: str, key: str, value: Any) -> None:
         """Give one setting of the search, a family or an estimator."""
@@ -197,7 +165,18 @@ class AdversarySession(RoomSession):
     def _make(self) -> Run:
         course = pursuit(self.problem, self.adversary, self.seed)
         self._begun = course, self.position
-        return Run(course, "attack")
+        return Run(course, "attack_lm" if self.writes else "attack")
+
+    @property
+    def writes(self) -> bool:
+        """Whether the search learns from texts that its D writes."""
+        return self.by in searches.FROM_DRAWS
+
+    @property
+    def by_shown(self) -> str:
+        """Whose log P the search that is shown climbs."""
+        course = self.found.get("course")
+        return self.by if course is None else searches.climbed(course.iteration).name
 
     def adopt(self) -> None:
         """Move the controls to a run that was opened; called as the screen looks at the worker."""
@@ -207,22 +186,20 @@ class AdversarySession(RoomSession):
         self._begun = course, self.position  # once, even where something below is refused
         adversary = course.iteration
         name = course.problem.name
-        known = name in self.known.names and self.known.problem(name).card == course.problem.card
+        known = name in self.known.names and _same(self.known.problem(name), course.problem)
         name = name if known else self.known.add(course.problem)
         self.param.problem_name.objects = self.known.names
-        settings: dict[str, Any] = {}
-        for part in (adversary, adversary.family, adversary.estimator):
-            for key in settings_of(type(part)):
-                value, usual = getattr(part, key), type(part)().settings()
-                settings = keep_unusual(settings, part.name, key, value, usual)
-        size = fields(adversary.region)[0].name
         values = {
             "problem_name": name, "family": adversary.family.name, "seed": course.seed,
-            "region": adversary.region.name, "limit": getattr(adversary.region, size),
-            "settings": settings,
+            "region": adversary.region.name,
+            "limit": getattr(adversary.region, searches.size_of(adversary.region.name)),
+            "settings": searches.unusual(adversary),
         }  # fmt: skip
-        if adversary.estimator.name in climbable():
-            values["by"] = adversary.estimator.name
+        by = searches.climbed(adversary).name
+        if by in searches.whose():
+            values["by"] = by
+        if not searches.usual_settings(course.problem):
+            self._before = {}
         self.param.update(**values)
         self._begun = course, self.position
 
@@ -307,9 +284,13 @@ class AdversarySession(RoomSession):
             raise NotConverged("there is no D to check yet: make a step first")
         rng = Rng(self.seed).child("check", steps)
         kept = tuple(c for c in self.checks if c.steps < steps)
+        made = course.iteration
+        budget = CHECK_BUDGET
+        if isinstance(made, LMAdversary):
+            budget = min(budget, CHECK_TEXTS * made.draws)
 
         def job() -> Iterator[dict[str, Any]]:
-            yield {"checks": (*kept, portrayed(attack.check(rng, CHECK_BUDGET), steps, course))}
+            yield {"checks": (*kept, portrayed(attack.check(rng, budget), steps, course))}
 
         self.worker.start(CHECK, job(), checks=kept)
 
@@ -390,3 +371,8 @@ class AdversarySession(RoomSession):
         """Stop the worker and wait for it; save what is kept in a folder."""
         super().close()
         self.stepping.close()
+
+
+def _same(a: Problem, b: Problem) -> bool:
+    """Whether two problems of one name are one."""
+    return a is b or a.card == b.card

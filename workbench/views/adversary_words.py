@@ -6,12 +6,12 @@ from html import escape
 from typing import Any
 
 from workbench.adversaries import Attack
-from workbench.distributions import Sampleable, Sequences
+from workbench.distributions import PromptedText, Sampleable, Sequences
 from workbench.html import power, signed
 from workbench.math.logspace import LN10
 from workbench.numbers import places
 from workbench.problem import Problem
-from workbench.views import adversary_pictures, pictures
+from workbench.views import adversary_pictures, adversary_plots, pictures
 from workbench.views.adversary_kept import Check, Pin
 from workbench.views.adversary_session import AdversarySession
 from workbench.views.roster import title
@@ -27,11 +27,18 @@ def course_sentence(session: AdversarySession) -> str:
     if attack is None:
         truth = session.problem.truth
         start = "" if truth is None else f" Under D0 P is {power(truth.log10_p)}."
+        if session.writes:
+            return (
+                "Press Run: the language model writes texts, M is asked about each, and it learns "
+                f"to write what brings C nearer.{start}"
+            )
         return (
             f"Press Run: the adversary climbs the gradient of log P, so it needs no failure to "
             f"start from.{start}"
         )
-    by = title(found["course"].iteration.estimator.name)
+    if "first_hits" in attack.found.info:
+        return _written(session, attack, check)
+    by = title(session.by_shown)
     said = (
         f"Under D0 P is {power(attack.log10_p_reference)} by {escape(by)}{_truly(attack)}. After "
         f"{found['at']} "
@@ -49,6 +56,25 @@ def course_sentence(session: AdversarySession) -> str:
             f"{escape(session.warning)}.</span>"
         )
     return f"{said} Fresh draws, which had no part in the search, say <b>{_value(check)}</b>."
+
+
+def _written(session: AdversarySession, attack: Attack, check: Check | None) -> str:
+    """The same where a language model learns from its own texts: how many of them fail."""
+    hits, draws = attack.found.info["first_hits"]
+    rows = [row["log10_p"] for row in session.rows if "log10_p" in row]
+    last = round(10.0 ** rows[-1] * draws)
+    said = (
+        f"Of the first {draws} texts, D0's own, {hits} fail{_truly(attack)}; after "
+        f"{len(rows)} steps and {attack.cost.forwards:,} texts <b>{last} of {draws}</b>. The best "
+        f"D so far is {_nats(attack)} away."
+    )
+    if check is None:
+        return f"{said} Fresh texts are about to be judged."
+    seen = check.checked.info
+    fresh = f"<b>{seen['hits']} of {seen['draws']}</b> fresh texts of it fail"
+    if session.warning:
+        return f"{said} <span class='bad wb-parted'>But {fresh}: {escape(session.warning)}.</span>"
+    return f"{said} {fresh}; they had no part in the search."
 
 
 def _truly(attack: Attack) -> str:
@@ -73,9 +99,11 @@ def frontier_sentence(attack: Attack | None, pins: Sequence[Pin] = ()) -> str:
     """What failure costs: digits for the nats spent, the worth of one more, what is proved."""
     if attack is None:
         return "<span class='small'>The price list of failure: how likely for how many nats.</span>"
-    gain = (attack.log_p - attack.found.reference) / LN10
-    said = [f"{_nats(attack)} bought {signed(gain, 1)} digits of P."]
-    if attack.found.price > 0:
+    start = adversary_plots.start_of(attack)
+    said = [f"{_nats(attack)} spent; none of the first texts failed."]
+    if math.isfinite(start):
+        said = [f"{_nats(attack)} bought {signed(attack.log10_p - start, 1)} digits of P."]
+    if attack.found.price > 0 and "first_hits" not in attack.found.info:
         said.append(
             f"At the edge one more nat would make C about {math.exp(attack.found.price):.2g} times "
             "as likely."
@@ -117,6 +145,12 @@ def picture_sentence(problem: Problem, attack: Attack | None, check: Check | Non
     if attack is None:
         return "<span class='small'>D stands at D0.</span>"
     d = attack.distribution
+    if isinstance(d, PromptedText):
+        return (
+            "<span class='small'>Words whose share of the texts moved most from D₀ (grey) to D "
+            "(orange). In the texts, the stronger a word's background, the more the margin falls "
+            "without it; ✗ marks catastrophes.</span>"
+        )
     far = adversary_pictures.shift(problem, d)
     said = "" if far is None else f"The mean moved by {far:.2f} standard deviations of D0."
     if isinstance(d, Sequences):

@@ -32,7 +32,7 @@ class Known:
     ) -> None:
         everything = catalogue.names() + catalogue.token_names() + catalogue.tiny_names()
         if serves is not None:
-            everything = everything + catalogue.short_text_names()
+            everything = everything + catalogue.short_text_names() + catalogue.prompted_names()
         listed = everything if names is None else names
         self._listed = list(listed) if serves is None else list(_served(serves, tuple(listed)))
         self._own: dict[str, tuple[Problem, str]] = {}

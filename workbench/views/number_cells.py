@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from workbench.adversaries.lm import LMAdversary
 from workbench.errors import WorkbenchError
 from workbench.experiments.recipe import call
 from workbench.types import Pace
@@ -50,12 +51,23 @@ def defects(source: str, estimator: Any, probes: int) -> str:
     )
 
 
-def search(source: str, adversary: Any, seed: int) -> str:
-    """An adversary's search, from its first step to its last."""
+def search(source: str, adversary: Any, seed: int, check: int | None = None) -> str:
+    """An adversary's search, from its first step to its last.
+
+    Args:
+        check: draws of the check, where not as many as usual.
+    """
+    more = ""
+    if isinstance(adversary, LMAdversary):
+        more = (
+            "from workbench.adversaries.lm import LMAdversary\n"
+            f"from workbench.adversaries.sources import {type(adversary.source).__name__}\n"
+        )
+    asked = "" if check is None else f", check={check}"
     return (
-        "import workbench as wb\n\n"
+        f"import workbench as wb\n{more}\n"
         f"search = {call(adversary)}\n"
-        f"attack = search(wb.load({source!r}), rng={seed})\n"
+        f"attack = search(wb.load({source!r}), rng={seed}{asked})\n"
         "attack"
     )
 

@@ -5,6 +5,8 @@ from typing import Any
 
 import panel as pn
 
+from workbench import catalogue
+
 FAMILIES = {
     "A": "A: linear models, exact",
     "B": "B: random ReLU networks",
@@ -14,7 +16,9 @@ FAMILIES = {
     "F": "F: recognised, never sampled",
     "G": "G: known by an energy alone",
     "H": "H: judged by another network",
+    "L": "L: text by language models",
     "T": "T: rare tokens of transformers, exact",
+    "algzoo": "Tiny networks with small tasks",
 }
 OWN = "Your own"
 
@@ -23,6 +27,8 @@ def family(name: str) -> str:
     """The group that a problem stands in."""
     if name.startswith("digits"):
         return FAMILIES["C"]
+    if name in catalogue.prompted_names():
+        return FAMILIES["L"]
     return FAMILIES.get(name.split("_")[0], OWN)
 
 

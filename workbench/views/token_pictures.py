@@ -16,7 +16,7 @@ from workbench.rng import Rng
 from workbench.views.variation import NATS, token_slope
 
 _MOST, _SAMPLES = 6, 4
-_BEFORE, _AFTER = "rgba(128,128,128,.55)", "#D55E00"
+BEFORE, AFTER = "rgba(128,128,128,.55)", "#D55E00"
 
 
 def shows_tokens(problem: Problem) -> bool:
@@ -95,13 +95,17 @@ def columns(log_p: Tensor, log_q: Tensor, texts: tuple[str, ...]) -> str:
     """
     made = "".join(_column(i, log_p[i], log_q[i], texts) for i in range(len(log_p)))
     style = "display:flex;gap:8px;overflow-x:auto;padding-bottom:6px"
-    key = "".join(
+    return f"<div style='{style}'>{made}</div>{key()}"
+
+
+def key(said: str = "") -> str:
+    """What the two colours of the bars mean, as HTML, and what the bars are."""
+    told = "".join(
         f"<span style='display:inline-block;width:18px;height:4px;margin:0 5px 2px 0;"
-        f"background:{tone}'></span>{said}&emsp;"
-        for tone, said in ((_BEFORE, "before"), (_AFTER, "after"))
+        f"background:{tone}'></span>{when}&emsp;"
+        for tone, when in ((BEFORE, "before"), (AFTER, "after"))
     )
-    small = "font-size:11px;opacity:.7;margin-top:4px"
-    return f"<div style='{style}'>{made}</div><div style='{small}'>{key}</div>"
+    return f"<div style='font-size:11px;opacity:.7;margin-top:4px'>{told}{said}</div>"
 
 
 def lines(said: str, problem: Problem, x: Tensor, log_p: Tensor, heads: Sequence[str] = ()) -> str:
@@ -135,7 +139,7 @@ def _column(i: int, log_p: Tensor, log_q: Tensor, texts: tuple[str, ...]) -> str
         title = f"{_shown(texts[v])}: {float(p[v]):.3g} before, {float(q[v]):.3g} after"
         bars = "".join(
             f"<div style='height:4px;width:{max(1.0, 100.0 * share):.1f}%;background:{tone}'></div>"
-            for share, tone in ((float(p[v]), _BEFORE), (float(q[v]), _AFTER))
+            for share, tone in ((float(p[v]), BEFORE), (float(q[v]), AFTER))
         )
         lines.append(
             f"<div title=\"{escape(title)}\" style='margin-bottom:3px'>"

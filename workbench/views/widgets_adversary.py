@@ -11,7 +11,8 @@ from workbench.views import adversary_plots as plots
 from workbench.views import adversary_words as words
 from workbench.views.about import about
 from workbench.views.acts import AdversaryActs
-from workbench.views.adversary_session import UNITS, AdversarySession, adjustable
+from workbench.views.adversary_search import UNITS, adjustable
+from workbench.views.adversary_session import AdversarySession
 from workbench.views.figure_widgets import empty_figure, show_figure
 from workbench.views.following import ByTask
 from workbench.views.toolbar_widgets import ToolbarWidgets
@@ -71,7 +72,7 @@ class AdversaryWidgets(AdversaryActs, ByTask, w.VBox):
         }
         self.limit = bound(
             s, w.FloatLogSlider, "limit", self.guard,
-            to_session=lambda value: float(f"{value:.3g}"), base=2, min=-2, max=6, step=0.1,
+            to_session=lambda value: float(f"{value:.3g}"), base=2, min=-6.7, max=6, step=0.1,
             readout_format=".3g",
         )  # fmt: skip
         self.seed = bound(s, w.BoundedIntText, "seed", self.guard, min=0, max=2**31 - 1)
@@ -96,7 +97,7 @@ class AdversaryWidgets(AdversaryActs, ByTask, w.VBox):
         self.about.value = STYLE + about(s.problem)
         self.unit.value = f"{STYLE}<span class='small'>{UNITS[s.region]}</span>"
         self.toolbar.paint()
-        by = s.by if attack is None else s.found["course"].iteration.estimator.name
+        by = s.by_shown
         show_figure(self.course, plots.course(s.rows, s.checks, by, problem, self.dark, _CHART))
         show_figure(
             self.frontier,
