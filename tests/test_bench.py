@@ -14,7 +14,7 @@ from workbench import bench, estimators, propagation
 from workbench import graph as graphs
 from workbench.bench import bounds as sound
 from workbench.bench import coherence as coherent
-from workbench.bench import latency, peers, repeats, throughput
+from workbench.bench import latency, peers, repeats, speech, throughput
 from workbench.bench import propagation as sizes
 from workbench.bench import random_nets as nets
 from workbench.bench import truth as against
@@ -153,6 +153,21 @@ def test_throughput_has_a_ratio_a_problem_and_keeps_the_threads():
     usual = {"estimator": "subset", "single": 2.0}
     slow = [{**usual, "ratio": 0.69, "problem": "slow"}, {**usual, "ratio": 0.9, "problem": "b"}]
     assert "(target 0.7: missed, on slow); in float32" in next(throughput.conclude(slow))
+
+
+def test_speech_counts_tokens_up_to_the_end_of_each_text(monkeypatch):
+    monkeypatch.setattr(speech, "_REPEATS", {True: 1})
+    monkeypatch.setattr(speech, "smollm_missing", lambda: "`make lm` installs it")
+    ticks = iter([0.0, 2.0, 4.0])
+    monkeypatch.setattr(speech.time, "process_time", lambda: next(ticks))
+    (row,) = speech.run(True, lambda share, what: None)
+    problem = wb.load("router_small")
+    x = problem.distribution.sample(speech.BATCH, wb.Rng(0).generator()).tolist()
+    end = problem.distribution.speaker.end
+    tokens = sum(1 + (text.index(end) if end in text else len(text) - 1) for text in x)
+    assert row["written"] == row["judged"] == tokens / 2.0
+    said = list(speech.SPEECH.conclude([row]))
+    assert ("at least 80" in said[0]) == (tokens / 2.0 >= 80) and "make lm" in said[1]
 
 
 def test_means_of_one_hidden_layer_are_exact():

@@ -7,11 +7,11 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from workbench.distributions.base import Density, Distribution, Sampleable, Sequences
 from workbench.errors import BadInput
 from workbench.math.checks import check_text
+from workbench.math.swapped import called_with, own_weights
 from workbench.math.transitions import backward
 
 
@@ -76,13 +76,13 @@ class ShortText(Sequences, Sampleable, Density, Distribution):
     @property
     def parameters(self) -> dict[str, Tensor]:
         """Of the network, by name."""
-        return dict(self.network.named_parameters() if self.tensors is None else self.tensors)
+        return own_weights(self.network) if self.tensors is None else dict(self.tensors)
 
     @cached_property
     def log_probs(self) -> Tensor:
         """`(V^k, V)` float64: log p(v | context); carries the graph of `tensors`."""
         contexts = self.network.contexts
-        logits = functional_call(self.network, self.parameters, (contexts,))
+        logits = called_with(self.network, self.parameters, (contexts,))
         return torch.log_softmax(logits.double() / self.temperature, -1)
 
     @property

@@ -6,10 +6,10 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from workbench.distributions.base import Density, Distribution, Reparameterised
 from workbench.distributions.gaussian import Gaussian
+from workbench.math.swapped import called_with
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +44,7 @@ class Transformed(Reparameterised, Density, Distribution):
 
     def bend(self, z: Tensor, inverse: bool = False) -> tuple[Tensor, Tensor]:
         """What `network` says of z `(batch, d)`, with these tensors."""
-        return functional_call(self.network, dict(self.tensors), (z, inverse))
+        return called_with(self.network, self.tensors, (z, inverse))
 
     def push(self, z: Tensor) -> Tensor:
         return self.base.push(self.bend(z)[0])

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from workbench.errors import BadInput
+from workbench.math.swapped import called_with, own_weights
 from workbench.models.transformer import Past, Transformer
 
 
@@ -45,13 +45,13 @@ class Continuation:
     @property
     def tensors(self) -> dict[str, Tensor]:
         """The network's own weights, by name."""
-        return dict(self.network.named_parameters())
+        return own_weights(self.network)
 
     def _go_on(
         self, tensors: Mapping[str, Tensor], x: Tensor, past: Past | None
     ) -> tuple[Tensor, Past]:
         named = {f"network.{name}": value for name, value in tensors.items()}
-        return functional_call(self._extending, named, (x, past))
+        return called_with(self._extending, named, (x, past))
 
     @torch.no_grad()
     def speak(

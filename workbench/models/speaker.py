@@ -5,9 +5,9 @@ from functools import cached_property
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from workbench.errors import BadInput
+from workbench.math.swapped import called_with, own_weights
 from workbench.models.llama import Llama
 from workbench.models.transformer import Past
 
@@ -43,9 +43,9 @@ class Speaker:
     @property
     def tensors(self) -> dict[str, Tensor]:
         """The weights of the last blocks, as they are in the network."""
-        named = self.network.named_parameters()
+        named = own_weights(self.network)
         above = tuple(f"blocks.{i}." for i in range(self._first, len(self.network.blocks)))
-        return {name: p for name, p in named if name.startswith(above)}
+        return {name: p for name, p in named.items() if name.startswith(above)}
 
     @cached_property
     @torch.no_grad()
@@ -58,7 +58,7 @@ class Speaker:
     ) -> tuple[Tensor, Past]:
         """Logits `(n, t, V)` from the stream below the tuned blocks, and their past."""
         named = {f"network.{name}": value for name, value in tensors.items()}
-        return functional_call(self._upper, named, (h, past))
+        return called_with(self._upper, named, (h, past))
 
     @torch.no_grad()
     def speak(

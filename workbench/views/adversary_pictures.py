@@ -38,15 +38,20 @@ def mean_and_std(d: Distribution, seed: int = 0) -> tuple[Tensor, Tensor] | None
 
 
 def inputs(
-    problem: Problem, d: Distribution | None, seed: int, nearest: Likeliest | None = None
-) -> str:
-    """D beside D0 as HTML where inputs are images or text; else ""."""
+    problem: Problem, d: Distribution | None, seed: int, nearest: Likeliest | None = None,
+    texts: text_pictures.Texts | None = None,
+) -> str:  # fmt: skip
+    """D beside D0 as HTML where inputs are images or text; else "".
+
+    Args:
+        texts: by a prompted language model, where they were drawn already.
+    """
     if pictures.shows_digits(problem):
         return digits(problem, d or problem.distribution, seed, nearest)
     if token_pictures.shows_tokens(problem) or token_pictures.shows_text(problem):
         return token_pictures.moved(problem, d, seed)
     if text_pictures.shows_requests(problem):
-        return text_pictures.requests(problem, d, seed)
+        return text_pictures.requests(problem, texts or text_pictures.drawn(problem, d, seed))
     return ""
 
 

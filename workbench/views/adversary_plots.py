@@ -88,6 +88,9 @@ def gain(
         start = start_of(attack)
         data.append(_worth("this search", attack, colour(by), "solid"))
         most = [(n, v / n) for n, v in zip(*most_gain(start * LN10), strict=True) if n > _LEAST]
+        if most:  # where P is 1 there is no more to gain
+            nats, worth = most[-1]
+            most += [(nats * f, worth / f) for f in (1.25, 1.6, 2.0, 2.5, 3.2, 4.0, 5.0, 8.0)]
         data.append(_line("no D gains more", [n for n, _ in most], [g for _, g in most], GREY,
                           "linear", dash="dot"))  # fmt: skip
         seen = [(c.attack.nats, (c.log10_p - start) / c.attack.nats) for c in checks

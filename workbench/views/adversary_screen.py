@@ -165,7 +165,7 @@ class AdversaryScreen(AdversaryActs, ByTicker, pn.viewable.Viewer):
         attack, seed, check = self.session.attack, self.session.seed, self.session.checked
         nearest = None if check is None else check.nearest
         d = None if attack is None else attack.distribution
-        html = looks.inputs(problem, d, seed, nearest)
+        html = looks.inputs(problem, d, seed, nearest, self.session.texts)
         self.gallery.visible = bool(html)
         self.gallery.value = html
         self.picture.visible = not isinstance(problem.distribution, Sequences)

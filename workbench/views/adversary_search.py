@@ -1,6 +1,6 @@
 """What the controls of the room Adversary stand for: where D may go, and whose slope is climbed."""
 
-from dataclasses import fields, is_dataclass
+from dataclasses import fields
 from typing import Any, TypeAlias
 
 from workbench.adversaries import REGIONS, Adversary, families, pose
@@ -127,8 +127,8 @@ def climbed(made: Search) -> Any:
 def unusual(made: Search) -> dict[str, dict[str, Any]]:
     """The settings of a search that are not the usual ones, by what they belong to."""
     settings: dict[str, dict[str, Any]] = {}
-    for part in (made, made.family, climbed(made)):
-        assert is_dataclass(part)
+    parts: tuple[Any, ...] = made, made.family, climbed(made)
+    for part in parts:
         for key in settings_of(type(part)):
             value, usual = getattr(part, key), type(part)().settings()
             settings = keep_unusual(settings, part.name, key, value, usual)

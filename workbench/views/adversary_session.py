@@ -13,7 +13,7 @@ from workbench.experiments import Course, Run, pursuit
 from workbench.iteration import Budget
 from workbench.problem import Problem
 from workbench.rng import Rng
-from workbench.views import Given, number_cells
+from workbench.views import Given, number_cells, text_pictures
 from workbench.views import adversary_search as searches
 from workbench.views.adversary_kept import Check, Pin, portrayed
 from workbench.views.adversary_search import FAMILIES, TRUST, Search, adjustable, serves
@@ -211,7 +211,10 @@ class AdversarySession(RoomSession):
             attack = course.iteration.report(course.problem, course.state, course.seconds)
         except NotConverged:
             attack = None
-        return {"attack": attack, "at": course.state.steps, "course": course}
+        texts = None
+        if attack is not None and text_pictures.shows_requests(attack.problem):
+            texts = text_pictures.drawn(attack.problem, attack.distribution, course.seed)
+        return {"attack": attack, "at": course.state.steps, "course": course, "texts": texts}
 
     @property
     def found(self) -> Mapping[str, Any]:
@@ -222,6 +225,11 @@ class AdversarySession(RoomSession):
     def attack(self) -> Attack | None:
         """The best D so far; None before the first step along a gradient."""
         return self.found.get("attack")
+
+    @property
+    def texts(self) -> text_pictures.Texts | None:
+        """Texts of D0 and D, where a language model writes them and a search is under way."""
+        return self.found.get("texts")
 
     @property
     def rows(self) -> tuple[dict[str, Any], ...]:

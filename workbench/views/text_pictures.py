@@ -3,18 +3,21 @@
 import re
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 from html import escape
+from typing import TypeAlias
 
 import torch
 
 from workbench.distributions import Distribution, PromptedText
 from workbench.models.router import Router
+from workbench.models.speaker import Speaker
 from workbench.problem import Problem
 from workbench.rng import Rng
 from workbench.specs import And, Spec
 from workbench.views.token_pictures import AFTER, BEFORE, key
 
-_DRAWS, _SHOWN, _WORDS = 128, 6, 12
+_DRAWS, _FEW, _SHOWN, _WORDS = 128, 24, 6, 12
 _WORD = re.compile(r"[A-Za-z']+")
 _PARTS = re.compile(r"[A-Za-z']+|[^A-Za-z']+")
 
@@ -24,8 +27,19 @@ def shows_requests(problem: Problem) -> bool:
     return isinstance(problem.distribution, PromptedText) and isinstance(problem.model, Router)
 
 
+Texts: TypeAlias = tuple[list[str], list[str]]
+"""Of D0 and of D; none of D where it is D0 still."""
+
+
 @torch.no_grad()
-def requests(problem: Problem, d: Distribution | None, seed: int) -> str:
+def drawn(problem: Problem, d: Distribution | None, seed: int) -> Texts:
+    """Texts of both; takes a while where a large model writes."""
+    before = _texts(problem, problem.distribution, seed, "draws of D₀")
+    return before, [] if d is None else _texts(problem, d, seed, "draws of D")
+
+
+@torch.no_grad()
+def requests(problem: Problem, texts: Texts) -> str:
     """Words that more, or fewer, texts hold under D than under D0, and texts of both, as HTML.
 
     In the texts the stronger a word's background, the more the margin falls without it: exactly,
@@ -33,25 +47,24 @@ def requests(problem: Problem, d: Distribution | None, seed: int) -> str:
 
     Args:
         problem: under D0.
-        d: None shows D0 alone.
+        texts: as `drawn`.
     """
-    before = _texts(problem, problem.distribution, seed, "draws of D₀")
-    if d is None:
-        return _page(marked(problem, before, "draws of D₀"))
-    after = _texts(problem, d, seed, "draws of D")
-    return _page(
-        _moved(before, after)
-        + marked(problem, before, "draws of D₀") + marked(problem, after, "draws of D")
-    )  # fmt: skip
+    before, after = texts
+    first = marked(problem, before, "draws of D₀")
+    if not after:
+        return _page(first)
+    return _page(_moved(before, after) + first + marked(problem, after, "draws of D"))
 
 
 def _page(inner: str) -> str:
     return f"<div class='wb-tokens wb-requests'>{inner}</div>"
 
 
+@lru_cache(maxsize=4)
 def _texts(problem: Problem, d: Distribution, seed: int, said: str) -> list[str]:
     assert isinstance(d, PromptedText) and isinstance(problem.model, Router)
-    x = d.sample(_DRAWS, Rng(seed).child("picture", said).generator())
+    n = _FEW if isinstance(d.speaker, Speaker) else _DRAWS
+    x = d.sample(n, Rng(seed).child("picture", said).generator())
     return problem.model.read(x)
 
 

@@ -122,7 +122,7 @@ class AdversaryWidgets(AdversaryActs, ByTask, w.VBox):
         attack, seed, check = self.session.attack, self.session.seed, self.session.checked
         nearest = None if check is None else check.nearest
         d = None if attack is None else attack.distribution
-        self.gallery.value = STYLE + looks.inputs(problem, d, seed, nearest)
+        self.gallery.value = STYLE + looks.inputs(problem, d, seed, nearest, self.session.texts)
         text = isinstance(problem.distribution, Sequences)
         self.frame.layout.display = "none" if text else None
         if text:

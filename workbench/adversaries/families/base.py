@@ -7,10 +7,10 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from workbench.distributions import Distribution, Gaussian, Reparameterised
 from workbench.errors import Unsupported
+from workbench.math.swapped import called_with
 from workbench.rng import Rng
 
 
@@ -111,4 +111,4 @@ def at(module: Parameters, theta: Tensor) -> Distribution:
     for name, p in module.named_parameters():
         found[name] = theta[start : start + p.numel()].reshape(p.shape)
         start += p.numel()
-    return functional_call(module, found, ())
+    return called_with(module, found, ())

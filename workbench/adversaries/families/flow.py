@@ -11,6 +11,7 @@ from workbench.adversaries.families.base import Family, Parameters
 from workbench.distributions import Distribution, Gaussian
 from workbench.distributions.transformed import Transformed
 from workbench.errors import BadInput
+from workbench.math.swapped import own_weights
 from workbench.rng import Rng
 
 _MAKES = ("spline", "affine")
@@ -102,4 +103,4 @@ class _Flow(Parameters):
         self.reference, self.network = reference, network
 
     def forward(self) -> Transformed:
-        return Transformed(self.reference, self.network, dict(self.network.named_parameters()))
+        return Transformed(self.reference, self.network, own_weights(self.network))

@@ -9,6 +9,7 @@ from workbench.adversaries.families.base import AroundGaussian, Parameters
 from workbench.distributions import Distribution, Gaussian
 from workbench.distributions.transformed import Transformed
 from workbench.errors import BadInput
+from workbench.math.swapped import own_weights
 from workbench.models.residual import Residual
 from workbench.rng import Rng
 
@@ -50,4 +51,4 @@ class _Generator(Parameters):
         self.reference, self.network = reference, network
 
     def forward(self) -> Transformed:
-        return Transformed(self.reference, self.network, dict(self.network.named_parameters()))
+        return Transformed(self.reference, self.network, own_weights(self.network))

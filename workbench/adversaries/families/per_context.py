@@ -7,7 +7,6 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from workbench import distributions
 from workbench.adversaries.families.base import Family, Parameters
@@ -15,6 +14,7 @@ from workbench.distributions import Distribution
 from workbench.distributions.by_context import ByContext
 from workbench.distributions.mixture import picked
 from workbench.errors import BadInput
+from workbench.math.swapped import called_with
 from workbench.rng import Rng
 
 _MEMBERS = ("shifted", "scaled", "low_rank", "mixture", "flow", "generator")
@@ -95,7 +95,7 @@ class _PerContext(Parameters):
                 name: start[name] + (p - start[name]) / math.sqrt(float(w))
                 for name, p in member.named_parameters()
             }
-            parts.append(functional_call(member, moved, ()))
+            parts.append(called_with(member, moved, ()))
         if len(self.tilts):
             log_w = torch.log_softmax(log_w + self.tilts * torch.exp(-0.5 * log_w), 0)
         return ByContext(torch.exp(log_w), tuple(parts))
