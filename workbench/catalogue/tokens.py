@@ -2,6 +2,7 @@
 
 import json
 from functools import lru_cache
+from itertools import groupby
 from typing import Any
 
 from workbench.catalogue.folder import data_folder
@@ -59,10 +60,13 @@ def token_problem(name: str) -> Problem:
     model = language_model(model_name)
     assert model.vocabulary is not None
     text = model.vocabulary.tokens[told["token"]]
-    forms = index["laws"][told["law"]]["forms"]
+    forms = [f.replace("\n", "⏎") for f in index["laws"][told["law"]]["forms"]]
+    alike = [(form, len(list(same))) for form, same in groupby(forms)]
+    told_forms = ", ".join(form if n == 1 else f"{n} × {form}" for form, n in alike)
+    of = f"form {forms[0]}" if len(alike) == 1 else f"forms {told_forms}"
     about = (
-        f"{len(forms)} independent tokens of the forms {', '.join(forms)}; the language model "
-        f"{model_name} says {text!r} next."
+        f"{len(forms)} independent tokens of the {of}; the language model {model_name} says "
+        f"{text!r} next."
     )
     method = f"exact: {told['leaves']:,} of {law.outcomes:,} sequences, each of them evaluated"
     truth = Truth(told["log10_p"], 0.0, method, index["provenance"])

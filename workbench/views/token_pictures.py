@@ -48,7 +48,11 @@ def tokens(problem: Problem, seed: int, nats: float = NATS) -> str:
     log_q = tilted_by(log_p, token_slope(problem, seed), nats) if nats else log_p
     laws = (("draws of D", log_p), (f"draws of D tilted by {nats:g} nats", log_q))
     drawn = [(said, draw(law.exp(), _SAMPLES, generator)) for said, law in laws]
-    return _laid(problem, log_p, log_q, drawn)
+    small = "font-size:11px;opacity:.7;margin-top:4px"
+    return _laid(problem, log_p, log_q, drawn) + (
+        f"<div style='{small}'>The stronger its background, the more a token moves the margin; "
+        "what M says next is orange where that is C.</div>"
+    )
 
 
 @torch.no_grad()

@@ -81,7 +81,7 @@ class TokensScreen(TokensActs, ByTicker, pn.viewable.Viewer):
 
     def _main(self) -> pn.FlexBox:
         laws = pn.Column(
-            text("<h3>What stands at each position, before the tilt and after</h3>"),
+            text("<h3>Each position before and after the tilt</h3>"),
             self.laws, styles={"flex": "1 1 360px", "min-width": "0"},
         )  # fmt: skip
         prices = pn.Column(
