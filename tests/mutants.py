@@ -39,6 +39,7 @@ PACKAGES = ("math", "tails", "propagation")
 NEAREST = {
     "math": "test_math",
     "math/activations": "test_activations test_operations test_cumulant",
+    "math/checks": "test_math test_graph",
     "math/contour": "test_math test_main_effects",
     "math/cosine": "test_algzoo",
     "math/cost": "test_math test_coherence",

@@ -13,9 +13,10 @@ from workbench.estimators.cells import Cells
 from workbench.graph import read
 from workbench.iteration import steps
 from workbench.math.activations import activation
-from workbench.math.region import Region
+from workbench.math.region import SLACK, Region
 from workbench.math.relaxations import RELAXATIONS, relaxation
 from workbench.models import Network, Shift, Sum, dense, mlp
+from workbench.propagation.intervals import Sum as Affine
 from workbench.propagation.intervals import head, intervals, moves
 from workbench.propagation.linear_bounds import Frame, bound, flops
 
@@ -168,6 +169,19 @@ def test_operations_are_torchs_own_count_to_a_tenth(descent):
         bound(path, frame, Region.box(-reach, reach), a, b, descent)
     said = flops(path, graph.widths(64), 2, descent)
     assert said / counted.get_total_flops() == pytest.approx(1.0, abs=0.1)
+
+
+def test_bounds_of_a_point_are_moved_outward_by_the_slack_of_all_magnitudes():
+    """Of |m| |x| + |c|, whatever the signs; all of it is exact in binary."""
+    m, c = torch.tensor([[3.0, -5.0], [-6.0, 2.0]]), torch.tensor([4.0, -4.0])
+    for x in (torch.tensor([[5.0, 3.75]]), torch.tensor([[-5.0, -2.25]])):
+        size = x.abs() @ m.abs().T + c.abs()
+        least, most = Affine("m", (0,), (m,), c)((x, x))
+        torch.testing.assert_close(most - least, 2.0 * SLACK * size, rtol=1e-2, atol=0.0)
+        assert bool((least < x @ m.T + c).all()) and bool((most > x @ m.T + c).all())
+    whole = Affine("all", (0, 1), (m, None), None)((x, x), (x, x))
+    size = x.abs() @ m.abs().T + x.abs()
+    torch.testing.assert_close(whole[1] - whole[0], 2.0 * SLACK * size, rtol=1e-2, atol=0.0)
 
 
 def test_linear_networks_have_exact_bounds():

@@ -6,6 +6,7 @@ import pytest
 import torch
 from test_tokens import law, small
 from torch.nn.functional import one_hot
+from torch.utils.flop_counter import FlopCounterMode
 
 import workbench as wb
 from workbench.estimators import main_effects
@@ -13,8 +14,10 @@ from workbench.math.contour import log_tail
 from workbench.math.gaussian import log_cdf
 from workbench.math.greatest import greatest
 from workbench.models.transformer import Shape
-from workbench.propagation.attention import last_logits, softmax_mean
+from workbench.propagation.attention import last_logits, operations, softmax_mean
 from workbench.propagation.effects import Effects
+from workbench.propagation.extremes import margin
+from workbench.specs import Halfspaces
 
 ONE_LAYER = Shape(5, 8, 1, 2, 6, 16)
 TOKENS = 5
@@ -85,6 +88,45 @@ def test_one_varying_position_is_propagated_exactly():
     right, given = logits_counted(m, last, q)
     assert torch.allclose(found.given, given, atol=2e-4)
     assert torch.allclose(found.mean, right, atol=2e-4)
+
+
+def one_position(seed=0):
+    """Main effects of one token: given it nothing is left to chance."""
+    g = torch.Generator().manual_seed(seed)
+    q, given = laws(1), torch.randn(2, 1, TOKENS, 4, generator=g)
+    mean = (q[..., None] * given).sum((1, 2))
+    return Effects(mean, given - mean[:, None, None], q), given
+
+
+@pytest.mark.parametrize(
+    "clauses", [((0,), (1,), (2,)), ((0, 1), (2, 3)), ((0, 1, 2), (3,)), ((1, 3),)]
+)
+def test_a_margin_of_one_token_is_the_greatest_of_the_least(clauses):
+    h, given = one_position()
+    g = torch.Generator().manual_seed(1)
+    event = Halfspaces(torch.randn(4, 4, generator=g), torch.randn(4, generator=g), clauses)
+    rows = given @ event.a.T + event.b
+    right = torch.stack([rows[..., list(c)].amin(-1) for c in clauses]).amax(0)
+    mean, effect = margin(h, event, 4)
+    torch.testing.assert_close(mean, (h.q * right).sum((1, 2)), rtol=0.0, atol=1e-9)
+    torch.testing.assert_close(mean[:, None, None] + effect, right, rtol=0.0, atol=1e-9)
+
+
+def test_a_layer_norm_of_one_token_is_the_layer_norm():
+    h, given = one_position()
+    norm = torch.nn.LayerNorm(4, eps=0.3)
+    with torch.no_grad():
+        norm.weight.copy_(torch.tensor([1.0, -2.0, 0.5, 3.0]))
+        norm.bias.copy_(torch.tensor([0.1, 0.0, -1.0, 2.0]))
+        torch.testing.assert_close(h.layer_norm(norm).given, norm(given), rtol=1e-12, atol=1e-12)
+
+
+def test_operations_are_torchs_own_count_to_a_fifth():
+    m, last, q = model(), torch.tensor([0, 3]), laws(3)
+    with FlopCounterMode(display=False) as counter:
+        logits_propagated(m, last, q)
+    told = operations(m.shape, 2, 3 * TOKENS)
+    assert counter.get_total_flops() == pytest.approx(told, rel=0.2), told
 
 
 @pytest.mark.parametrize("activation", ["gelu", "relu"])

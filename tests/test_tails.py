@@ -1,5 +1,7 @@
 """Tails of skewed margins: values and gradients down to 1e-300, against 60 digits of mpmath."""
 
+import math
+
 import mpmath as mp
 import pytest
 import torch
@@ -200,6 +202,14 @@ def test_the_saddlepoint_at_the_mean_is_the_limit_of_itself(point):
     with mp.workdps(60):
         want = float(saddlepoint(*(mp.mpf(v) for v in point)))
     assert float(log_cdf(Saddlepoint().index(law(*point)))) == pytest.approx(want, abs=2e-6)
+
+
+@pytest.mark.parametrize("beyond", [1e-7, -1e-7, -0.5])
+def test_edgeworths_series_is_no_probability_at_one(beyond):
+    """At z = 0 it is 1/2 - skew phi(0) / 6: here 1 - 1e-7 and more, and the margin is Gaussian."""
+    skew = -6.0 * (0.5 - beyond) * math.sqrt(2.0 * math.pi)
+    at = law(0.0, skew, 0.0)
+    assert float(Edgeworth().index(at)) == 0.0
 
 
 def test_a_light_tail_may_hold_more_than_half():

@@ -115,6 +115,12 @@ def test_gld_on_tokens_is_the_gaussian_of_the_exact_moments():
     assert abs(got - r) < SIGMAS * math.sqrt(skew / 200_000)
 
 
+def test_rows_without_a_normal_hold_everywhere_or_nowhere():
+    flat = torch.zeros(2, 3)
+    assert shortest(flat, torch.tensor([0.5, 0.0])).tolist() == [1.0, 0.0, 0.0]
+    assert shortest(flat, torch.tensor([0.5, -0.5])) is None
+
+
 def test_shortest_is_the_nearest_point():
     """Feasible once scaled to the boundary, and no nearer than by a fine search along circles."""
     g = torch.Generator().manual_seed(0)
