@@ -12,7 +12,7 @@ from scipy.stats import multivariate_normal
 
 from workbench.math.gaussian import hazard, log_cdf
 from workbench.math.logspace import log_sum
-from workbench.math.orthant import log_bivariate_cdf, log_orthant, log_union
+from workbench.math.orthant import _likely_together, log_bivariate_cdf, log_orthant, log_union
 
 RHOS = [-0.999999, -0.9, -0.5, -1e-9, 0.0, 1e-4, 0.3, 0.9, 0.999999]
 
@@ -306,6 +306,17 @@ def test_union_of_clauses_against_sampling(seed):
     error = math.sqrt(hit * (1 - hit) / draws)
     got = math.exp(log_union(beta, corr, clauses).item())
     assert hit - 5 * error < got < 1.03 * hit + 5 * error
+
+
+def test_clauses_of_one_literal_hold_together_as_their_literals_do():
+    """The half-space that stands for such a clause is its own: the pair's orthant is exact."""
+    beta, corr = torch.tensor([-1.0, 0.5, -2.5, -0.3]), correlation(4, 7)
+    found = _likely_together(beta, corr, [torch.tensor([i]) for i in range(4)])
+    for i in range(4):
+        for j in range(i):
+            exact = log_bivariate_cdf(beta[i], beta[j], corr[i, j]).item()
+            assert found[i, j].item() == pytest.approx(exact, abs=1e-9) == found[j, i].item()
+    assert bool(torch.isneginf(found.diagonal()).all())
 
 
 def test_union_with_sure_and_impossible_literals():
