@@ -151,7 +151,7 @@ def _column(i: int, log_p: Tensor, log_q: Tensor, texts: tuple[str, ...]) -> str
             f"{bars}</div>"
         )
     head = f"<div style='font-size:11px;opacity:.7'>{i + 1}</div>"
-    return f"<div style='flex:1 0 44px;min-width:44px'>{head}{''.join(lines)}</div>"
+    return f"<div style='flex:1 0 44px;min-width:44px;max-width:130px'>{head}{''.join(lines)}</div>"
 
 
 def _lines(problem: Problem, x: Tensor, log_p: Tensor, heads: Sequence[str]) -> str:

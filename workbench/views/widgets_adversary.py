@@ -72,8 +72,8 @@ class AdversaryWidgets(AdversaryActs, ByTask, w.VBox):
         }
         self.limit = bound(
             s, w.FloatLogSlider, "limit", self.guard,
-            to_session=lambda value: float(f"{value:.3g}"), base=2, min=-6.7, max=6, step=0.1,
-            readout_format=".3g",
+            to_session=lambda value: float(f"{value:.2g}"), base=2, min=-6.64, max=6, step=0.02,
+            readout_format=".2g",
         )  # fmt: skip
         self.seed = bound(s, w.BoundedIntText, "seed", self.guard, min=0, max=2**31 - 1)
         self.toolbar = ToolbarWidgets(s.stepping, self.guard, self.follow, lambda: s.stale)

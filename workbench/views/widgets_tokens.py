@@ -45,10 +45,16 @@ class TokensWidgets(TokensActs, ByTask, w.VBox):
              w.HBox([self.run, self.hold]), self.status],
             layout=w.Layout(width="340px", min_width="340px", margin="0 20px 0 0"),
         )  # fmt: skip
-        prices = w.VBox([self.worth, self.worth_words], layout=half())
-        known = w.VBox([self.chart, self.sentence, self.table], layout=half())
+        prices = w.VBox(
+            [w.HTML("<b>What is a nat worth?</b>"), self.worth, self.worth_words], layout=half()
+        )
+        known = w.VBox(
+            [w.HTML("<b>How near do estimators come?</b>"), self.chart, self.sentence, self.table],
+            layout=half(),
+        )
         charts = w.HBox([prices, known], layout=w.Layout(flex_flow="row wrap"))
-        main = w.VBox([self.laws, charts], layout=w.Layout(flex="1 1 auto", min_width="0"))
+        head = w.HTML("<b>Each position before and after the tilt</b>")
+        main = w.VBox([head, self.laws, charts], layout=w.Layout(flex="1 1 auto", min_width="0"))
         self.picture()
         self.paint()
         super().__init__([w.HBox([controls, main])])

@@ -76,6 +76,8 @@ class TrainWidgets(TrainActs, ByTask, w.VBox):
             )
             for key, value in usual.items()
         ]  # fmt: skip
+        for control in self.fields.children:  # in line with the controls around them
+            control.layout.width, control.style.description_width = "310px", "108px"
 
     def _chosen(self) -> None:
         listed = tuple(engine.titles(self.session.own).items())
