@@ -15,6 +15,7 @@ from workbench.bench.economy import ECONOMY
 from workbench.bench.hush import HUSH
 from workbench.bench.language import LANGUAGE
 from workbench.bench.latency import LATENCY
+from workbench.bench.paths import PATHS
 from workbench.bench.precision import PRECISION
 from workbench.bench.propagation import PROPAGATION
 from workbench.bench.recognised import RECOGNISED
@@ -36,6 +37,7 @@ ALL: tuple[Bench, ...] = (
     TAILS,
     PROPAGATION,
     THROUGHPUT,
+    PATHS,
     PRECISION,
     LATENCY,
     CROWD,

@@ -12,7 +12,7 @@ from panel.io.server import WSHandler
 from tornado.web import HTTPError
 
 from workbench.views import access, terms
-from workbench.views.parts import text
+from workbench.views.parts import EVERYWHERE_CSS, text
 from workbench.views.rooms import House
 from workbench.views.tour import COOKIE, Tour
 
@@ -24,7 +24,7 @@ PAGE_CSS = """
 #header-items { flex: 1; display: flex; justify-content: flex-end; }
 body { overflow-x: hidden; }
 """
-LIKE_OTHERS = ".bk-btn, .bk-btn a { color: #fff; } .bk-btn { border: 1px solid #fff; }"
+LIKE_OTHERS = ".bk-btn, .bk-btn a { color: #fff; } .bk-btn { border: 1px solid #fff !important; }"
 COPY = """
 const link = new URL(window.location.href);
 link.searchParams.delete("token");  // what opens a server to others is not passed on with a screen
@@ -121,7 +121,7 @@ def serve(
         more["auth_provider"] = access.Token(token)
     torch.set_num_threads(1)  # one for each: the sliders' closed forms and each session's sampling
     sys.setswitchinterval(5e-4)  # a slider's handler waits less for the threads that sample
-    pn.extension("plotly")
+    pn.extension("plotly", raw_css=[EVERYWHERE_CSS])
     _bring_socket()
     pn.serve(
         {"/": app},

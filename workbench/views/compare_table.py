@@ -211,6 +211,7 @@ CSS = f"""
 .wb-table .bad {{ color: var(--wb-bad, #b3261e); font-weight: 600; }}
 .wb-table .bad::after {{ content: " !"; }}
 .wb-table .s {{ width: auto; padding-right: 0; }}
+.wb-table td.s {{ min-width: 116px; }}
 .wb-table td, .wb-table th {{ padding-right: 8px; }}
 .wb-table .bar {{ width: 48px; }}
 .wb-table button, .wb-recipe button {{ font: inherit; font-size: 12px; color: inherit;

@@ -12,6 +12,13 @@ from IPython import display
 from workbench.views.style import TONES
 
 _SCRIPT, _LONG = "application/javascript", 100_000
+EVERYWHERE_CSS = """
+select:not([multiple]).bk-input, select:not([size]).bk-input {
+  background-image: url('data:image/svg+xml;utf8,<svg version="1.1" viewBox="0 0 25 20" \
+xmlns="http://www.w3.org/2000/svg"><path d="M 0,0 25,0 12.5,20 Z" fill="%23888" /></svg>');
+}
+"""
+"""Of every part: the arrow of a list is seen on a dark ground too, where Bokeh's own is black."""
 TEXT_CSS = """
 :host { font-size: 14px; line-height: 1.45; }
 .small { font-size: 12px; opacity: .72; }
@@ -64,7 +71,7 @@ def load_extension() -> None:
     if not pn.extension._loaded:  # type: ignore[attr-defined]
         inline = os.environ.get("PANEL_INLINE", "true").lower() not in ("false", "0")
         with _scripts_once():
-            pn.extension("plotly", inline=inline)
+            pn.extension("plotly", raw_css=[EVERYWHERE_CSS], inline=inline)
 
 
 @contextmanager

@@ -140,7 +140,7 @@ def _line(row: Row, truth: Truth | None, mark: str) -> str:
     return (
         f"<tr class='{mark}wb-{row.state}'><td>{_name(row)}</td>"
         f"<td class='n v'><span class='wb-estimate-{row.key}'{raw}>{value}</span></td>"
-        f"<td class='n' {promise}>{error}</td><td class='n'>{off}</td>"
+        f"<td class='n e' {promise}>{error}</td><td class='n'>{off}</td>"
         f"<td class='n'>{cost}</td><td class='s'>{_state(row)}</td></tr>"
     )
 
@@ -172,7 +172,8 @@ sup, sub { line-height: 0; font-size: .75em; }
 .wb-table .n { text-align: right; }
 .wb-table .v { font-weight: 600; min-width: 72px; }
 .wb-table .s { width: 30%; padding-left: 14px; }
-.wb-table td.s { white-space: normal; }
+.wb-table td.s { white-space: normal; min-width: 96px; }
+.wb-table td.e { white-space: normal; }
 .wb-table .wb-marked td { background: rgba(230,159,0,.18); }
 .wb-table .wb-why { white-space: normal; font-size: 12px; }
 .wb-table .who { white-space: normal; vertical-align: top; }
