@@ -65,9 +65,10 @@ NEAREST = {
     "math/tilted": "test_orthant_exact",
     "math/transitions": "test_short_text test_residues test_lm_adversary",
     "tails": "test_tails",
-    "propagation": "test_propagation test_cumulant test_operations",
+    "propagation": "test_propagation test_propagation_symmetries test_cumulant test_operations",
     "propagation/attention": "test_main_effects test_propagation",
-    "propagation/covariance": "test_propagation test_series test_operations",
+    "propagation/covariance": "test_propagation test_propagation_symmetries test_series "
+    "test_operations",
     "propagation/cumulant4": "test_cumulant4",
     "propagation/diagrams": "test_cumulant4",
     "propagation/effects": "test_main_effects test_leaves",
