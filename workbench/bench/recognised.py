@@ -29,7 +29,7 @@ SEEDS = 2
 
 _NORMAL = (1.0, -1.0)
 _DRAWS = 20_000
-_BUDGET, _LITTLE = 6_000_000, 400_000
+_BUDGET, _LITTLE = 6_000_000, 600_000
 _SAMPLERS = (
     Importance(), Subset(2000), Subset(2000, kernel="elliptical_slice", levels="fixed"),
 )  # fmt: skip
