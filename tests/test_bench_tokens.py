@@ -1,12 +1,13 @@
 """The bench of rare tokens: its loss, its zeros, and a small part of it run."""
 
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
 from scipy.optimize import minimize
 
-from workbench.bench import Choice
+from workbench.bench import Choice, temperature
 from workbench.bench.tokens import FLOOR, TOKENS, Answer, summary
 from workbench.math import itakura_saito
 
@@ -44,3 +45,31 @@ def test_a_part_of_it_runs():
     assert {r["method"] for r in rows} == {"monte_carlo", "gld"}
     assert {r["band"] for r in rows} == {"1e-3", "1e-8 to 1e-2", "1e-13 to 1e-2"}
     assert any("counts as 10^-16" in line for line in TOKENS.conclude(rows))
+
+
+def test_a_temperature_is_tuned_on_common_targets_and_judged_on_the_others(monkeypatch):
+    asked = []
+
+    class Best:
+        """Right at T = 3 on any target, a digit off at any other."""
+
+        name = "best"
+
+        def __init__(self, temperature):
+            self.temperature = temperature
+
+        def __call__(self, problem, budget, seed):
+            asked.append((problem.truth.log10_p > temperature.MODERATE, self.temperature, budget))
+            off = 0.0 if self.temperature == 3.0 else 1.0
+            return SimpleNamespace(log10_p=problem.truth.log10_p + off)
+
+    monkeypatch.setattr(temperature, "_METHODS", (Best,))
+    rows = list(temperature.run(True, lambda share, what: None))
+    assert {row["law"] for row in rows} == {"T_bpe_hex", "T_bpe_indent", "T_bpe_word"}
+    for row in rows:
+        assert (row["temperature"], row["tuned"], row["usual"]) == (3.0, 0.0, pytest.approx(1.0))
+    assert {t for common, t, _ in asked if not common} == {1.0, 3.0}
+    assert {b for common, _, b in asked if common} == {8192}
+    assert {(t, b) for common, t, b in asked if not common} == {(1.0, 65_536), (3.0, 32_768)}
+    (said,) = temperature.conclude(rows)
+    assert "1.00 digits at T = 1, 0.00" in said

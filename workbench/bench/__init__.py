@@ -25,6 +25,7 @@ from workbench.bench.reporters import REPORTERS
 from workbench.bench.speech import SPEECH
 from workbench.bench.students import STUDENTS
 from workbench.bench.tails import TAILS
+from workbench.bench.temperature import TEMPERATURE
 from workbench.bench.throughput import THROUGHPUT
 from workbench.bench.tokens import TOKENS
 from workbench.bench.training import TRAINING
@@ -54,6 +55,7 @@ ALL: tuple[Bench, ...] = (
     TUNING,
     HUSH,
     TOKENS,
+    TEMPERATURE,
     AUTOMATA,
     ANOMALY,
     REPORTERS,
