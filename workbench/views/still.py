@@ -30,7 +30,10 @@ _STYLE = (
     + " ".join(css.replace(":host", ".wb-still") for css in (TEXT_CSS, LABEL_CSS))
     + TABLE_CSS.replace(".wb-", ".ws-")
 )
-_NOTE = "A still picture of this screen. It is alive where the notebook's kernel runs."
+_NOTE = (
+    "A still picture of this screen. Run its cell for the live one, which a page that is loaded "
+    "again has lost."
+)
 _SHEET = re.compile(r"<style>.*?</style>", re.DOTALL)
 _CLASS = re.compile(r"""\bclass=(['"]?)[^'">]*""")
 _SILENT = (
