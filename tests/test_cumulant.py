@@ -11,6 +11,7 @@ from torch import nn
 import workbench as wb
 from workbench.distributions import Piece
 from workbench.graph import read
+from workbench.math.activations import activation
 from workbench.models import Network, Sum, chain, dense, mlp
 from workbench.propagation import Augmented, Covariance, Cumulant, marginals
 from workbench.propagation.third import slices
@@ -320,3 +321,15 @@ def test_orders_out_of_range_are_refused(order):
 def test_memories_out_of_range_are_refused(memory):
     with pytest.raises(wb.BadInput, match="at least one generation"):
         Augmented(memory=memory)
+
+
+@pytest.mark.parametrize(
+    ("third", "fourth", "strained"),
+    [(0.9, -1.9, False), (-1.1, 0.0, True), (0.0, 2.1, True), (1.1, 2.1, True)],
+)
+def test_a_neuron_is_strained_beyond_what_a_series_holds(third, fourth, strained):
+    """Skewness beyond 1 or kurtosis beyond 2, of one neuron of two; sd 2."""
+    sd = torch.tensor([2.0, 2.0])
+    third, fourth = torch.tensor([0.0, 8.0 * third]), torch.tensor([0.0, 16.0 * fourth])
+    found = marginals.Marginals.of(activation("relu"), torch.zeros(2), sd, sd > 0, third, fourth, 4)
+    assert found.strained is strained
