@@ -329,7 +329,7 @@ def question(estimator: wb.Estimator, d: Any, p: float, broken: bool = False) ->
 
     A network of no weight says 0, and the mean of N(0, s^2 I) in two dimensions is N(0, s^2 / 2).
     """
-    if estimator.needs.model is Transformer:
+    if Transformer in estimator.needs.model:
         return say(p, d.probs.dtype, broken)
     assert Ranked in estimator.needs.spec
     dtype = d.mean.dtype

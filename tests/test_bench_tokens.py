@@ -34,6 +34,9 @@ def test_zeros_are_counted_and_weigh_what_is_printed():
     answers += [Answer(t, -math.inf, 1.0, t == -11.0) for t in truths[3:]]
     row = summary(answers)
     assert (row["zeros"], row["failed"], row["targets"]) == (2, 1, 5)
+    assert (row["warned"], row["silent"]) == (0, 2)
+    far = [Answer(-3.0, -4.5, 1.0, False, warned) for warned in (True, False)]
+    assert (summary(far)["warned"], summary(far)["silent"]) == (1, 1)
     assert row["rmse"] == pytest.approx(0.5) and row["bias"] == pytest.approx(0.5)
     floored = math.sqrt((3 * 0.25 + (-9 - FLOOR) ** 2 + (-11 - FLOOR) ** 2) / 5)
     assert row["floored"] == pytest.approx(floored)

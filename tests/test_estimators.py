@@ -84,7 +84,7 @@ def nats(estimate):
 
 def particular(estimator):
     """Whether it asks for a model of one kind, which `cases.question` makes."""
-    return Ranked in estimator.needs.spec or estimator.needs.model is not None
+    return Ranked in estimator.needs.spec or bool(estimator.needs.model)
 
 
 def states(estimator, problem, budget, seed=0):
@@ -272,8 +272,10 @@ def serves_any_model_in_3d(cls):
 def test_what_it_cannot_serve_is_refused_with_alternatives(cls):
     d = cases.law(cls(), 3)
     problem = wb.Problem(d, cases.reading(d, Fancy()), half(-0.5))
-    if cls.needs.model is not None:
-        with pytest.raises(wb.Unsupported, match=rf"a {cls.needs.model.__name__} is needed") as no:
+    if cls.needs.model:
+        with pytest.raises(
+            wb.Unsupported, match=rf"a {cls.needs.model[0].__name__} or an? .* is needed"
+        ) as no:
             cls()(problem)
         assert cls.name not in no.value.try_instead and no.value.try_instead
         return

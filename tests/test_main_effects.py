@@ -9,18 +9,19 @@ from torch.nn.functional import one_hot
 from torch.utils.flop_counter import FlopCounterMode
 
 import workbench as wb
-from workbench.estimators import main_effects
 from workbench.math.contour import log_tail
 from workbench.math.gaussian import log_cdf
 from workbench.math.greatest import greatest
 from workbench.models.transformer import Shape
-from workbench.propagation.attention import last_logits, operations, softmax_mean
+from workbench.propagation.attention import softmax_mean
 from workbench.propagation.effects import Effects
 from workbench.propagation.extremes import margin
+from workbench.propagation.transformer import last_logits, operations
 from workbench.specs import Halfspaces
 
-ONE_LAYER = Shape(5, 8, 1, 2, 6, 16)
 TOKENS = 5
+ALONE = wb.MainEffects(starts=2, forwards=0)
+"""The account of the weights, no sequence evaluated."""
 
 
 def model(spread=0.5, activation="gelu"):
@@ -51,9 +52,9 @@ def counted(f, q):
     return mean, given
 
 
-@pytest.mark.parametrize("sharpness, within", [(0.5, 1e-6), (1.5, 1e-4)])
+@pytest.mark.parametrize("sharpness, within", [(0.5, 1e-6), (1.5, 1e-6), (3.0, 5e-3)])
 def test_the_mean_of_softmax_attention_is_exact(sharpness, within):
-    """Against all 125 sequences of three positions, scores of standard deviation up to 1.5."""
+    """Against all 125 sequences of three positions, scores of standard deviation up to 3."""
     g = torch.Generator().manual_seed(1)
     q, x = laws(3), sequences(3)
     weight = torch.exp(sharpness * torch.randn(2, 3, TOKENS, 2, generator=g))
@@ -125,7 +126,7 @@ def test_operations_are_torchs_own_count_to_a_fifth():
     m, last, q = model(), torch.tensor([0, 3]), laws(3)
     with FlopCounterMode(display=False) as counter:
         logits_propagated(m, last, q)
-    told = operations(m.shape, 2, 3 * TOKENS)
+    told = operations(m, 2, 3, TOKENS)
     assert counter.get_total_flops() == pytest.approx(told, rel=0.2), told
 
 
@@ -213,14 +214,14 @@ def test_small_transformers_within_a_third_of_a_digit(by):
     harder = problem.vary(spec=event)
     p = torch.where(harder.margin(x) > 0, torch.exp(log_p), 0.0).sum()
     assert 1e-9 < float(p) < 0.9
-    found = wb.MainEffects()(harder)
+    found = ALONE(harder)
     assert abs(found.log10_p - math.log10(float(p))) < 0.35
 
 
 def test_a_union_of_rivals_is_served_too():
     """'loses' is a union of half-spaces, 'wins' an intersection: they add up to 1."""
     problem, log10_p = rare()
-    lost = wb.MainEffects()(problem.vary(spec=~problem.spec))
+    lost = ALONE(problem.vary(spec=~problem.spec))
     assert 10**lost.log10_p == pytest.approx(1.0 - 10**log10_p, abs=0.1)
 
 
@@ -228,11 +229,11 @@ def test_what_cannot_happen_is_never_0_unless_it_is_known():
     problem, _ = rare()
     d = problem.distribution
     never = problem.vary(spec=problem.spec.shift(1e3))
-    found = wb.MainEffects()(never)
+    found = ALONE(never)
     least = float(d.log_probs().amin(1).sum())
     assert float(found.log_p) == pytest.approx(least) and "no tilt" in found.warning
     alone = wb.Tokens(torch.cat([one_hot(torch.tensor([0, 1, 2]), 5).double(), d.probs[3:]]))
-    assert wb.MainEffects()(never.vary(alone)).log10_p == -math.inf
+    assert ALONE(never.vary(alone)).log10_p == -math.inf
 
 
 def test_the_gradient_in_the_law_is_the_tilted_law():
@@ -240,7 +241,7 @@ def test_the_gradient_in_the_law_is_the_tilted_law():
     problem, _ = rare()
     p = problem.distribution.probs.clone().requires_grad_()
     live = problem.vary(wb.Tokens(p))
-    _, (gradient,) = wb.log_p_and_grad(live, wb.MainEffects(), [p])
+    _, (gradient,) = wb.log_p_and_grad(live, ALONE, [p])
     x, log_p = problem.distribution.outcome(0, 625)
     share = torch.softmax(torch.where(problem.margin(x) > 0, log_p, -math.inf), 0)
     after = torch.stack([one_hot(x[:, i], 5).double().T @ share for i in range(4)])
@@ -254,7 +255,7 @@ def test_steps_down_the_gradient_lower_the_counted_probability():
     m = problem.model.requires_grad_(True)
     weights = [w for name, w in m.named_parameters() if "unembed" not in name]
     for _ in range(3):
-        _, gradient = wb.log_p_and_grad(problem, wb.MainEffects(starts=1), weights)
+        _, gradient = wb.log_p_and_grad(problem, wb.MainEffects(forwards=0), weights)
         size = math.sqrt(sum(float(g.square().sum()) for g in gradient))
         with torch.no_grad():
             for w, g in zip(weights, gradient, strict=True):
@@ -290,13 +291,66 @@ def test_the_gradient_in_the_weights_is_that_of_the_propagation():
     assert slope == pytest.approx((ends[0] - ends[1]) / 2e-5, rel=1e-6)
 
 
+def counted_log10(problem):
+    x, log_p = problem.distribution.outcome(0, problem.distribution.outcomes)
+    right = torch.logsumexp(torch.where(problem.margin(x) > 0, log_p, -math.inf), 0)
+    return float(right) / math.log(10)
+
+
+@pytest.mark.parametrize("layers, token, by", [(1, 1, 0.25), (2, 4, 1.5)])
+def test_a_few_hundred_sequences_ground_the_account(layers, token, by):
+    """Of 15,625 sequences, some 130 of which fail, 600 are evaluated: a tenth of a digit."""
+    m = small(Shape(5, 8, layers, 2, 6, 16), spread=0.5)
+    problem = wb.Problem(law(6), m, wb.Argmax(token, "wins", by))
+    right = counted_log10(problem)
+    assert -4.0 < right < -3.0
+    found = wb.MainEffects(passes=3, forwards=600)(problem)
+    assert found.info["seen"] <= 600
+    assert abs(found.log10_p - right) < 0.1
+
+
+def test_all_sequences_within_the_budget_are_the_answer():
+    problem, right = rare()
+    found = wb.MainEffects(passes=2)(problem)
+    assert found.log10_p == pytest.approx(right, abs=1e-9) and found.info["seen"] == 625
+    never = wb.MainEffects(passes=2)(problem.vary(spec=problem.spec.shift(1e3)))
+    assert never.log10_p == -math.inf and not never.warning
+
+
+def test_what_was_not_found_is_said():
+    """400 of 15,625 sequences, of which none can fail: the answer is the account's, with a
+    warning."""
+    problem = wb.Problem(law(6), model(), wb.Argmax(1, "wins", 30.0))
+    assert counted_log10(problem) == -math.inf
+    found = wb.MainEffects(passes=4, forwards=400)(problem)
+    assert found.warning and found.info["failing"] == 0
+    assert found.log10_p == pytest.approx(found.info["account_log10"]) and found.log10_p > -50
+
+
+def test_a_small_budget_asks_the_likeliest_last_tokens_first():
+    problem = wb.Problem(law(6), model(), wb.Argmax(2, "wins", 0.25))
+    found = wb.MainEffects(forwards=200)(problem, 400)
+    assert found.cost.forwards <= 400 and found.info["seen"]
+    assert abs(found.log10_p - counted_log10(problem)) < 0.5
+
+
+def test_attention_alone_is_served():
+    from test_deep_effects import attentions
+
+    problem = wb.Problem(law(4), attentions(2, spread=0.5), wb.Argmax(1, "wins"))
+    right = counted_log10(problem)
+    assert -4 < right < -0.1
+    assert abs(ALONE(problem).log10_p - right) < 0.35
+
+
 def test_it_says_what_it_does_not_serve():
-    deep = wb.Problem(law(), small(), wb.Argmax(0, "wins"))
-    with pytest.raises(wb.Unsupported, match=r"2 layers: at most 1 will do") as refused:
-        wb.MainEffects()(deep)
-    assert refused.value.try_instead and "main_effects" not in refused.value.try_instead
-    with pytest.raises(wb.BadInput, match="missed"):
-        wb.MainEffects(missed=-1.0)
+    stranger = torch.nn.Embedding(5, 5)
+    problem = wb.Problem(law(1), torch.nn.Sequential(stranger, torch.nn.Flatten()), wb.Argmax(0))
+    with pytest.raises(wb.Unsupported, match="a Transformer or an AttentionOnly is needed") as no:
+        wb.MainEffects()(problem)
+    assert no.value.try_instead and "main_effects" not in no.value.try_instead
+    for bad in ({"missed": -1.0}, {"forwards": -1}, {"forwards": True}):
+        with pytest.raises(wb.BadInput, match=next(iter(bad))):
+            wb.MainEffects(**bad)
     short = wb.MainEffects()(rare()[0], 1)
     assert "does not hold one pass" in short.warning and short.cost.forwards <= 1
-    assert main_effects.MainEffects.needs.model is wb.Transformer

@@ -42,6 +42,7 @@ class Answer:
     log10_p: float
     seconds: float
     failed: bool
+    warned: bool = False
 
 
 def scale(quick: bool, choice: Choice) -> Scale:
@@ -103,10 +104,11 @@ def _decade(problem: Problem) -> int:
 def _ask(estimator: Estimator, problem: Problem, budget: int, seed: int) -> Answer:
     start = time.process_time()
     try:
-        log10_p, failed = estimator(problem, budget, seed).log10_p, False
+        found = estimator(problem, budget, seed)
+        log10_p, failed, warned = found.log10_p, False, bool(found.warning)
     except WorkbenchError:
-        log10_p, failed = -math.inf, True
-    return Answer(_truth(problem), log10_p, time.process_time() - start, failed)
+        log10_p, failed, warned = -math.inf, True, True
+    return Answer(_truth(problem), log10_p, time.process_time() - start, failed, warned)
 
 
 def _rows(band: str, answers: dict[str, list[Answer]], low: float, high: float) -> Iterator[Row]:
@@ -128,6 +130,8 @@ def summary(answers: Sequence[Answer]) -> Row:
         "targets": len(answers),
         "zeros": len(errors) - len(seen),
         "failed": sum(a.failed for a in answers),
+        "warned": sum(a.warned for a in answers),
+        "silent": sum(abs(e) > 1.0 and not a.warned for e, a in zip(errors, answers, strict=True)),
         "rmse": _rms(seen) if seen else None,
         "floored": _rms([float(e) for e in guess - truth]),
         "bias": sum(seen) / len(seen) if seen else None,
@@ -153,8 +157,12 @@ def conclude(rows: list[Row]) -> Iterable[str]:
     yield (
         f"an answer of 0 counts as 10^{FLOOR:.0f} in 'with zeros', in the rank correlation and in "
         "the Itakura-Saito loss, which is taken after a fit log q' = a log q + b to all other "
-        "targets; a gradient counts as two forward passes"
+        "targets; a gradient counts as two forward passes; 'unsaid' counts answers more than a "
+        "digit off that do not warn"
     )
+    every = [r for r in rows if r["band"] == rows[-1]["band"]]
+    warns = ", ".join(f"{r['method']} on {r['warned']} of {r['targets']}" for r in every)
+    yield f"warnings: {warns}"
     for band in (_band(*BANDS[0]), rows[-1]["band"]):
         here = {r["method"]: r for r in rows if r["band"] == band}
         for key, what in (("loss", "Itakura-Saito loss after a fit"), ("floored", "digits")):
@@ -190,6 +198,7 @@ TOKENS = Bench(
         Column("targets", "targets", "count"),
         Column("zeros", "P = 0", "count"),
         Column("failed", "failed", "count"),
+        Column("silent", "unsaid", "count"),
         Column("rmse", "RMSE", "digits"),
         Column("floored", "with zeros", "digits"),
         Column("bias", "mean error", "error"),

@@ -4,7 +4,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, ClassVar, cast, final
+from typing import Any, ClassVar, final
 
 import torch
 from torch import Tensor
@@ -113,8 +113,7 @@ class Needs:
         most_dim: the most dimensions that D may have, or None.
         affine: whether M must be affine: made of operations that are.
         polytope: whether C must be one polytope, an intersection of half-spaces.
-        model: the class that M must be of, or None.
-        most_layers: the most layers that such an M may have, or None.
+        model: the classes of which M must be one; none where any will do.
     """
 
     distribution: tuple[type, ...] = ()
@@ -123,8 +122,7 @@ class Needs:
     most_dim: int | None = None
     affine: bool = False
     polytope: bool = False
-    model: type | None = None
-    most_layers: int | None = None
+    model: tuple[type, ...] = ()
 
     def check(self, problem: Problem) -> None:
         """Raises `Unsupported` for the first thing that is missing."""
@@ -137,17 +135,11 @@ class Needs:
                     raise Unsupported(
                         f"the {what} {thing.name!r}", f"{_a(capability.__name__)} {what} is needed"
                     )
-        if self.model is not None and not isinstance(problem.model, self.model):
+        if self.model and not isinstance(problem.model, self.model):
             raise Unsupported(
                 f"a model that is {_a(type(problem.model).__name__)}",
-                f"{_a(self.model.__name__)} is needed",
+                f"{' or '.join(_a(kind.__name__) for kind in self.model)} is needed",
             )
-        if self.most_layers is not None:
-            layers = cast(Any, problem.model).shape.layers
-            if layers > self.most_layers:
-                raise Unsupported(
-                    f"a model of {layers} layers", f"at most {self.most_layers} will do"
-                )
         dim = problem.distribution.dim
         if self.most_dim is not None and dim > self.most_dim:
             raise Unsupported(

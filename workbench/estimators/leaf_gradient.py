@@ -2,25 +2,25 @@
 
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 from workbench.distributions import IndependentTokens
 from workbench.estimators.token_walk import promise
+from workbench.estimators.weighed import Weighed
 from workbench.math.gaussian import log_cdf
 from workbench.math.logspace import log_sum
 from workbench.math.simplex import log_prob
 from workbench.problem import Problem
 
-if TYPE_CHECKING:
-    from workbench.estimators.leaves import Found
-
 _NEAR_M = 512  # sequences that the gradient in M follows
 _PASSES = 2  # forward passes that one of them counts as
 _BLUR = 0.3  # tau over the mean margin of failures
 _NEAR = 16.0
+
+S = TypeVar("S", bound=Weighed)
 
 
 def cost(problem: Problem) -> int:
@@ -29,7 +29,7 @@ def cost(problem: Problem) -> int:
     return _NEAR_M * _PASSES if learns else 0
 
 
-def _weights(state: "Found") -> Tensor:
+def _weights(state: Weighed) -> Tensor:
     """Log of what every sequence seen adds to the answer, up to a constant."""
     log_w = state.log_weights()
     if bool((log_w > -math.inf).any()):
@@ -37,7 +37,7 @@ def _weights(state: "Found") -> Tensor:
     return promise(state.log_p, state.s, state.spread / _NEAR)
 
 
-def in_distribution(problem: Problem, state: "Found") -> "Found":
+def in_distribution(problem: Problem, state: S) -> S:
     """The state with the gradient in D's log probabilities: the weighed mean of the scores
     sum_i d log D(x_i), exact for what the search found and unbiased for what was drawn."""
     d = problem.distribution
@@ -52,12 +52,12 @@ def in_distribution(problem: Problem, state: "Found") -> "Found":
     return replace(state, drift=score - score.detach())
 
 
-def in_model(problem: Problem, state: "Found") -> "Found":
+def in_model(problem: Problem, state: S) -> S:
     """The state with the gradient in M: of log sum D(x) Phi(s(x) / tau) over the 512 sequences
     that weigh most in it, tau 0.3 times the mean margin of failures."""
     log_w = _weights(state)
     fails = state.s > 0
-    state = replace(state, followed=True, forwards=state.forwards + state.reserve)
+    state = replace(state, forwards=state.forwards + state.reserve)
     if not len(state.s) or not bool(fails.any()):
         return state
     share = torch.softmax(log_w[fails], 0)

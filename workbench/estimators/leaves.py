@@ -9,15 +9,14 @@ from torch import Tensor
 
 from workbench.distributions import IndependentTokens
 from workbench.errors import BadInput
-from workbench.estimators import leaf_gradient, seen, token_proposal
+from workbench.estimators import leaf_gradient, seen, token_proposal, weighed
 from workbench.estimators.base import Estimate, Estimator, Needs, check_positive
-from workbench.estimators.token_mixture import TokenMixture
 from workbench.estimators.token_proposal import Proposal
-from workbench.estimators.token_walk import Walk, promise, walk
+from workbench.estimators.token_walk import promise, walk
+from workbench.estimators.weighed import Weighed
 from workbench.estimators.witness import Failures, Witness
 from workbench.math.cost import Cost
-from workbench.math.logspace import LN10, log1mexp, log_sum
-from workbench.math.pareto import tail_index
+from workbench.math.logspace import LN10, log_sum
 from workbench.problem import Problem
 from workbench.rng import Rng
 from workbench.types import Grad, Kind, Pace
@@ -27,39 +26,23 @@ _FIRST, _DRAWN, _WALKED = 0.08, 0.05, 0.05  # of the budget: first draws, draws 
 _SEARCHED, _STILL = 0.65, 0.85  # of the budget for the search, and where it has found nothing
 _ROUNDS = 60  # the most, where it has found nothing
 _WALKS = 24  # a round, the most
-_BATCH = 4096
 _DRAWS = 8  # the most draws, as a multiple of the budget: those of known sequences are free
 _WALKED_AT = 4.0, 16.0  # the scales of the walk, in turn, as parts of the spread
 _NEAR = 16.0  # the same of what stands for failures that were not found
-_HEAVY, _FEW, _MATTERS = 0.7, 30.0, 0.1
 _SHOWN = 4096
 _ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, kw_only=True)
-class Found(Walk):
+class Found(Weighed):
     """The search, then the proposal that the rest is drawn from."""
 
-    outcomes: int
-    """Sequences of positive probability, at most 2^62."""
-    reserve: int = 0
-    """Forward passes kept for the gradient in M."""
     rounds: int = 0
-    spread: float = 0.0
-    """Standard deviation of the margin over the first draws."""
     log_tail: float = 0.0
     """log P by the additive margin alone."""
     position: int = -1
     """The one whose tokens are the cells."""
-    frozen: int = -1
-    """How many sequences had been seen when drawing began; -1 before."""
-    draws: int = 0
     followed: bool = False
-    log_share: Tensor
-    log_q: Tensor
-    """The proposal, see `TokenMixture`."""
-    drift: Tensor
-    """0-d: 0, with the gradient of log P."""
 
     @property
     def planned(self) -> int:
@@ -78,24 +61,11 @@ class Found(Walk):
         return self.outcomes <= self.planned
 
     @property
-    def proposal(self) -> TokenMixture:
-        return TokenMixture(self.log_share, self.log_q)
-
-    @property
     def over(self) -> bool:
         """Whether all is evaluated and drawn that will be."""
         if self.whole:
             return self.forwards >= self.outcomes
         return self.room == 0 or self.draws >= _DRAWS * self.planned
-
-    def log_weights(self) -> Tensor:
-        """`(n,)`: log of D(x) over the probability that x was evaluated; -inf for no failure."""
-        log_w = self.log_p
-        if self.frozen >= 0 and self.draws:
-            late = self.x[self.frozen :]
-            log_missed = -self.draws * torch.exp(self.proposal.log_prob(late)).clamp(min=1e-300)
-            log_w = torch.cat([log_w[: self.frozen], log_w[self.frozen :] - log1mexp(log_missed)])
-        return torch.where(self.s > 0, log_w, -math.inf)
 
 
 @dataclass(frozen=True)
@@ -164,7 +134,7 @@ class Leaves(Witness, Estimator):
 
     def step(self, problem: Problem, state: Found) -> Found:
         if state.over:
-            return leaf_gradient.in_model(problem, state)
+            return replace(leaf_gradient.in_model(problem, state), followed=True)
         with torch.no_grad():
             state = self._further(problem, state)
         return leaf_gradient.in_distribution(problem, state)
@@ -175,7 +145,7 @@ class Leaves(Witness, Estimator):
     def _further(self, problem: Problem, state: Found) -> Found:
         log_probs = seen.log_probs(problem)
         if state.whole:
-            x = seen.outcomes(log_probs, state.forwards, _BATCH)
+            x = seen.outcomes(log_probs, state.forwards, weighed.BATCH)
             return seen.evaluate(problem, state, x, state.room)
         if not len(state.s):
             x = token_proposal.first(log_probs).draw(*self._drawing(state, _FIRST))
@@ -188,7 +158,8 @@ class Leaves(Witness, Estimator):
         if state.frozen < 0:
             state = _holding(state, self._proposal(state, log_probs, self.rounds + 4))
             state = replace(state, frozen=len(state.s))
-        return self._draw(problem, state)
+        generator = self._drawing(replace(state, limit=weighed.BATCH, reserve=0), 1.0)[1]
+        return weighed.draw(problem, state, generator, state.room)
 
     def _drawing(self, state: Found, share: float) -> tuple[int, torch.Generator]:
         """How many draws, and their stream."""
@@ -222,15 +193,6 @@ class Leaves(Witness, Estimator):
                 state = walk(problem, state, proposal.margin, log_probs, scale, most, since)
         return replace(state, rounds=state.rounds + 1)
 
-    def _draw(self, problem: Problem, state: Found) -> Found:
-        """A batch of independent draws; those after the one that the budget no longer holds are
-        left out."""
-        x = state.proposal.draw(*self._drawing(replace(state, limit=_BATCH, reserve=0), 1.0))
-        state = seen.evaluate(problem, state, x, state.room)
-        beyond = torch.nonzero(~torch.isin(seen.keys(x), state.key)).squeeze(1)
-        n = int(beyond[0]) if len(beyond) else len(x)
-        return replace(state, draws=state.draws + n)
-
     def read(self, state: Found) -> Estimate:
         cost = Cost(forwards=state.forwards)
         fails = state.s > 0
@@ -253,9 +215,9 @@ class Leaves(Witness, Estimator):
                 log_err = math.sqrt(max(0.0, float(variance[fails].sum())))
             else:
                 info["warning"] = "the budget ended within the search: this is a lower bound"
-            info["share_searched"] = _share(state, log_w, log_p)
+            info["share_searched"] = state.searched(log_w)
             info["indicator_digits"] = max(log_p - known, log_err or 0.0) / LN10
-            info |= _doubt(state, log_w, info["share_searched"])
+            info |= weighed.doubt(state, log_w, info["share_searched"])
         answer = torch.tensor(min(0.0, log_p), dtype=torch.float64)
         return Estimate(answer + state.drift, log_err, self.kind, cost, None, info)
 
@@ -299,28 +261,3 @@ def _holding(state: Found, proposal: Proposal) -> Found:
         state, log_share=mixture.log_w, log_q=mixture.log_q, log_tail=proposal.log_tail,
         position=proposal.margin.cells.position,
     )  # fmt: skip
-
-
-def _share(state: Found, log_w: Tensor, log_p: float) -> float:
-    """The share of P that the search itself found."""
-    early = log_w if state.frozen < 0 else log_w[: state.frozen]
-    return min(1.0, math.exp(float(log_sum(early)) - log_p)) if len(early) else 0.0
-
-
-def _doubt(state: Found, log_w: Tensor, searched: float) -> dict[str, Any]:
-    """Diagnostics of the drawn part, and a warning where a few weights carry much of P."""
-    late = log_w[state.frozen :] if state.frozen >= 0 else log_w[:0]
-    late = late[late > -math.inf]
-    if not len(late):
-        return {}
-    effective = math.exp(2.0 * float(log_sum(late)) - float(log_sum(2.0 * late)))
-    k = tail_index(late, state.draws)
-    told: dict[str, Any] = {"effective_draws": effective}
-    if math.isfinite(k):
-        told["pareto_k"] = k
-    if 1.0 - searched > _MATTERS and (effective < _FEW or k > _HEAVY):
-        told["warning"] = (
-            f"a few weights carry {1.0 - searched:.0%} of the answer ({effective:.0f} effective "
-            f"draws, Pareto k {k:.2f}): its error is a guess"
-        )
-    return told

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -56,8 +57,6 @@ class Tilts(State):
     """`(B,)`: log probabilities of the cells."""
     floor: float
     """log of the probability of the least likely sequence."""
-    reserve: float = 0.0
-    """Forward passes kept for the gradient."""
     start: int = 0
     passes: int = 0
     ended: bool = False
@@ -75,6 +74,9 @@ class Tilts(State):
         once = torch.isneginf(self.known)
         settled = torch.where(self.status == SETTLED, fresh, -math.inf)
         return self.log_last + torch.where(once, fresh, torch.maximum(self.known, settled))
+
+
+T = TypeVar("T", bound=Tilts)
 
 
 def padded(problem: Problem, state: Tilts) -> Tensor:
@@ -119,7 +121,7 @@ def verdict(state: Tilts, rows: Tensor, log_p: Tensor, want: Tensor) -> Tensor:
     return torch.where(settled, SETTLED, verdict)
 
 
-def close(problem: Problem, state: Tilts, rows: Tensor, verdict: Tensor) -> Tilts:
+def close(problem: Problem, state: T, rows: Tensor, verdict: Tensor) -> T:
     """The state with the tails of these cells; one that has not settled is not believed beyond
     exp(l E_q[s] - KL(q || p)), which no E[exp(l s)] under p is below."""
     log_p = padded(problem, state)
@@ -148,7 +150,7 @@ def close(problem: Problem, state: Tilts, rows: Tensor, verdict: Tensor) -> Tilt
     )  # fmt: skip
 
 
-def again(state: Tilts) -> Tilts:
+def again(state: T) -> T:
     """The next start, which keeps the best of the one that is over."""
     settled = (state.status == SETTLED) & (state.log_tail > state.known)
     return replace(

@@ -33,16 +33,19 @@ def promise(log_p: Tensor, s: Tensor, scale: float) -> Tensor:
     return log_p + s.clamp(max=0.0) / scale
 
 
-def neighbours(x: Tensor, log_probs: Tensor) -> Tensor:
-    """All sequences that differ from one of x `(n, T)` in one token, x themselves among them."""
-    found = []
+def neighbours(x: Tensor, log_probs: Tensor) -> tuple[Tensor, Tensor]:
+    """All sequences that differ from one of x `(n, T)` in one token, x themselves among them, and
+    the rows of x that they come from."""
+    found, origin = [], []
+    rows = torch.arange(len(x))
     for i, row in enumerate(log_probs):
         tokens = torch.nonzero(row > -math.inf).squeeze(1)
         if len(tokens) > 1:
             changed = x.repeat_interleave(len(tokens), 0)
             changed[:, i] = tokens.repeat(len(x))
             found.append(changed)
-    return torch.cat(found) if found else x
+            origin.append(rows.repeat_interleave(len(tokens)))
+    return (torch.cat(found), torch.cat(origin)) if found else (x, rows)
 
 
 def walk(
@@ -53,23 +56,27 @@ def walk(
     scale: float,
     most: int,
     since: int = 0,
+    anchored: bool = False,
 ) -> W:
     """Look at the neighbours of the most promising sequences, and evaluate the `most` of them that
     the additive margin finds the most promising.
 
     The sequences are those of the greatest promise, of the greatest margin, and of the greatest
     margin in the cells that have been looked at least, among those seen from number `since` on:
-    failures may lie behind a better margin than any that is near.
+    failures may lie behind a better margin than any that is near. Where `anchored`, the additive
+    margin tells only what a substitution changes, and the margin before it is the true one.
     """
     chosen = _chosen(state, model.cells.of(state.x), scale, since)
     base = state.x[chosen]
-    x = neighbours(base, log_probs)
-    log_p = log_prob(log_probs, x)
+    x, origin = neighbours(base, log_probs)
+    log_p, s = log_prob(log_probs, x), model.margin(x)
+    if anchored:
+        s = s + (state.s[chosen] - model.margin(base))[origin]
     fails = state.s > 0
     if bool(fails.any()):
         kept = log_p > log_sum(state.log_p[fails]) + _FAINT
-        x, log_p = x[kept], log_p[kept]
-    order = torch.argsort(promise(log_p, model.margin(x), scale), descending=True)
+        x, log_p, s = x[kept], log_p[kept], s[kept]
+    order = torch.argsort(promise(log_p, s, scale), descending=True)
     state = replace(state, opened=torch.cat([state.opened, chosen]))
     return evaluate(problem, state, x[order], most)
 

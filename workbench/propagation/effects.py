@@ -45,11 +45,15 @@ class Effects:
 
     def linear(self, layer: nn.Linear) -> "Effects":
         """W h + b."""
-        w = layer.weight.double()
-        mean = self.mean @ w.T
-        if layer.bias is not None:
-            mean = mean + layer.bias.double()
-        return Effects(mean, self.effect @ w.T, self.q)
+        mapped = self.map(layer.weight)
+        if layer.bias is None:
+            return mapped
+        return Effects(mapped.mean + layer.bias.double(), mapped.effect, self.q)
+
+    def map(self, weight: Tensor) -> "Effects":
+        """W h, W `(outputs, d)`."""
+        w = weight.double().T
+        return Effects(self.mean @ w, self.effect @ w, self.q)
 
     def __add__(self, other: "Effects") -> "Effects":
         return Effects(self.mean + other.mean, self.effect + other.effect, self.q)
