@@ -135,3 +135,16 @@ def test_what_is_only_small_is_answered(name):
     """Not by refusals alone."""
     assert answer(wb.MonteCarlo, CASES[name][0]) is not None
     assert answer(wb.Moments, CASES[name][0]) is not None
+
+
+@pytest.mark.parametrize("name", ["conditioned", "slices", "importance", "design_point"])
+def test_a_network_surely_and_never_fails(name):
+    """Behind ReLUs, with gradients asked for: a threshold far off, and a clause that excludes
+    itself."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3))
+    method = cases.ESTIMATORS[name]()
+    sure = wb.Problem(gaussian(4), model, wb.Halfspace(torch.tensor([1.0, 0.0, 0.0]), 1e6))
+    assert method(sure, 20_000, 0).log10_p == pytest.approx(0.0, abs=1e-9)
+    never = wb.Problem(gaussian(4), model, wb.Argmax(0) & ~wb.Argmax(0))
+    assert method(never, 20_000, 0).log10_p == -math.inf

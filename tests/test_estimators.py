@@ -250,12 +250,12 @@ def test_nan_is_an_error_that_names_the_place(cls):
         problem = cases.question(cls(), d, 0.5, broken=True)
     elif cls.needs.readable:
         layer = line(3)
-        with torch.no_grad():
-            layer.weight[0, 1] = math.nan
         bend = nn.Flatten() if cls.needs.affine else nn.Tanh()
         problem = wb.Problem(
             d if d.dim == 3 else gaussian(3), nn.Sequential(bend, layer), half(-1.0)
         )
+        with torch.no_grad():
+            layer.weight[0, 1] = math.nan  # a network that is broken from the start is refused
     with pytest.raises(wb.NotConverged, match=r"margin is NaN on .* inputs|at '1'"):
         cls()(problem, 300_000)
 

@@ -230,6 +230,14 @@ def test_what_log_p_does_not_depend_on_has_gradient_zero():
     assert zero.tolist() == [0.0] * 3 and bool(some.any())
 
 
+def test_parameters_that_can_have_no_gradient_are_refused():
+    problem, mean, _ = trainable(wb.load("A_d10_1e-3"))
+    with pytest.raises(wb.BadInput, match="1 of 2 parameters ask for no gradient"):
+        wb.log_p_and_grad(problem, wb.Moments(), [mean, torch.ones(3)])
+    with pytest.raises(wb.BadInput, match="depends on none of the 1 parameters"):
+        wb.log_p_and_grad(problem, wb.Moments(), [torch.ones(3, requires_grad=True)])
+
+
 def test_a_gradient_step_lowers_log_p():
     """And by what the gradient promises, to first order."""
     problem = wb.load("C_digits_p8_s15")

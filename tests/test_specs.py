@@ -3,6 +3,7 @@
 import copy
 import math
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -305,3 +306,22 @@ def test_a_spec_that_expands_too_far_is_refused():
     spec = wb.And(tuple(leaf("halfspace", i) | leaf("halfspace", i + 9) for i in range(9)))
     with pytest.raises(wb.Unsupported, match=f"512 clauses: at most {MAX_CLAUSES}"):
         spec.halfspaces(OUTPUTS, torch.zeros(1))
+
+
+def test_words_that_would_drop_a_spec_are_refused():
+    one, other = wb.Argmax(0), wb.Argmax(1)
+    for words in (lambda: one and other, lambda: one or other, lambda: not one):
+        with pytest.raises(wb.BadInput, match=r"join specs by & and \|"):
+            words()
+
+
+@pytest.mark.parametrize("label", [torch.tensor(2), np.int64(2), 2])
+def test_a_label_of_torch_or_numpy_is_a_label(label):
+    spec = wb.Argmax(label)
+    assert spec.label == 2 and type(spec.label) is int
+
+
+@pytest.mark.parametrize("label", [torch.tensor(2.0), 1.5, True, -1, None, "2"])
+def test_what_is_no_label_is_refused(label):
+    with pytest.raises(wb.BadInput, match="must be an integer from 0"):
+        wb.Argmax(label)

@@ -8,6 +8,7 @@
 
 # The public names and where they live stand in __init__.pyi, which type checkers read too: each is
 # imported when first asked for, so that `workbench --help` does not wait for torch.
+import difflib
 from typing import Any
 
 import lazy_loader
@@ -28,4 +29,10 @@ def __getattr__(name: str) -> Any:
             for cls in ALL:
                 if cls.__name__ == name:
                     return cls
+            known = {*__all__, *(cls.__name__ for cls in ALL)}
+            near = difflib.get_close_matches(name, known, n=3)
+            if near:
+                raise AttributeError(
+                    f"workbench has no {name!r}: did you mean {', '.join(near)}?"
+                ) from None
         raise

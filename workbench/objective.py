@@ -7,7 +7,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from workbench.errors import Unsupported
+from workbench.errors import BadInput, Unsupported
 from workbench.estimators.base import Estimate, Estimator
 from workbench.iteration import Budget
 from workbench.problem import Problem
@@ -27,7 +27,8 @@ def log_p_and_grad(
     """log P and d log P / d parameters, through a deterministic estimate.
 
     Args:
-        parameters: leaf tensors that D, M or C were built from, with `requires_grad`.
+        parameters: leaf tensors that D, M or C were built from, with `requires_grad`; log P must
+            depend on one of them at least.
 
     Returns:
         The estimate, and one gradient per parameter, zero where log P does not depend on it. The
@@ -36,7 +37,15 @@ def log_p_and_grad(
 
     Raises:
         Unsupported: where the estimator carries no gradient, or the answer is -inf.
+        BadInput: for a parameter that asks for no gradient, or where none is one of this problem.
     """
+    parameters = list(parameters)
+    frozen = sum(not p.requires_grad for p in parameters)
+    if frozen:
+        raise BadInput(
+            f"{frozen} of {len(parameters)} parameters ask for no gradient: leave them out or call "
+            "`requires_grad_()` on each"
+        )
     if estimator.grad not in (Grad.PATHWISE, Grad.IMPLICIT):
         raise Unsupported(
             f"the gradient of {estimator.name!r}",
@@ -50,7 +59,13 @@ def log_p_and_grad(
             )
         if not estimate.log_p.requires_grad:
             return estimate, [torch.zeros_like(p) for p in parameters]
-        found = gradients(estimate.log_p, parameters)
+        slopes = torch.autograd.grad(estimate.log_p, parameters, allow_unused=True)
+    if parameters and all(slope is None for slope in slopes):
+        raise BadInput(
+            f"log P depends on none of the {len(parameters)} parameters: pass those of this "
+            "problem's own D, M or C"
+        )
+    found = _filled(slopes, parameters)
     if estimator.grad is Grad.PATHWISE:
         cost = replace(
             estimate.cost, forwards=_WITH_BACKWARD * estimate.cost.forwards,
@@ -62,5 +77,10 @@ def log_p_and_grad(
 
 def gradients(value: Tensor, parameters: Sequence[Tensor]) -> list[Tensor]:
     """d value / d parameters, zero where value does not depend on one."""
-    found = torch.autograd.grad(value, list(parameters), allow_unused=True)
-    return [torch.zeros_like(p) if g is None else g for g, p in zip(found, parameters, strict=True)]
+    return _filled(torch.autograd.grad(value, list(parameters), allow_unused=True), parameters)
+
+
+def _filled(slopes: Sequence[Tensor | None], parameters: Sequence[Tensor]) -> list[Tensor]:
+    """Zeros where a value did not depend on a parameter."""
+    pairs = zip(slopes, parameters, strict=True)
+    return [torch.zeros_like(p) if slope is None else slope for slope, p in pairs]

@@ -80,6 +80,9 @@ class Estimate:
 
     def __repr__(self) -> str:
         error = "" if self.log10_err is None else f" +- {self.log10_err:.2g}"
+        if self.log10_interval is not None and not 0.0 < (self.log10_err or 0.0) < math.inf:
+            low, high = self.log10_interval  # draws that all agree have no standard error
+            error = f", 95% from {low:.3g} to {high:.3g}"
         guess = f", {self.doubt}" if self.doubt else ""
         line = (
             f"Estimate(log10 P = {self.log10_p:.4g}{error}{guess}, {self.kind}, "

@@ -272,6 +272,8 @@ class Conditioned(Estimator):
         """Where lines first .. first + n - 1 of summit k enter C."""
         problem, start = pieces[int(state.piece[k])][1], float(state.index[k])
         unit = state.theta[k] / state.theta[k].norm()
+        if not math.isfinite(start):  # lines that lie in C all along cross nowhere
+            start = float(state.theta[k].norm())
         nodes = normal_nodes(n, len(unit), self.net + 1000 * k, first, unit.dtype)
         across = drawn.aim_of(state, k).lay(unit, nodes, first)
         with torch.no_grad():

@@ -108,11 +108,15 @@ class DesignPoint(Estimator):
             return replace(state, placed=True)
         z = points.best[kept]
         s, g = design_points.margin_and_gradient(problem, z, points.clause[kept])
-        length = g.norm(dim=1).clamp(min=torch.finfo(g.dtype).tiny)
+        state = replace(state, placed=True, forwards=state.forwards + 2 * len(kept))
+        length = g.norm(dim=1)
+        steep = length > torch.finfo(g.dtype).tiny  # where the margin is flat no plane bounds C
+        if not bool(steep.any()):
+            return state
+        kept, z, s, g, length = (part[steep] for part in (kept, z, s, g, length))
         return replace(
-            state, placed=True, found=kept, normal=g / length[:, None],
+            state, found=kept, normal=g / length[:, None],
             beta=((g * z).sum(1) - s) / length, log_factor=torch.zeros_like(s),
-            forwards=state.forwards + 2 * len(kept),
         )  # fmt: skip
 
     def _bend(self, problem: Problem, state: Planes) -> Planes:

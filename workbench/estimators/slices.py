@@ -209,9 +209,11 @@ class Slices(Estimator):
             land.spend(flops)
             part = log_weight + log_sum(values) + log_cell
             other = skewed = part.new_tensor(math.inf)
-            if price * _THIRD < share - land.forwards:
+            entered = bool(torch.isfinite(values).any())  # never, where a clause excludes itself
+            if entered and price * _THIRD < share - land.forwards:
                 skewed = part.detach() + self._skew(land, cut, nodes, values.detach())
-            if price * (slicing.SEARCH + _FEW ** min(MOST, count + 1)) < share - land.forwards:
+            search = price * (slicing.SEARCH + _FEW ** min(MOST, count + 1))
+            if entered and search < share - land.forwards:
                 other = log_weight.detach() + self._other(land, cut, nodes, values.detach(), clause)
         return replace(
             state,

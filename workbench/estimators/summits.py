@@ -114,7 +114,9 @@ class Landscape:
                 self.problem.graph, self.piece(at), self.event.a[rows], self.event.b[rows]
             )
             log_u = log_union(GaussianTail().index(law), law.corr, [range(len(rows))])
-            (slope,) = torch.autograd.grad(log_u, at)
+            slope = torch.zeros_like(at)
+            if log_u.requires_grad:  # of a clause that excludes itself log u = -inf everywhere
+                (slope,) = torch.autograd.grad(log_u, at)
         self.spend(3.0 * flops)
         return float(log_u.detach()), slope.detach()
 

@@ -72,10 +72,26 @@ class Problem:
     truth: Truth | None = None
 
     def __post_init__(self) -> None:
+        self._check_kinds()
         if isinstance(self.model, nn.Module):
             check_at_rest("the model", self.model)
         with on(self):
             self._check()
+
+    def _check_kinds(self) -> None:
+        for what, given, kind, such in (
+            ("D", self.distribution, Distribution, "wb.Gaussian(mean, scale)"),
+            ("C", self.spec, Spec, "wb.Argmax(label)"),
+        ):
+            if not isinstance(given, kind):
+                raise BadInput(
+                    f"a problem is Problem(D, M, C), and its {what} a {kind.__name__} of the "
+                    f"workbench, such as {such}; got a {type(given).__name__}"
+                )
+        if self.distribution.dtype in (torch.float16, torch.bfloat16):
+            raise BadInput(
+                f"D is in {self.distribution.dtype}: float32 or float64 is needed, of D, M and C"
+            )
 
     def _check(self) -> None:
         self.spec.check(self.outputs)
@@ -92,6 +108,15 @@ class Problem:
                 f"({_first_line(error)}); D is in {dtype}, and M and C must be too"
             ) from error
         _check_margin(s, 2)
+        if bool(s.isnan().any()):
+            self._name_broken_weights()
+
+    def _name_broken_weights(self) -> None:
+        """Raises `BadInput` where weights of M are the reason why its margins are NaN."""
+        held = self.model.named_parameters() if isinstance(self.model, nn.Module) else ()
+        broken = [name for name, p in held if not bool(torch.isfinite(p).all())]
+        if broken:
+            raise BadInput(f"the weights {', '.join(broken)} of the model hold NaN or infinity")
 
     def _bind(self) -> None:
         """M and the heads of C as one model."""
@@ -211,9 +236,9 @@ class Problem:
         kept = spec is None or isinstance(spec, Joined)
         new = replace(
             self,
-            distribution=distribution or self.distribution,
+            distribution=self.distribution if distribution is None else distribution,
             model=self.model if kept else self.stated[0],
-            spec=spec or self.spec,
+            spec=self.spec if spec is None else spec,
             truth=None,
         )
         same = new.model is self.model and new.distribution.dim == self.distribution.dim

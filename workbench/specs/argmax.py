@@ -1,5 +1,6 @@
 """Events about the class that a model picks."""
 
+import operator
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -31,8 +32,13 @@ class Argmax(Polyhedral):
     def __post_init__(self) -> None:
         if self.event not in ("loses", "wins"):
             raise BadInput(f"the event of an argmax must be 'loses' or 'wins', got {self.event!r}")
-        if isinstance(self.label, bool) or not isinstance(self.label, int) or self.label < 0:
+        try:
+            label = -1 if isinstance(self.label, bool) else operator.index(self.label)
+        except TypeError:
+            label = -1
+        if label < 0:
             raise BadInput(f"the label of an argmax must be an integer from 0, got {self.label!r}")
+        object.__setattr__(self, "label", label)  # a number of numpy's or torch's may be given
 
     def margin(self, x: Tensor, y: Tensor) -> Tensor:
         own = y[:, self.label]

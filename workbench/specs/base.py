@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from workbench.errors import Unsupported
+from workbench.errors import BadInput, Unsupported
 
 MAX_CLAUSES = 256
 
@@ -52,6 +52,13 @@ class Spec(ABC):
         from workbench.specs.altered import Altered
 
         return ~Altered(self)
+
+    def __bool__(self) -> bool:
+        """`and`, `or` and `not` would keep one spec and drop the other without a word."""
+        raise BadInput(
+            "a spec is neither true nor false: join specs by & and |, and negate one by ~, instead "
+            "of `and`, `or` and `not`; ask `is None` for one that is missing"
+        )
 
     def __and__(self, other: "Spec") -> "Spec":
         from workbench.specs.boolean import And

@@ -138,4 +138,4 @@ def _margins(problem: Problem, texts: Sequence[str], spec: Spec | None = None) -
     """s of every text, by all of the spec or by a part."""
     assert isinstance(problem.model, Router)
     y = problem.model.judge(texts)
-    return (spec or problem.spec).margin(y[:, :0], y)
+    return (problem.spec if spec is None else spec).margin(y[:, :0], y)
