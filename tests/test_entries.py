@@ -73,7 +73,7 @@ def test_train_takes_what_it_has_a_training_of():
             assert session.problem_name == "digits"
         finally:
             session.close()
-    with pytest.raises(wb.BadInput, match=r"no training of 'full'.*Defender.*training\.md"):
+    with pytest.raises(wb.BadInput, match=r"no training of 'full'.*`workbench.training.Duty`"):
         TrainSession(OWN)
 
 

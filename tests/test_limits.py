@@ -12,8 +12,9 @@ from workbench.propagation import Covariance
 from workbench.propagation.series import enough
 
 
-def net(width, layers, b=-1.0):
-    model = mlp([2, *([width] * layers), 1], torch.Generator().manual_seed(1), bias_std=0.1)
+def net(width, layers, b=-1.0, **how):
+    g = torch.Generator().manual_seed(1)
+    model = mlp([2, *([width] * layers), 1], g, bias_std=0.1, **how)
     return wb.Problem(
         wb.Gaussian(torch.zeros(2), torch.ones(2)), model, wb.Halfspace(torch.ones(1), b)
     )
@@ -42,6 +43,15 @@ def test_a_narrow_network_is_said_to_have_no_known_tail(width, b, said):
     found = wb.Moments()(net(width, 2, b))
     assert (found.log10_p < -4.0) == (b == -30.0)
     assert ("too narrow for a tail" in found.warning) == said
+
+
+@pytest.mark.parametrize(
+    "bend, b, said", [("tanh", -3.0, True), ("tanh", 0.0, False), ("relu", -3.0, False)]
+)
+def test_a_tail_behind_an_activation_that_was_not_measured_says_so(bend, b, said):
+    found = wb.Moments()(net(97, 1, b, activation=bend))
+    assert (found.log10_p < -2.0) == (b == -3.0)
+    assert ("behind tanh it may be digits" in found.warning) == said
 
 
 def test_a_linear_model_has_no_series_and_no_limits():

@@ -326,7 +326,8 @@ class Conditioned(Estimator):
         info: dict[str, Any] = {"summits": [], "search": "none"}
         if state.known:
             info["warning"] = (
-                "the budget held no search for summits: this is propagation alone"
+                "the budget held no search for summits: this is propagation alone, and a budget of "
+                "a few times as many forward passes may hold one"
                 if state.propagated
                 else "no line enters C in any direction that was found: this is propagation alone, "
                 "and probably far too high"

@@ -15,7 +15,7 @@ DEEPEST = {
 networks of these widths better than sampling for the same CPU time (6 to 10 networks, one thread).
 """
 NARROW = 96
-RARE = -9.210340371976182  # log 1e-4
+UNUSUAL, RARE = -4.605170185988091, -9.210340371976182  # log 1e-2, log 1e-4
 
 
 def _hidden(problem: Problem) -> list[int]:
@@ -59,4 +59,16 @@ def too_narrow(problem: Problem, log_p: float) -> str:
         f"below 1e-4, hidden layers {min(hidden)} wide are too narrow for a tail from cumulants: "
         "on random ReLU networks 64 wide relative errors stay near 0.7 with third cumulants and "
         "near 1 without"
+    )
+
+
+def unmeasured(problem: Problem, log_p: float) -> str:
+    """Said of tails behind activations on which propagated moments were not measured."""
+    ops = (node.op for node in problem.graph.nodes)
+    other = sorted({op.activation for op in ops if isinstance(op, Elementwise)} - {"relu"})
+    if not other or log_p > UNUSUAL:
+        return ""
+    return (
+        f"how far off a tail from moments is was measured behind ReLU alone; behind "
+        f"{' and '.join(other)} it may be digits: ask `conditioned` or a sampler too"
     )

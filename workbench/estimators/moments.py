@@ -121,7 +121,8 @@ class Moments(Estimator):
             laws.append((law.mean.detach(), law.std.detach(), beta.detach()))
             flops += spent
         log_p = torch.clamp(log_sum(torch.stack(terms)), max=0.0)  # rounding may pass 1
-        doubts.append(limits.too_narrow(problem, float(log_p.detach())))
+        found = float(log_p.detach())
+        doubts += [limits.too_narrow(problem, found), limits.unmeasured(problem, found)]
         top = int(torch.argmax(torch.stack(terms).detach()))
         mean, std, beta = laws[top]
         return replace(

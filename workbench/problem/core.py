@@ -96,7 +96,7 @@ class Problem:
     def _check(self) -> None:
         self.spec.check(self.outputs)
         d, dtype = self.distribution.dim, self.distribution.dtype
-        if any(heads_of(self.spec)):
+        if list(heads_of(self.spec)):
             self._bind()
         x = torch.zeros(2, d, dtype=dtype)
         try:
