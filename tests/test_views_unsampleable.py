@@ -79,7 +79,7 @@ def test_rooms_say_how_often_a_judge_errs(name):
 def test_rooms_list_what_one_of_their_methods_serves(make, room):
     listed = make().known.names
     numbers = catalogue.names() + catalogue.token_names() + catalogue.tiny_names()
-    everything = numbers + catalogue.short_text_names()
+    everything = numbers + catalogue.short_text_names() + catalogue.prompted_names()
     assert listed == [n for n in everything if room.serves(wb.load(n))]
     assert {"digits", "B_w32_h2_1e-3", "E_product_1e-6"} <= set(listed) < set(everything)
 
