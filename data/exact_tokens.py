@@ -14,13 +14,12 @@ from pathlib import Path
 
 import torch
 
+from workbench.catalogue.counting import counted
+from workbench.catalogue.counting import targets as chosen
 from workbench.catalogue.language_models import language_model
-from workbench.distributions import Tokens, template
-from workbench.models import Transformer, logits_sharing_prefixes
+from workbench.distributions import template
 
 FILE = Path(__file__).resolve().parent / "tokens" / "truths.json"
-BATCH = 4096
-RAREST, COMMONEST = -12.5, -2.5
 CHARACTERS = {
     "letter": (["letter"] * 4, 26, 3.0),
     "any": (["any"] * 4, 36, 3.0),
@@ -43,19 +42,6 @@ LAWS = {
 }
 
 
-@torch.no_grad()
-def counted(model: Transformer, law: Tokens) -> tuple[torch.Tensor, torch.Tensor]:
-    """P of every token being the model's choice, and how many sequences lead to it, `(V,)` each."""
-    mass = torch.zeros(law.alphabet, dtype=torch.float64)
-    leaves = torch.zeros(law.alphabet, dtype=torch.int64)
-    for start in range(0, law.outcomes, BATCH):
-        x, log_p = law.outcome(start, BATCH)
-        said = logits_sharing_prefixes(model, x).argmax(1)
-        mass.index_add_(0, said, torch.exp(log_p))
-        leaves.index_add_(0, said, torch.ones_like(said))
-    return mass, leaves
-
-
 def main() -> None:
     torch.set_num_threads(1)
     laws, targets = {}, {}
@@ -68,14 +54,8 @@ def main() -> None:
         mass, leaves = counted(model, law)
         seconds = time.process_time() - start
         laws[name] = {"model": model_name, "forms": forms, "most": most, "power": power}
-        decades: dict[int, int] = {}
-        for token in torch.nonzero(leaves > 1).squeeze(1).tolist():
-            log10_p = math.log10(mass[token])
-            decade = round(log10_p)
-            best = decades.get(decade, token)
-            if RAREST < log10_p < COMMONEST and leaves[token] >= leaves[best]:
-                decades[decade] = token
-        for decade, token in sorted(decades.items(), reverse=True):
+        decades = chosen(mass, leaves)
+        for decade, token in decades.items():
             targets[f"T_{name}_1e{decade}"] = {
                 "law": name,
                 "token": token,

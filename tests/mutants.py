@@ -75,10 +75,13 @@ NEAREST = {
     "propagation/extremes": "test_main_effects test_propagation",
     "propagation/intervals": "test_bounds test_proofs",
     "propagation/linear_bounds": "test_bounds test_proofs",
+    "propagation/mixing": "test_deep_effects test_main_effects",
     "propagation/patterns": "test_cumulant4",
     "propagation/series": "test_series test_limits",
     "propagation/smoothed": "test_conditioned",
+    "propagation/streams": "test_deep_effects test_main_effects",
     "propagation/tensors": "test_cumulant4",
+    "propagation/transformer": "test_deep_effects test_main_effects",
     "propagation/wick": "test_cumulant4",
 }
 _NOTICED, _BROKEN = 1, 99

@@ -7,8 +7,11 @@ import pytest
 import torch
 from scipy.optimize import minimize
 
-from workbench.bench import Choice, temperature
+import workbench as wb
+from workbench import catalogue
+from workbench.bench import Choice, fresh_tokens, temperature
 from workbench.bench.tokens import FLOOR, TOKENS, Answer, summary
+from workbench.errors import BadInput
 from workbench.math import itakura_saito
 
 
@@ -76,3 +79,21 @@ def test_a_temperature_is_tuned_on_common_targets_and_judged_on_the_others(monke
     assert {(t, b) for common, t, b in asked if not common} == {(1.0, 65_536), (3.0, 32_768)}
     (said,) = temperature.conclude(rows)
     assert "1.00 digits at T = 1, 0.00" in said
+
+
+def test_fresh_targets_are_counted_under_laws_of_no_target(monkeypatch):
+    few = {"few": ("char_2", ["letter", "any", "letter", "any"], 10, 3.0)}
+    monkeypatch.setattr(fresh_tokens, "LAWS", few)
+    found = list(fresh_tokens.fresh("few"))
+    assert len(found) >= 2 and len({p.spec.label for p in found}) == len(found)
+    for problem in found:
+        assert problem.name not in catalogue.token_names()
+        answer = wb.Enumeration()(problem, problem.distribution.outcomes)
+        assert answer.log10_p == pytest.approx(problem.truth.log10_p, abs=1e-12)
+    monkeypatch.setattr(fresh_tokens, "fresh", lambda name: iter(found[:1]))
+    asked = Choice(methods=("leaves",), budget=1 << 15)
+    rows = list(fresh_tokens.FRESH_TOKENS.choose(asked, False, lambda done, what: None))
+    assert {r["method"] for r in rows} == {"leaves"} and rows[0]["rmse"] < 1e-9
+    assert len(list(fresh_tokens.FRESH_TOKENS.conclude(rows))) == 2
+    with pytest.raises(BadInput, match="makes its own targets"):
+        list(fresh_tokens.choose(Choice(("T_x",)), True, lambda done, what: None))

@@ -12,6 +12,7 @@ from workbench.bench.crowd import CROWD
 from workbench.bench.digits_tuning import TUNING
 from workbench.bench.distillation import DISTILLATION
 from workbench.bench.economy import ECONOMY
+from workbench.bench.fresh_tokens import FRESH_TOKENS
 from workbench.bench.hush import HUSH
 from workbench.bench.language import LANGUAGE
 from workbench.bench.latency import LATENCY
@@ -55,6 +56,7 @@ ALL: tuple[Bench, ...] = (
     TUNING,
     HUSH,
     TOKENS,
+    FRESH_TOKENS,
     TEMPERATURE,
     AUTOMATA,
     ANOMALY,

@@ -70,7 +70,12 @@ def _serves(cls: type[Estimator], name: str) -> bool:
 def choose(choice: Choice, quick: bool, report: Report) -> Iterator[Row]:
     """A row a decade (then a band) and method, once all its targets are done."""
     todo = scale(quick, choice)
-    problems = sorted((catalogue.load(n) for n in todo.problems), key=lambda p: -_truth(p))
+    yield from judged([catalogue.load(n) for n in todo.problems], todo, report)
+
+
+def judged(targets: Iterable[Problem], todo: Scale, report: Report) -> Iterator[Row]:
+    """The rows of some targets, whose truths are known; `todo.problems` is not read."""
+    problems = sorted(targets, key=lambda p: -_truth(p))
     answers: dict[str, list[Answer]] = {m: [] for m in todo.methods}
     classes = {cls.name: cls for cls in ALL}
     for i, problem in enumerate(problems):
