@@ -2,9 +2,11 @@
 
 import logging
 import threading
+import time
 
 import pytest
 
+from workbench.views import worker as worker_module
 from workbench.views.worker import Worker
 
 PATIENCE = 60.0
@@ -122,3 +124,27 @@ def test_jobs_take_turns_block_by_block(jobs):
 def test_a_logger_that_a_worker_makes_does_not_stop_who_walks_them():
     for number, _ in zip(range(3), logging.root.manager.loggerDict.values(), strict=False):
         logging.getLogger(f"made while others are walked {number}")
+
+
+def test_workers_of_one_process_take_turns(monkeypatch):
+    """With one slot no two blocks run at once, and every worker gets to its end."""
+    monkeypatch.setattr(worker_module, "_SLOTS", threading.Semaphore(1))
+    inside, most = [], []
+
+    def blocks(k):
+        for _ in range(5):
+            inside.append(k)
+            most.append(len(inside))
+            time.sleep(0.002)
+            inside.remove(k)
+            yield {"value": k}
+
+    workers = [Worker() for _ in range(4)]
+    try:
+        for k, one in enumerate(workers):
+            one.start("job", blocks(k))
+        assert [one.wait("job")["value"] for one in workers] == [0, 1, 2, 3]
+    finally:
+        for one in workers:
+            one.close()
+    assert max(most) == 1 and len(most) == 20

@@ -21,6 +21,9 @@ import torch
 from workbench.errors import WorkbenchError
 
 _NICE = 5
+_SLOTS = threading.Semaphore(max(1, (os.cpu_count() or 2) - 1))
+"""Blocks that run at once, of all workers of the process together: of twenty visitors' jobs each
+would hold the interpreter for a moment, and the handlers of pages would wait for all of them."""
 RUNNING, PAUSED, DONE, ERROR = "running", "paused", "done", "error"
 
 
@@ -156,7 +159,8 @@ class Worker:
             job.turn = self._turn
             state, news = RUNNING, {}
             try:
-                news = next(job.blocks)
+                with _SLOTS:
+                    news = next(job.blocks)
             except StopIteration:
                 state = DONE
             except WorkbenchError as error:
