@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 
 from workbench import catalogue
 from workbench.bench.base import Bench, Column, Report, Row
-from workbench.bench.tokens import BUDGET, FLOOR
+from workbench.bench.tokens import BUDGET, FLOOR, rms, truth_of
 from workbench.estimators import ITGIS, MHIS
 
 GRID = (0.3, 1.0, 3.0, 10.0)
@@ -39,25 +39,19 @@ def run(quick: bool, report: Report) -> Iterator[Row]:
             found = method(temperature=t)(catalogue.load(name), spent, 0).log10_p
             return max(found, FLOOR) - _truth(name)
 
-        pilots = {t: _rms([error(n, t, BUDGET // _PILOT) for n in tuning]) for t in GRID}
+        pilots = {t: rms([error(n, t, BUDGET // _PILOT) for n in tuning]) for t in GRID}
         best = min(GRID, key=lambda t: (pilots[t], abs(math.log(t))))
         left = BUDGET - len(GRID) * (BUDGET // _PILOT)
         usual = [error(n, 1.0, BUDGET) for n in others]
         tuned = [error(n, best, left) for n in others]
         yield {
             "method": method.name, "law": law, "temperature": best, "others": len(others),
-            "usual": _rms(usual), "tuned": _rms(tuned),
+            "usual": rms(usual), "tuned": rms(tuned),
         }  # fmt: skip
 
 
 def _truth(name: str) -> float:
-    truth = catalogue.load(name).truth
-    assert truth is not None
-    return truth.log10_p
-
-
-def _rms(errors: list[float]) -> float:
-    return math.sqrt(sum(e * e for e in errors) / len(errors))
+    return truth_of(catalogue.load(name))
 
 
 def conclude(rows: list[Row]) -> Iterable[str]:

@@ -75,7 +75,7 @@ def choose(choice: Choice, quick: bool, report: Report) -> Iterator[Row]:
 
 def judged(targets: Iterable[Problem], todo: Scale, report: Report) -> Iterator[Row]:
     """The rows of some targets, whose truths are known; `todo.problems` is not read."""
-    problems = sorted(targets, key=lambda p: -_truth(p))
+    problems = sorted(targets, key=lambda p: -truth_of(p))
     answers: dict[str, list[Answer]] = {m: [] for m in todo.methods}
     classes = {cls.name: cls for cls in ALL}
     for i, problem in enumerate(problems):
@@ -96,14 +96,15 @@ def measure(quick: bool, report: Report) -> Iterator[Row]:
     return choose(Choice(), quick, report)
 
 
-def _truth(problem: Problem) -> float:
+def truth_of(problem: Problem) -> float:
+    """log10 P as it is known. Raises `BadInput` where it is not."""
     if problem.truth is None:
         raise BadInput(f"problem {problem.name!r} has no truth to be compared with")
     return problem.truth.log10_p
 
 
 def _decade(problem: Problem) -> int:
-    return round(_truth(problem))
+    return round(truth_of(problem))
 
 
 def _ask(estimator: Estimator, problem: Problem, budget: int, seed: int) -> Answer:
@@ -113,7 +114,7 @@ def _ask(estimator: Estimator, problem: Problem, budget: int, seed: int) -> Answ
         log10_p, failed, warned = found.log10_p, False, bool(found.warning)
     except WorkbenchError:
         log10_p, failed, warned = -math.inf, True, True
-    return Answer(_truth(problem), log10_p, time.process_time() - start, failed, warned)
+    return Answer(truth_of(problem), log10_p, time.process_time() - start, failed, warned)
 
 
 def _rows(band: str, answers: dict[str, list[Answer]], low: float, high: float) -> Iterator[Row]:
@@ -137,8 +138,8 @@ def summary(answers: Sequence[Answer]) -> Row:
         "failed": sum(a.failed for a in answers),
         "warned": sum(a.warned for a in answers),
         "silent": sum(abs(e) > 1.0 and not a.warned for e, a in zip(errors, answers, strict=True)),
-        "rmse": _rms(seen) if seen else None,
-        "floored": _rms([float(e) for e in guess - truth]),
+        "rmse": rms(seen) if seen else None,
+        "floored": rms([float(e) for e in guess - truth]),
         "bias": sum(seen) / len(seen) if seen else None,
         "rank": _rank(truth, guess) if enough else None,
         "loss": itakura_saito.left_out(truth * LN10, guess * LN10) if enough else None,
@@ -146,7 +147,8 @@ def summary(answers: Sequence[Answer]) -> Row:
     }
 
 
-def _rms(errors: Sequence[float]) -> float:
+def rms(errors: Sequence[float]) -> float:
+    """Root of the mean square."""
     return math.sqrt(sum(e * e for e in errors) / len(errors))
 
 

@@ -26,7 +26,7 @@ from workbench.estimators.tilts import (
 )
 from workbench.math.contour import log_tail, saddle
 from workbench.math.cost import Cost, forward_equivalents
-from workbench.math.logspace import LN10, log_sum
+from workbench.math.logspace import LN10, effective, log_sum
 from workbench.problem import Problem
 from workbench.propagation.extremes import margin
 from workbench.propagation.streams import KINDS
@@ -306,7 +306,7 @@ def _grounded(state: Grounded, account: float, warning: str) -> tuple[float, dic
     info["share_searched"] = state.searched(log_w)
     info |= weighed.doubt(state, log_w, info["share_searched"])
     apart = (account - log_p) / LN10
-    few = math.exp(2.0 * float(log_sum(log_w)) - float(log_sum(2.0 * log_w)))
+    few = effective(log_w)
     if (few < _FEW and abs(apart) > _APART) or (not warning and apart > _APART):
         info["warning"] = (
             f"{int(fails.sum())} failing sequences, in effect {few:.0f}, carry the answer, which "

@@ -14,7 +14,7 @@ from workbench.estimators.base import Estimate, Estimator, Needs, check_positive
 from workbench.estimators.itgis import check_temperature
 from workbench.iteration import State
 from workbench.math.cost import Cost
-from workbench.math.logspace import log_sum
+from workbench.math.logspace import effective, log_sum
 from workbench.problem import Problem
 from workbench.rng import Rng
 from workbench.types import Grad, Kind
@@ -169,11 +169,11 @@ class MHIS(Estimator):
 
         fewest = float(m)
         for what, own in (("failures", state.log_hit), ("visits", state.log_all)):
-            effective = math.exp(float(2.0 * log_sum(own) - log_sum(2.0 * own)))
-            fewest = min(fewest, effective)
-            if effective < _FEW * m:
+            carrying = effective(own)
+            fewest = min(fewest, carrying)
+            if carrying < _FEW * m:
                 info["warning"] = (
-                    f"{effective:.1f} of {m} chains carry the sum over {what}: its error is a guess"
+                    f"{carrying:.1f} of {m} chains carry the sum over {what}: its error is a guess"
                 )
         reach = float(stdtrit(max(1.0, fewest - 1.0), 0.975)) * log_err
         interval = (log_p - reach, min(0.0, log_p + reach))

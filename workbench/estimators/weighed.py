@@ -11,7 +11,7 @@ from torch import Tensor
 from workbench.estimators import seen
 from workbench.estimators.token_mixture import TokenMixture
 from workbench.estimators.token_walk import Walk
-from workbench.math.logspace import log1mexp, log_sum
+from workbench.math.logspace import effective, log1mexp, log_sum
 from workbench.math.pareto import tail_index
 from workbench.problem import Problem
 
@@ -76,14 +76,14 @@ def doubt(state: Weighed, log_w: Tensor, searched: float) -> dict[str, Any]:
     late = late[late > -math.inf]
     if not len(late):
         return {}
-    effective = math.exp(2.0 * float(log_sum(late)) - float(log_sum(2.0 * late)))
+    carrying = effective(late)
     k = tail_index(late, state.draws)
-    told: dict[str, Any] = {"effective_draws": effective}
+    told: dict[str, Any] = {"effective_draws": carrying}
     if math.isfinite(k):
         told["pareto_k"] = k
-    if 1.0 - searched > _MATTERS and (effective < _FEW or k > _HEAVY):
+    if 1.0 - searched > _MATTERS and (carrying < _FEW or k > _HEAVY):
         told["warning"] = (
-            f"a few weights carry {1.0 - searched:.0%} of the answer ({effective:.0f} effective "
+            f"a few weights carry {1.0 - searched:.0%} of the answer ({carrying:.0f} effective "
             f"draws, Pareto k {k:.2f}): its error is a guess"
         )
     return told

@@ -53,3 +53,12 @@ def log_plus(log_total: float, logs: Tensor) -> float:
     0.0
     """
     return float(log_sum(torch.cat([logs.new_tensor([log_total]), logs])))
+
+
+def effective(log_w: Tensor) -> float:
+    """How many equal weights carry as much as these, (sum w)^2 / sum w^2 (Kish 1965).
+
+    >>> round(effective(torch.log(torch.tensor([3.0, 3.0, 3.0], dtype=torch.float64))), 12)
+    3.0
+    """
+    return math.exp(2.0 * float(log_sum(log_w)) - float(log_sum(2.0 * log_w)))

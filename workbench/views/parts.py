@@ -44,6 +44,15 @@ def button(
     return made
 
 
+def upload(accept: str, multiple: bool = False) -> pn.widgets.FileInput:
+    """A field that takes files of these suffixes from the visitor's disk."""
+    return pn.widgets.FileInput(
+        accept=accept, multiple=multiple, height=40, sizing_mode="stretch_width",
+        margin=(2, 0, 6, 0), css_classes=["wb-open"],
+        stylesheets=["input { padding: 3px 8px; height: 38px; font-size: 13px; }"],
+    )  # fmt: skip
+
+
 def hint(words: str) -> Tooltip:
     """What is said of a button under the pointer: below it, clear of its neighbours."""
     return Tooltip(content=words, position="bottom")

@@ -1,5 +1,6 @@
 """What the session of every room has: house, links, notebooks and buttons ask no more of it."""
 
+from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -10,7 +11,7 @@ from workbench.views.link import take
 from workbench.views.worker import Worker
 
 
-class RoomSession(param.Parameterized):
+class RoomSession(param.parameterized.ParameterizedABC):
     """The whole state of one room. No interface in here. `close()` ends its worker."""
 
     in_url: Mapping[str, str] = {}
@@ -21,13 +22,13 @@ class RoomSession(param.Parameterized):
         """Take over what is sound of these values; a sentence about the rest, or ""."""
         return take(self, values, self.in_url)
 
+    @abstractmethod
     def source(self) -> Any:
         """What the screen is about, as its function in `workbench.views` takes it.
 
         Raises:
             BadInput: where no cell of a notebook could load it.
         """
-        raise NotImplementedError
 
     def numbers(self) -> Iterable[str]:
         """Cells of Python that make again what the screen shows; none by itself.

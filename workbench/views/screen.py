@@ -17,7 +17,7 @@ from workbench.views.about import about
 from workbench.views.controls import Dial, label, settings_panel
 from workbench.views.following import ByTicker
 from workbench.views.inside_panel import Inside
-from workbench.views.parts import button, figure_pane, load_extension, on_ground, text
+from workbench.views.parts import button, figure_pane, load_extension, on_ground, text, upload
 from workbench.views.picker import picker
 from workbench.views.position import POSITION
 from workbench.views.roster import askable
@@ -97,11 +97,7 @@ class Explore(ByTicker, pn.viewable.Viewer):
             height=32,
             margin=(0, 6, 6, 0),
         )
-        self.load = pn.widgets.FileInput(
-            accept=".zip", height=40, sizing_mode="stretch_width", margin=(2, 0, 6, 0),
-            stylesheets=["input { padding: 3px 8px; height: 38px; font-size: 13px; }"],
-            css_classes=["wb-open"],
-        )  # fmt: skip
+        self.load = upload(".zip")
         self.load.param.watch(lambda e: self.guard(lambda: self._open(e.new)), "value")
         self.status = text(css_classes=["wb-status"])
         self.fixed, self.uncountable = text(margin=(4, 0)), text()

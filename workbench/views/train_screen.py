@@ -11,7 +11,7 @@ from workbench.views import train_engine as engine
 from workbench.views.acts import TrainActs
 from workbench.views.controls import label
 from workbench.views.following import ByTicker
-from workbench.views.parts import button, figure_pane, hint, load_extension, on_ground, text
+from workbench.views.parts import button, figure_pane, hint, load_extension, on_ground, text, upload
 from workbench.views.table import TABLE_CSS
 from workbench.views.toolbar import Toolbar
 from workbench.views.train_fields import Fields
@@ -54,11 +54,7 @@ class Train(TrainActs, ByTicker, pn.viewable.Viewer):
         self.seed = pn.widgets.IntInput.from_param(
             s.param.seed, label="", width=118, margin=0, css_classes=["wb-seed"]
         )
-        self.load = pn.widgets.FileInput(
-            accept=train_own.ACCEPT, multiple=True, height=40, sizing_mode="stretch_width",
-            margin=(2, 0, 6, 0), css_classes=["wb-open"],
-            stylesheets=["input { padding: 3px 8px; height: 38px; font-size: 13px; }"],
-        )  # fmt: skip
+        self.load = upload(train_own.ACCEPT, multiple=True)
         self.load.param.watch(lambda e: self.guard(lambda: self._open(e.new)), "value")
         self.save = pn.widgets.FileDownload(
             callback=s.card_archive, filename="trained.zip", label="Save card", height=32,
