@@ -1,7 +1,8 @@
-"""What every test shares: float64, one thread, deterministic hypothesis, headless Chromium."""
+"""What every test shares: float64, one thread, fixed seeds, headless Chromium."""
 
 import logging
 import os
+import random
 import shutil
 from collections import Counter
 
@@ -49,8 +50,12 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: -slow[item.path])
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item):
-    """Without Chromium a browser test is skipped with its reason, and fails where CI=true."""
+    """Every test draws the same numbers, whatever ran before it and whichever process runs it.
+    Without Chromium a browser test is skipped with its reason, and fails where CI=true."""
+    random.seed(0)
+    torch.manual_seed(0)
     if item.get_closest_marker("browser") and CHROMIUM is None:
         if os.environ.get("CI") == "true":
             pytest.fail("there is no Chromium on the PATH, and CI=true demands it", pytrace=False)
