@@ -1,46 +1,41 @@
 // A plotly figure, drawn whole whenever it changes: nothing is lost while a page loads, and what a
-// page shows that opens later is what stands in the widget. All charts of a page share one plotly.
+// page shows that opens later is what stands in its model.
 
 const CONFIG = { displayModeBar: false, responsive: true };
 
-async function load(model) {
-  const shelf = await model.widget_manager.get_model(model.get("library"));
-  const text = `const module = { exports: {} };\n${shelf.get("source")}\nexport default module.exports;`;
-  const address = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
-  const before = window.Plotly;  // another one may be on the page, with charts of its own
-  const { default: plotly } = await import(address);
-  if (before) window.Plotly = before;
-  URL.revokeObjectURL(address);
-  return plotly;
+// plotly puts its style sheet into the document, which a shadow root below does not see.
+function dress(place) {
+  const root = place.getRootNode(), given = document.getElementById("plotly.js-style-global");
+  if (root === document || !given) return;
+  const sheet = document.createElement("style");
+  sheet.textContent = [...given.sheet.cssRules].map((rule) => rule.cssText).join("\n");
+  place.before(sheet);
 }
 
-function render({ model, el }) {
-  const place = document.createElement("div");
-  place.style.width = "100%";
-  el.append(place);
-  let plotly = null, drawn = "", gone = false, turn = Promise.resolve();
-  const draw = () => {
+// Draws in `place` with the plotly that `load()` promises; gives [draw(text), gone()].
+function attach(place, load) {
+  let plotly = null, wanted = "", drawn = "", over = false, turn = Promise.resolve();
+  const draw = (text) => {
+    wanted = text;
     turn = turn.then(async () => {
-      const text = model.get("figure");
-      if (gone || text === drawn) return;
-      plotly = await (window.workbenchPlotly ??= load(model));
-      const { data, layout } = JSON.parse(text);
+      if (over || wanted === drawn) return;
+      const now = wanted;
+      if (!plotly) {
+        plotly = await load();
+        dress(place);
+      }
+      const { data, layout } = JSON.parse(now);
       await plotly.react(place, data, layout, CONFIG);
-      drawn = text;
-    }).catch((error) => { window.workbenchPlotly = undefined; console.error(error); });
+      drawn = now;
+    }).catch((error) => console.error(error));
   };
   const fit = new ResizeObserver(() => {
     if (drawn && place.clientWidth) plotly.Plots.resize(place);
   });
-  model.on("change:figure", draw);
-  fit.observe(el);
-  draw();
-  return () => {
-    gone = true;
+  fit.observe(place);
+  return [draw, () => {
+    over = true;
     fit.disconnect();
-    model.off("change:figure", draw);
     if (plotly) plotly.purge(place);
-  };
+  }];
 }
-
-export default { render };

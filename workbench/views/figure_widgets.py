@@ -43,7 +43,41 @@ class Chart(anywidget.AnyWidget):
 
     figure = traitlets.Unicode('{"data": [], "layout": {}}').tag(sync=True)
     library = traitlets.Unicode("").tag(sync=True)
-    _esm = SOURCE
+    _esm = (
+        SOURCE
+        + """
+async function load(model) {
+  const shelf = await model.widget_manager.get_model(model.get("library"));
+  const text =
+    `const module = { exports: {} };\\n${shelf.get("source")}\\nexport default module.exports;`;
+  const address = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
+  const before = window.Plotly;  // another one may be on the page, with charts of its own
+  const { default: plotly } = await import(address);
+  if (before) window.Plotly = before;
+  URL.revokeObjectURL(address);
+  return plotly;
+}
+// All charts of a page share one plotly; where it did not come, the next chart asks again.
+const shared = (model) => (window.workbenchPlotly ??= load(model).catch((error) => {
+  window.workbenchPlotly = undefined;
+  throw error;
+}));
+function render({ model, el }) {
+  const place = document.createElement("div");
+  place.style.width = "100%";
+  el.append(place);
+  const [draw, gone] = attach(place, () => shared(model));
+  const change = () => draw(model.get("figure"));
+  model.on("change:figure", change);
+  change();
+  return () => {
+    model.off("change:figure", change);
+    gone();
+  };
+}
+export default { render };
+"""
+    )
 
     @property
     def shown(self) -> Figure:

@@ -9,6 +9,7 @@ import panel as pn
 from bokeh.models import Tooltip
 from IPython import display
 
+from workbench.views.figure_panel import Chart
 from workbench.views.style import TONES
 
 _SCRIPT, _LONG = "application/javascript", 100_000
@@ -58,15 +59,9 @@ def hint(words: str) -> Tooltip:
     return Tooltip(content=words, position="bottom")
 
 
-def figure_pane(height: int) -> pn.pane.Plotly:
+def figure_pane(height: int) -> Chart:
     """An empty place for a figure."""
-    return pn.pane.Plotly(
-        {"data": [], "layout": {}},
-        config={"displayModeBar": False, "responsive": True},
-        sizing_mode="stretch_width",
-        height=height,
-        margin=0,
-    )
+    return Chart(sizing_mode="stretch_width", height=height, margin=0)
 
 
 def on_ground(view: Any, dark: bool) -> Any:

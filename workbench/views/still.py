@@ -14,9 +14,8 @@ from typing import Any
 import ipywidgets as w
 import panel as pn
 
-from workbench.views import live_panel, live_widget
+from workbench.views import figure_panel, figure_widgets, live_panel, live_widget
 from workbench.views.controls import LABEL_CSS
-from workbench.views.figure_widgets import Chart
 from workbench.views.parts import TEXT_CSS
 from workbench.views.style import TONES
 from workbench.views.svg import image
@@ -75,14 +74,14 @@ def _parts(view: Any) -> Iterable[str]:
     elif isinstance(view, pn.viewable.Viewable):
         if view.visible:
             yield from _of_panel(view)
-    elif isinstance(view, Chart):
+    elif isinstance(view, figure_widgets.Chart):
         yield from _figure(view.shown)
     elif isinstance(view, w.DOMWidget) and view.layout.display != "none":
         yield from _of_widgets(view)
 
 
 def _of_panel(view: Any) -> Iterable[str]:
-    if isinstance(view, pn.pane.Plotly):
+    if isinstance(view, figure_panel.Chart):
         yield from _figure(view.object)
     elif isinstance(view, pn.widgets.StaticText):
         if view.value:
