@@ -5,6 +5,7 @@ import math
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -299,7 +300,8 @@ def test_an_app_that_ends_at_once_is_told_with_its_last_line():
 @pytest.mark.slow
 def test_latency_measures_the_served_app(monkeypatch):
     monkeypatch.setitem(latency._MOVES, True, 2)
-    rows = list(latency.run(True, silent))
+    with ThreadPoolExecutor(1) as apart:  # in this thread a browser test may have its Playwright
+        rows = apart.submit(lambda: list(latency.run(True, silent))).result()
     assert [r["action"] for r in rows] == ["arrow keys", "dragging"]
     assert all(r["moves"] == 2 and 0 < r["median_ms"] <= r["worst_ms"] for r in rows)
 

@@ -60,21 +60,27 @@ def _supports(d: Distribution) -> list[Frame | None]:
 def _proof(
     problem: Problem, path: list[Move], frame: Frame | None, event: Halfspaces
 ) -> float | None:
-    if frame is None:
-        low = torch.full((1, problem.distribution.dim), -math.inf, dtype=torch.float64)
-        return _decide(_by_intervals(path, event, low, -low), event)
-    box = Region.box(*(torch.full_like(frame.offset, end)[None] for end in (0.0, 1.0)))
-    key = _digest([*_tensors(problem), frame.offset, frame.matrix, event.a, event.b])
+    """Remembered: every estimator of a comparison asks for it."""
+    support = [] if frame is None else [frame.offset, frame.matrix]
+    key = _digest([*_tensors(problem), *support, event.a, event.b])
     kept: dict[bytes, float | None] = problem.__dict__.setdefault("_proofs", {})
     if key not in kept:
-        reach = (frame.offset + f(frame.matrix[None]) for f in (box.least, box.most))
-        known = _decide(_by_intervals(path, event, *reach), event)
-        if known is None:
-            sharp = bound(path, frame, box, event.a, event.b)
-            known = _decide((sharp.least, sharp.most), event)
         kept.clear()
-        kept[key] = known
+        kept[key] = _decided(path, frame, event, problem.distribution.dim)
     return kept[key]
+
+
+def _decided(path: list[Move], frame: Frame | None, event: Halfspaces, dim: int) -> float | None:
+    if frame is None:
+        low = torch.full((1, dim), -math.inf, dtype=torch.float64)
+        return _decide(_by_intervals(path, event, low, -low), event)
+    box = Region.box(*(torch.full_like(frame.offset, end)[None] for end in (0.0, 1.0)))
+    reach = (frame.offset + f(frame.matrix[None]) for f in (box.least, box.most))
+    known = _decide(_by_intervals(path, event, *reach), event)
+    if known is None:
+        sharp = bound(path, frame, box, event.a, event.b)
+        known = _decide((sharp.least, sharp.most), event)
+    return known
 
 
 def frame_of(factor: Factor) -> Frame:

@@ -46,11 +46,7 @@ def log_cdf_value(x: Tensor) -> Tensor:
 
 def hazard_value(x: Tensor) -> Tensor:
     """phi(x) / Phi(x) without a gradient."""
-    low = torch.clamp(x, max=0.0)
-    high = torch.clamp(x, min=0.0)
-    lower = SQRT_2_OVER_PI / torch.special.erfcx(-low / SQRT_2)
-    upper = torch.exp(log_pdf(high)) / (1.0 - 0.5 * torch.erfc(high / SQRT_2))
-    return torch.where(x < 0, lower, upper)
+    return SQRT_2_OVER_PI / torch.special.erfcx(x * (-1.0 / SQRT_2))
 
 
 def _excess(x: Tensor) -> Tensor:
