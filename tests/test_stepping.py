@@ -34,7 +34,7 @@ def straight(steps):
 @pytest.fixture
 def stepping():
     worker = Worker()
-    made = Stepping(worker, make, lambda run: {"seen": run.subject.state.forwards})
+    made = Stepping(worker, lambda: make, lambda run: {"seen": run.subject.state.forwards})
     yield made
     worker.close()
     made.close()
@@ -77,7 +77,7 @@ def test_a_press_before_another_run_is_there_is_kept(stepping, tmp_path):
         made.append(make())
         return made[-1]
 
-    stepping._make = slowly
+    stepping._prepare = lambda: slowly
     for press in (stepping.play, stepping.step, stepping.pause):
         going.clear()
         stepping.reset()
@@ -105,14 +105,79 @@ def test_a_reset_that_fails_leaves_the_run_that_is_there(stepping):
     def never():
         raise wb.BadInput("no such setting")
 
-    stepping._make = never
+    stepping._prepare = lambda: never
     found = after(stepping, stepping.reset)
     assert (found["state"], found["message"], found["steps"]) == ("error", "no such setting", 1)
     assert after(stepping, stepping.step)["steps"] == 2 and stepping.run is run
 
 
+def test_a_run_in_which_nothing_was_done_follows_the_controls(stepping, tmp_path):
+    """Whatever is pressed while it is being made; one that was stepped, kept or opened stays."""
+    going, seed = Event(), 0
+
+    def prepare():
+        now = seed
+
+        def slowly():
+            assert going.wait(60.0)
+            return make(now)
+
+        return slowly
+
+    stepping._prepare = prepare
+    stepping.renew()
+    assert stepping.found == {}  # nothing was begun
+    for press in (stepping.reset, stepping.play, stepping.step, stepping.pause):
+        for at in ("the first making", "another one"):
+            going.clear()
+            if at == "another one":
+                stepping.reset()
+            press()
+            seed += 1
+            stepping.renew()
+            going.set()
+            found = stepping.worker.wait(JOB)
+            assert stepping.run.subject.seed == seed, (press.__name__, at)
+            assert found["steps"] == {"play": STEPS, "step": 1}.get(press.__name__, 0)
+        stepping.run = None
+    going.set()
+    assert after(stepping, stepping.reset)["steps"] == 0
+    seed += 1
+    assert after(stepping, stepping.renew)["steps"] == 0  # it was there, and nothing was done
+    assert stepping.run.subject.seed == seed
+    after(stepping, stepping.step)
+    seed += 1
+    stepping.renew()
+    assert not stepping.running and stepping.run.subject.seed == seed - 1
+    after(stepping, stepping.reset)
+    stepping.save(tmp_path / "a")
+    stepping.worker.wait(FILES)
+    after(stepping, stepping.reset)  # lets the folder go
+    stepping.open(tmp_path / "a")
+    for _ in range(2):  # while it is being opened, and when it is
+        seed += 1
+        stepping.renew()
+        assert stepping.worker.wait(JOB)["opened"] is stepping.run.subject
+    assert stepping.run.subject.seed == seed - 2
+
+
+def test_controls_that_make_no_run_leave_none_of_earlier_ones_to_be_stepped(stepping):
+    first = stepping._prepare
+    after(stepping, stepping.reset)
+
+    def never():
+        raise wb.BadInput("no such setting")
+
+    stepping._prepare = lambda: never
+    for act in (stepping.renew, stepping.step, stepping.renew):
+        assert after(stepping, act)["message"] == "no such setting"
+    stepping._prepare = first
+    assert after(stepping, stepping.renew)["steps"] == 0
+    assert after(stepping, stepping.step)["steps"] == 1
+
+
 def test_a_long_past_is_thinned_out(stepping):
-    stepping._make = lambda: make(budget=700 * 64)
+    stepping._prepare = lambda: lambda: make(budget=700 * 64)
     found = after(stepping, stepping.play)
     assert found["steps"] == 700 and 192 <= found["back"] <= 256
     steps = [state.steps for state, _, _ in stepping._past]
@@ -138,7 +203,7 @@ def test_speed_holds_it_back_but_not_a_single_step(stepping):
     for _ in range(5):
         after(stepping, stepping.step)
     assert time.monotonic() - begun < 2.0
-    stepping._make = lambda: make(budget=10 * 64)
+    stepping._prepare = lambda: lambda: make(budget=10 * 64)
     after(stepping, stepping.reset)
     begun = time.monotonic()
     assert after(stepping, stepping.play)["steps"] == 10

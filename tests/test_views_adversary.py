@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from threading import Event
 
 import plotly.graph_objects as go
 import pytest
@@ -13,7 +14,12 @@ from workbench.adversaries import BASELINES, KL, Adversary, families
 from workbench.errors import BadInput, NotConverged
 from workbench.experiments import Run, pursuit
 from workbench.iteration import pack
-from workbench.views import adversary_pictures, adversary_plots, adversary_words
+from workbench.views import (
+    adversary_pictures,
+    adversary_plots,
+    adversary_session,
+    adversary_words,
+)
 from workbench.views.adversary_screen import AdversaryScreen
 from workbench.views.adversary_session import (
     CHECK,
@@ -202,6 +208,32 @@ def test_d_serves_importance_and_baselines_are_held_against_it(session):
     assert "Importance sampling from D" in view.proposal_words.value
     assert "cross entropy 10" in view.proposal_words.value
     go.Figure(view.frontier.object)
+
+
+def test_what_is_chosen_while_a_search_is_being_made_is_searched(session, monkeypatch):
+    going = Event()
+
+    def slowly(*asked):
+        assert going.wait(60.0)
+        return pursuit(*asked)
+
+    monkeypatch.setattr(adversary_session, "pursuit", slowly)
+    panel = AdversaryScreen(session)
+    session.stepping.step()
+    session.limit = 2.0
+    going.set()
+    session.worker.wait(JOB)
+    assert session.found["course"].iteration.region.nats == 2.0 and not session.stale
+    session.stepping.rewind()
+    session.worker.wait(JOB)
+    session.problem_name = "A_d10_1e-12"  # nothing is searched yet: it is taken over at once
+    panel.finish()
+    assert session.found["course"].problem.name == "A_d10_1e-12" and not session.stale
+    session.stepping.step()
+    session.worker.wait(JOB)
+    session.seed = 3
+    panel.finish()
+    assert session.stale and session.found["course"].seed == 0
 
 
 def test_an_opened_run_moves_the_controls(session, tmp_path):

@@ -37,15 +37,29 @@ class ToolbarActs:
         self.standing.value = words.standing(self.stepping, files, self._stale())
 
 
-class AdversaryActs(Guarded):
-    """Of the room Adversary."""
+class SteppedActs(Guarded):
+    """Of a room on a `SteppedSession`."""
 
     session: Any
     follow: Callable[[], None]
 
     def tend(self) -> None:
+        """A run of the present controls, as long as nothing was done in that which is there."""
+        self.session.keep_up()
+
+    def _chosen(self) -> None:
+        """The controls have moved: what is being made for them is followed."""
+        if self.session.stepping.running:
+            self.follow()
+
+
+class AdversaryActs(SteppedActs):
+    """Of the room Adversary."""
+
+    def tend(self) -> None:
         """The controls where a run was opened that they do not show; a check where one is due."""
         self.session.adopt()
+        super().tend()
         self.session.tend()
 
     def start(self) -> None:
@@ -66,14 +80,12 @@ class AdversaryActs(Guarded):
 
     def _chosen(self) -> None:
         """Other settings: what cannot run says so at once."""
+        super()._chosen()
         self.guard(lambda: self.session.adversary.check(self.session.problem))
 
 
-class TrainActs(Guarded):
+class TrainActs(SteppedActs):
     """Of the room Train."""
-
-    session: Any
-    follow: Callable[[], None]
 
     def _pin(self, action: Any) -> None:
         action()

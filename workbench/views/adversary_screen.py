@@ -38,8 +38,7 @@ class AdversaryScreen(AdversaryActs, ByTicker, pn.viewable.Viewer):
         self._pictured: Any = None
         self.ticker = pn.state.add_periodic_callback(self.pull, period=PULL_MS, start=False)
         self._build()
-        watched = ["problem_name", "family", "region", "limit", "by", "seed", "settings"]
-        session.param.watch(lambda *_: self._chosen(), watched)
+        session.param.watch(lambda *_: self._chosen(), [*session.steers])
         self.paint()
 
     def _build(self) -> None:

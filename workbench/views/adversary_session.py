@@ -1,7 +1,7 @@
 """The whole state of the Adversary screen, and what follows from it. No interface in here."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, ClassVar
 
 import param
 
@@ -18,11 +18,10 @@ from workbench.views import adversary_search as searches
 from workbench.views.adversary_kept import Check, Pin, portrayed
 from workbench.views.adversary_search import FAMILIES, TRUST, Search, adjustable, serves
 from workbench.views.known import Known, bring, first_problem
-from workbench.views.room_session import RoomSession
 from workbench.views.roster import keep_unusual
 from workbench.views.rows import sampling
-from workbench.views.stepping import JOB, Stepping
-from workbench.views.worker import RUNNING, Worker
+from workbench.views.stepped_session import SteppedSession
+from workbench.views.worker import RUNNING
 
 CHECK = "check"
 """The job in which an independent sampler looks at what was found."""
@@ -35,8 +34,8 @@ CHECK_EVERY = 10
 """Steps between checks while the search runs; whenever it rests there is one too."""
 
 
-class AdversarySession(RoomSession):
-    """One visitor's adversary. `close()` ends its worker.
+class AdversarySession(SteppedSession):
+    """One visitor's adversary.
 
     Args:
         problem: a catalogue name, the path of a card, or a Problem.
@@ -46,6 +45,10 @@ class AdversarySession(RoomSession):
         "problem_name": "against", "family": "family", "region": "region", "limit": "limit",
         "by": "ascends", "seed": "attack_seed", "settings": "attack_set",
     }  # fmt: skip
+    kinds = ("attack", "attack_lm")
+    steers: ClassVar[tuple[str, ...]] = (
+        "problem_name", "family", "region", "limit", "by", "seed", "settings",
+    )  # fmt: skip
 
     problem_name = param.Selector(
         objects=[], check_on_set=True, label="Problem",
@@ -80,8 +83,6 @@ class AdversarySession(RoomSession):
     def __init__(self, problem: Given | None = None, **params: Any):
         self.known = Known(serves)
         name, *_ = self.known.add_all(first_problem() if problem is None else problem)
-        self.worker = Worker()
-        self.stepping = Stepping(self.worker, self._make, self._look, ("attack", "attack_lm"))
         self.pins: tuple[Pin, ...] = ()
         self._begun: tuple[Course | None, Any] = (None, None)
         self._before: dict[str, Any] = {}
@@ -158,14 +159,20 @@ class AdversarySession(RoomSession):
 
     @property
     def stale(self) -> bool:
-        """Whether what is shown began here under other settings."""
         course, position = self._begun
         return self.found.get("course") is course is not None and position != self.position
 
-    def _make(self) -> Run:
-        course = pursuit(self.problem, self.adversary, self.seed)
-        self._begun = course, self.position
-        return Run(course, "attack_lm" if self.writes else "attack")
+    def _prepare(self) -> Callable[[], Run]:
+        problem, seed, position = self.problem, self.seed, self.position
+        chosen = self.family, self.region, self.limit, self.by, dict(self.settings)
+        kind = "attack_lm" if self.writes else "attack"
+
+        def make() -> Run:
+            course = pursuit(problem, searches.search(*chosen), seed)
+            self._begun = course, position
+            return Run(course, kind)
+
+        return make
 
     @property
     def writes(self) -> bool:
@@ -203,9 +210,7 @@ class AdversarySession(RoomSession):
         self.param.update(**values)
         self._begun = course, self.position
 
-    @staticmethod
-    def _look(run: Run) -> dict[str, Any]:
-        """What the screen shows beyond the metrics; made in the worker's thread."""
+    def _look(self, run: Run) -> dict[str, Any]:
         course = run.subject
         try:
             attack = course.iteration.report(course.problem, course.state, course.seconds)
@@ -217,11 +222,6 @@ class AdversarySession(RoomSession):
         return {"attack": attack, "at": course.state.steps, "course": course, "texts": texts}
 
     @property
-    def found(self) -> Mapping[str, Any]:
-        """What is published of the run; empty before the first action."""
-        return self.worker.results.get(JOB, {})
-
-    @property
     def attack(self) -> Attack | None:
         """The best D so far; None before the first step along a gradient."""
         return self.found.get("attack")
@@ -230,11 +230,6 @@ class AdversarySession(RoomSession):
     def texts(self) -> text_pictures.Texts | None:
         """Texts of D0 and D, where a language model writes them and a search is under way."""
         return self.found.get("texts")
-
-    @property
-    def rows(self) -> tuple[dict[str, Any], ...]:
-        """Metrics, a row a step."""
-        return self.found.get("rows", ())
 
     @property
     def checks(self) -> tuple[Check, ...]:
@@ -374,11 +369,6 @@ class AdversarySession(RoomSession):
     def unpin(self) -> None:
         """Let all pins go."""
         self.pins = ()
-
-    def close(self) -> None:
-        """Stop the worker and wait for it; save what is kept in a folder."""
-        super().close()
-        self.stepping.close()
 
 
 def _same(a: Problem, b: Problem) -> bool:

@@ -115,7 +115,7 @@ class CoherenceSession(RoomSession):
         """Measure every defect of the chosen estimate, in place of an earlier request."""
         problem, method = self.problem, entries()[self.key].build({})
         method.check(problem)
-        job = self._measuring(problem, method, self.probes or None)
+        job = self._measuring(problem, self.key, method, self.probes or None)
         self.worker.start("defects", job, position=self.position, defects=(), share=0.0)
 
     def start_all(self) -> None:
@@ -129,9 +129,9 @@ class CoherenceSession(RoomSession):
         self.worker.drop(*running) if running else None
 
     def _measuring(
-        self, problem: Problem, method: Any, probes: int | None
+        self, problem: Problem, key: str, method: Any, probes: int | None
     ) -> Iterator[dict[str, Any]]:
-        key, defects = self.key, ()
+        defects: tuple[Defect, ...] = ()
         for news in measure(problem, method, probes):
             if isinstance(news, Defect):
                 defects = (*defects, news)

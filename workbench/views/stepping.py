@@ -33,8 +33,9 @@ class Stepping:
 
     Args:
         worker: whose thread steps.
-        make: a new run at its first state; called in the worker's thread.
-        look: what a screen shows of it beyond its metrics, as a dict to publish; likewise.
+        prepare: reads the controls, in the reader's thread; what it gives makes a new run at its
+            first state, in the worker's.
+        look: what a screen shows of it beyond its metrics, as a dict to publish; likewise there.
         kinds: of runs that the screen can show, by name; all where there is none.
 
     Published under `JOB`: `steps`, `share` of the work done, `rows` (the metrics so far, a tuple),
@@ -43,13 +44,15 @@ class Stepping:
     """
 
     def __init__(
-        self, worker: Worker, make: Callable[[], Run], look: Callable[[Run], Mapping[str, Any]],
-        kinds: tuple[str, ...] = (),
+        self, worker: Worker, prepare: Callable[[], Callable[[], Run]],
+        look: Callable[[Run], Mapping[str, Any]], kinds: tuple[str, ...] = (),
     ):  # fmt: skip
-        self.worker, self._make, self._look, self._kinds = worker, make, look, kinds
+        self.worker, self._prepare, self._look, self._kinds = worker, prepare, look, kinds
         self.speed = 0.0
         self.run: Run | None = None
         self._due: Callable[[], Run] | None = None
+        self._by_controls = True  # and not a folder's, what is due, or was last
+        self._pressed: Callable[[], Blocks] = self._resetting
         self._opened: Any = None
         self._past: list[tuple[Any, float, int]] = []
         self._share = 0.0
@@ -77,49 +80,78 @@ class Stepping:
 
     def play(self) -> None:
         """Step on, to the end or until paused."""
-        self._begin(self._stepping(None))
+        self._begin(lambda: self._stepping(None))
 
     def step(self) -> None:
         """One step, and no further."""
-        self._begin(self._stepping(1))
+        self._begin(lambda: self._stepping(1))
 
     def pause(self) -> None:
         """Stop after the present step, and save it where the run is kept."""
-        self._begin(self._resting())
+        self._begin(self._resting)
 
     def rewind(self) -> None:
         """Back to the point before: the last step, or further where the past was thinned out."""
-        self._begin(self._rewinding())
+        self._begin(self._rewinding)
 
     def reset(self) -> None:
-        """A new run, as `make` makes it now; a folder that is held is let go as it stands."""
-        self._due = lambda: self._make()
-        self._begin(self._resetting())
+        """A new run, as the controls stand; a folder that is held is let go as it stands."""
+        self._due, self._by_controls = self._prepare(), True
+        self._begin(self._resetting)
+
+    def renew(self) -> None:
+        """The controls have changed: a run that is being made for them, whatever was pressed
+        meanwhile, or in which nothing was done yet, gives way to one as they stand now."""
+        if self.running and self._by_controls and (self._due or self._pressed == self._resetting):
+            self._due = self._prepare()
+            self._begin(self._pressed)
+        elif not self.running and self._untouched():
+            self.reset()
+
+    def _untouched(self) -> bool:
+        """Whether what was begun stands at its first step: neither opened, nor kept in a folder."""
+        run = self.run
+        if run is None:
+            return bool(self.found)
+        opened = run.folder is not None or run.subject is self._opened
+        return not opened and run.subject.state.steps == 0
 
     def save(self, path: str | Path) -> None:
         """Keep the run in a folder from now on; what goes wrong is published under `FILES`."""
+        self._ask()
         self.worker.start(FILES, self._saving(Path(path)))
 
     def open(self, path: str | Path) -> None:
         """Put the run of a folder in place of this one, paused."""
-        self._due = lambda: self._open(Path(path))
-        self._begin(self._resetting())
+        self._due, self._by_controls = lambda: self._open(Path(path)), False
+        self._begin(self._resetting)
 
     def close(self) -> None:
         """Save what is kept, and let the folder go; the worker must have ended."""
         if self.run is not None:
             self.run.close()
 
-    def _begin(self, blocks: Blocks) -> None:
+    def _begin(self, pressed: Callable[[], Blocks]) -> None:
+        self._ask()
+        self._pressed = pressed
         held = {k: v for k, v in self.found.items() if k not in ("state", "message")}
-        self.worker.start(JOB, blocks, **held)
+        self.worker.start(JOB, pressed(), **held)
+
+    def _ask(self) -> None:
+        """Have a run made where there is none."""
+        if self.run is None and self._due is None:
+            self._due, self._by_controls = self._prepare(), True
 
     def _live(self) -> Run:
         """The run; where another was asked for, that one: Run may be pressed before it is there."""
         due = self._due
-        if due is not None or self.run is None:
+        if due is not None:
             try:
-                self._take((due or self._make)())
+                self._take(due())
+            except BaseException:
+                if self._untouched():
+                    self.run = None  # the next press asks for what the controls say by then
+                raise
             finally:
                 if self._due is due:  # and not one that was asked for meanwhile
                     self._due = None

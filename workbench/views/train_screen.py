@@ -40,8 +40,7 @@ class Train(TrainActs, ByTicker, pn.viewable.Viewer):
         self._seen: Any = None
         self.ticker = pn.state.add_periodic_callback(self.pull, period=PULL_MS, start=False)
         self._build()
-        watched = ["problem_name", "settings", "seed"]
-        self._watching = session.param.watch(lambda *_: self._chosen(), watched)
+        self._watching = session.param.watch(lambda *_: self._chosen(), [*session.steers])
         self.paint()
 
     def _build(self) -> None:
@@ -127,15 +126,13 @@ class Train(TrainActs, ByTicker, pn.viewable.Viewer):
             self.session.problem_name = name
 
     def _chosen(self) -> None:
+        super()._chosen()
         s = self.session
         listed = engine.titles(s.own)
         if self.picker.options != listed:
             self.picker.options = listed
         self.picker.value = s.problem_name
         self.fields.paint()
-        if s.stale and not s.stepping.running and s.found.get("steps") == 0:
-            s.stepping.reset()
-            self.follow()
         self.paint()
 
     def paint(self) -> None:

@@ -2,9 +2,9 @@
 
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import param
 from torch import Tensor
@@ -15,10 +15,8 @@ from workbench.problem.codec import zipped
 from workbench.training import Duty
 from workbench.views import Given, number_cells
 from workbench.views import train_engine as engine
-from workbench.views.room_session import RoomSession
-from workbench.views.stepping import Stepping
+from workbench.views.stepped_session import SteppedSession
 from workbench.views.train_telling import Telling
-from workbench.views.worker import Worker
 
 
 @dataclass(frozen=True)
@@ -31,8 +29,8 @@ class Pinned:
     """Of its model, flat."""
 
 
-class TrainSession(RoomSession):
-    """One visitor's training. `close()` ends its worker; what is kept in a folder stays there.
+class TrainSession(SteppedSession):
+    """One visitor's training.
 
     Args:
         problem: a training problem's name, or a `Duty` of one's own; the first one by default.
@@ -40,6 +38,8 @@ class TrainSession(RoomSession):
 
     in_url: Mapping[str, str] = {"problem_name": "of", "settings": "set", "seed": "seed"}
     """The token of the session stands in the link beside them, as `session`."""
+    kinds = tuple(engine.TELLINGS)
+    steers: ClassVar[tuple[str, ...]] = ("problem_name", "settings", "seed")
 
     problem_name = param.Selector(
         objects=[], check_on_set=True, label="Problem",
@@ -52,10 +52,9 @@ class TrainSession(RoomSession):
 
     def __init__(self, problem: Given | Duty | None = None, **params: Any):
         self.own: dict[str, Duty] = {}
-        self.worker = Worker()
-        self.stepping = Stepping(self.worker, self._make, self._look, tuple(engine.TELLINGS))
         self.pinned: Pinned | None = None
-        self._made = ""
+        self._made: tuple[Run | None, str] = (None, "")
+        self._editions: dict[str, int] = {}
         self._first: Tensor | None = None
         super().__init__()
         self.param.problem_name.objects = list(engine.titles().values())
@@ -73,7 +72,12 @@ class TrainSession(RoomSession):
         if name in lessons.TITLES:
             raise BadInput(f"{name!r} is the name of a training here: save yours under another")
         self.own[name] = duty
+        self._editions[name] = self._editions.get(name, 0) + 1
+        if self.pinned and self.pinned.problem == name:
+            self.unpin()
         self.param.problem_name.objects = list(engine.titles(self.own).values())
+        if name == self.problem_name:
+            self.param.trigger("problem_name")
         return name
 
     def source(self) -> str:
@@ -93,7 +97,8 @@ class TrainSession(RoomSession):
     @property
     def savable(self) -> bool:
         """Whether there is a model trained with the settings on the screen."""
-        return "weights" in self.found and not self.stale
+        shown = self.found.get("problem") == self.problem_name
+        return shown and "weights" in self.found and not self.stale
 
     def setting(self, key: str, value: Any) -> None:
         """Give one setting of the training; `settings` keeps only what is not usual.
@@ -117,17 +122,13 @@ class TrainSession(RoomSession):
     @property
     def ticket(self) -> str:
         """What a run is about."""
-        return json.dumps([self.problem_name, self.settings, self.seed], sort_keys=True)
+        name = self.problem_name
+        about = [name, self._editions.get(name, 0), self.settings, self.seed]
+        return json.dumps(about, sort_keys=True)
 
     @property
     def stale(self) -> bool:
-        """Whether the run on the screen began with other settings."""
-        return bool(self.stepping.found) and self.found.get("ticket") not in (None, self.ticket)
-
-    @property
-    def found(self) -> Mapping[str, Any]:
-        """What the worker published of the run."""
-        return self.stepping.found
+        return bool(self.found) and self.found.get("ticket") not in (None, self.ticket)
 
     @property
     def telling(self) -> Telling:
@@ -138,11 +139,6 @@ class TrainSession(RoomSession):
     def about(self) -> str:
         """What the chosen problem is about, once its run has been made."""
         return self.found["about"] if self.found.get("problem") == self.problem_name else ""
-
-    @property
-    def rows(self) -> tuple[Row, ...]:
-        """Metrics of the run, a row a step."""
-        return self.found.get("rows", ())
 
     @property
     def before(self) -> tuple[Row, ...]:
@@ -165,11 +161,6 @@ class TrainSession(RoomSession):
         """Compare with the start of the run again."""
         self.pinned = None
 
-    def close(self) -> None:
-        """Stop the worker and wait for it; save what is kept."""
-        super().close()
-        self.stepping.close()
-
     def card_archive(self) -> io.BytesIO:
         """The problem on the screen with M as it is trained: a zip of its card and tensors.
 
@@ -178,22 +169,31 @@ class TrainSession(RoomSession):
         """
         if not self.savable:
             raise BadInput("nothing is trained with these settings yet: run, or make a step, first")
-        with self._begin() as fresh:
+        with self._beginning()() as fresh:
             return io.BytesIO(zipped(lessons.trained(fresh.subject, self.found["weights"])))
 
-    def _begin(self) -> Run:
-        """The chosen training before its first step."""
-        duty = self.own.get(self.problem_name)
+    def _beginning(self) -> Callable[[], Run]:
+        """What makes the chosen training, before its first step."""
+        name, settings, seed = self.problem_name, dict(self.settings), self.seed
+        duty = self.own.get(name)
         if duty is None:
-            return lessons.begin(self.problem_name, self.settings, self.seed)
-        return Run(lessons.own(duty, self.settings, self.seed), "train")
+            return lambda: lessons.begin(name, settings, seed)
+        return lambda: Run(lessons.own(duty, settings, seed), "train")
 
-    def _make(self) -> Run:
-        self._made = self.ticket
-        return self._begin()
+    def _prepare(self) -> Callable[[], Run]:
+        begin, ticket = self._beginning(), self.ticket
+
+        def make() -> Run:
+            run = begin()
+            self._made = (run, ticket)
+            return run
+
+        return make
 
     def _look(self, run: Run) -> dict[str, Any]:
         """Of a run: what the pictures show, and what a pin needs; in the worker's thread."""
+        if self._made[0] is not run:  # it was opened: under the controls as they stand
+            self._made = (run, self.ticket)
         telling = engine.TELLINGS[run.kind.name]
         told, weights = telling.told(run), telling.weights(run)
         problem = told["problem"]
@@ -202,6 +202,6 @@ class TrainSession(RoomSession):
         pinned = self.pinned
         before = pinned.weights if pinned and pinned.problem == problem else self._first
         return {
-            **told, "kind": run.kind.name, "weights": weights, "ticket": self._made,
+            **told, "kind": run.kind.name, "weights": weights, "ticket": self._made[1],
             "picture": telling.picture(run, before), "met": telling.met(run, before),
         }  # fmt: skip

@@ -32,8 +32,7 @@ class AdversaryWidgets(AdversaryActs, ByTask, w.VBox):
         self.session, self.dark = session, dark
         self._pictured: Any = None
         self._build()
-        watched = ["problem_name", "family", "region", "limit", "by", "seed", "settings"]
-        session.param.watch(lambda *_: self._chosen(), watched)
+        session.param.watch(lambda *_: self._chosen(), [*session.steers])
         session.param.watch(
             lambda event: setattr(self.choices["problem_name"], "options", list(event.new)),
             "problem_name", what="objects",

@@ -28,8 +28,10 @@ class TrainWidgets(TrainActs, ByTask, w.VBox):
 
     def __init__(self, session: TrainSession, dark: bool = False):
         self.session, self.dark = session, dark
-        options = list(engine.titles(session.own).items())
-        self.problem = bound(session, w.Dropdown, "problem_name", self.guard, options=options)
+        self.problem = bound(
+            session, w.Dropdown, "problem_name", self.guard,
+            options=list(engine.titles(session.own).items()),
+        )  # fmt: skip
         self.seed = bound(session, w.BoundedIntText, "seed", self.guard, min=0, max=2**31)
         self.fields = w.VBox()
         self.toolbar = ToolbarWidgets(
@@ -43,8 +45,9 @@ class TrainWidgets(TrainActs, ByTask, w.VBox):
         self.figure = empty_figure(_PICTURE)
         self.frame = w.VBox([self.figure])
         self._offer()
-        session.param.watch(lambda *_: self.paint(), ["settings", "seed"])
-        session.param.watch(lambda *_: self._chosen(), "problem_name")
+        session.param.watch(lambda *_: self._list(), "problem_name", what="objects")
+        session.param.watch(lambda *_: self._chosen(), [*session.steers])
+        session.param.watch(lambda *_: self._offer(), "problem_name")
         controls = w.VBox(
             [self.problem, self.about, self.fields, self.seed, w.HBox([self.pin, self.unpin])],
             layout=w.Layout(width="340px", min_width="340px", margin="0 20px 0 0"),
@@ -80,11 +83,14 @@ class TrainWidgets(TrainActs, ByTask, w.VBox):
             control.layout.width, control.style.description_width = "310px", "108px"
 
     def _chosen(self) -> None:
-        listed = tuple(engine.titles(self.session.own).items())
-        if tuple(self.problem.options) != listed:
-            self.problem.options = listed
-        self._offer()
+        super()._chosen()
         self.paint()
+
+    def _list(self) -> None:
+        """What can be chosen; what is chosen stays so."""
+        with self.problem.hold_trait_notifications():
+            self.problem.options = list(engine.titles(self.session.own).items())
+            self.problem.value = self.session.problem_name
 
     def paint(self) -> None:
         """Everything as the session has it."""
