@@ -1,10 +1,12 @@
-"""Poses the problems of family E, whose truth two ways of counting or integrating agree on.
+"""Poses the problems of families E and S, whose truth is counted or integrated.
 
     python data/exact_problems.py
 
 writes their cards into problems/. Nothing of the workbench's oracles is used for the truths:
 outcomes are counted with itertools and math.fsum, and the plane is integrated in Cartesian
-coordinates, roots by scipy's brentq along one axis, adaptive quadrature along the other.
+coordinates, roots by scipy's brentq along one axis, adaptive quadrature along the other. Under a
+Student t the tail of a linear model is that of one t, and the plane is integrated in polar
+coordinates, where the law of the radius is (1 + r^2 / df)^(-df / 2).
 """
 
 import itertools
@@ -15,13 +17,14 @@ import numpy as np
 import torch
 from scipy.integrate import quad
 from scipy.optimize import brentq
-from scipy.stats import norm
+from scipy.stats import norm, t
 
 import workbench as wb
-from workbench.models import mlp
+from workbench.models import dense, mlp
 
 HERE = Path(__file__).parent
 MADE = {"made": "2026-11-24", "command": "python data/exact_problems.py"}
+STUDENT = {**MADE, "made": "2026-11-30"}
 
 
 def product() -> wb.Problem:
@@ -92,6 +95,61 @@ def plane() -> wb.Problem:
     return wb.Problem(d, model, _above(bar), "E_plane_1e-8", about, truth)
 
 
+def heavy_linear() -> wb.Problem:
+    """A linear model of ten numbers under a multivariate t with three degrees of freedom."""
+    df, g = 3.0, torch.Generator().manual_seed(2)
+    scale = torch.eye(10) + 0.3 * torch.randn(10, 10, generator=g, dtype=torch.float64).tril(-1)
+    scale = scale.float().double()
+    weight = torch.randn(1, 10, generator=g, dtype=torch.float64).float().double()
+    spread = float((weight @ scale).norm())
+    bar = np.float32(spread * t.isf(1e-8, df)).item()
+    truth = wb.Truth(
+        float(t.logsf(bar / spread, df)) / math.log(10.0), 0.0,
+        "exact: the tail of Student's t with three degrees of freedom", STUDENT,
+    )  # fmt: skip
+    about = (
+        "A linear model of ten correlated numbers with heavy tails: a t with 3 degrees of freedom."
+    )
+    d = wb.StudentT(torch.zeros(10, dtype=torch.float64), scale, df)
+    return wb.Problem(d, dense(weight), _above(bar), "S_linear_1e-8", about, truth)
+
+
+def heavy_plane() -> wb.Problem:
+    """A random ReLU network on the plane under a t with four degrees of freedom, P near 1e-6."""
+    df, g = 4.0, torch.Generator().manual_seed(3)
+    model = _short(mlp([2, 16, 16, 1], g, bias_std=0.3))
+    bar, reach = 28.0, np.concatenate([[0.0], np.geomspace(1e-2, 1e6, 2001)])
+
+    def along(angle: float) -> float:
+        """Share of the ray on which the network is above the bar."""
+        u = torch.tensor([math.cos(angle), math.sin(angle)], dtype=torch.float64)
+
+        def margin(r: np.ndarray) -> np.ndarray:
+            with torch.no_grad():
+                return model(torch.from_numpy(np.atleast_1d(r))[:, None] * u)[:, 0].numpy() - bar
+
+        s = margin(reach)
+        change = np.nonzero((s[1:] > 0) != (s[:-1] > 0))[0]
+        roots = [brentq(lambda r: margin(r)[0], reach[k], reach[k + 1], rtol=1e-14) for k in change]
+        ends = ([0.0] if s[0] > 0 else []) + roots + ([np.inf] if s[-1] > 0 else [])
+        beyond = [(1.0 + r * r / df) ** (-0.5 * df) for r in ends]
+        return math.fsum(a - b for a, b in zip(beyond[::2], beyond[1::2], strict=True))
+
+    marks = np.linspace(-math.pi, math.pi, 65)
+    value = math.fsum(
+        quad(along, u, v, epsabs=1e-17, epsrel=1e-8, limit=100)[0]
+        for u, v in itertools.pairwise(marks)
+    ) / (2.0 * math.pi)
+    truth = wb.Truth(
+        math.log10(value), 0.0, "exact to 1e-8: adaptive quadrature in polar coordinates", STUDENT
+    )
+    about = (
+        "A random ReLU network (2-16-16-1) on the plane, its inputs a t with 4 degrees of freedom."
+    )
+    d = wb.StudentT(torch.zeros(2, dtype=torch.float64), torch.ones(2, dtype=torch.float64), df)
+    return wb.Problem(d, model, _above(bar), "S_plane_1e-6", about, truth)
+
+
 def _above(bar: float) -> wb.Halfspace:
     return wb.Halfspace(torch.ones(1, dtype=torch.float64), -bar)
 
@@ -105,6 +163,6 @@ def _short(model: torch.nn.Module) -> torch.nn.Module:
 
 
 if __name__ == "__main__":
-    for pose in (product, plane):
+    for pose in (product, plane, heavy_linear, heavy_plane):
         problem = pose()
         print(problem, problem.truth.log10_p, problem.save(HERE / "problems"))

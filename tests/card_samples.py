@@ -64,6 +64,9 @@ def problems():
         "residual": wb.Problem(gaussian(), residual(), half, "a residual net", "Two words.", truth),
         "full": wb.Problem(gaussian(full=True), relu, wb.Argmax(0), "full"),
         "mixture": wb.Problem(mixture, relu, spec, "mixture/é .json"),
+        "student_t": wb.Problem(
+            wb.StudentT(rand(4, 3), gaussian(full=True).scale, 3.5), relu, half, "heavy"
+        ),
         "box": wb.Problem(wb.Box(rand(4, 3), rand(4, 3) + 1.0), relu, ~spec, ".box"),
         "discrete": wb.Problem(discrete(), relu, half, "finite"),
         "float32": wb.Problem(

@@ -13,7 +13,7 @@ from workbench.distributions import Sampleable
 
 NAMES = names()
 FAMILY_A = [name for name in NAMES if name.startswith("A_")]
-FAMILIES = {"A": 7, "B": 15, "C": 3, "D": 3, "E": 2, "F": 5, "G": 6, "H": 2}
+FAMILIES = {"A": 7, "B": 15, "C": 3, "D": 3, "E": 2, "F": 5, "G": 6, "H": 2, "S": 2}
 each_problem = pytest.mark.parametrize("name", NAMES)
 
 

@@ -45,6 +45,7 @@ EXAMPLES = {
     "full": wb.Gaussian(torch.tensor([1.0, -2.0, 0.0]), factor(3, 0)),
     "one": wb.Gaussian(torch.tensor([7.0]), torch.tensor([1e-3])),
     "mixture": mixture(),
+    "student_t": wb.StudentT(torch.tensor([1.0, -2.0]), factor(2, 2), 9.0),
     "box": wb.Box(torch.tensor([0.0, -3.0]), torch.tensor([1.0, 5.0])),
 }
 each = pytest.mark.parametrize("d", EXAMPLES.values(), ids=EXAMPLES)
@@ -167,8 +168,8 @@ def test_box_stays_inside_even_at_extreme_noise():
 
 def test_every_distribution_says_what_it_is():
     names = [cls.name for cls in ALL]
-    numbers = ["gaussian", "mixture", "box", "discrete", "conditioned", "gibbs", "energy"]
-    numbers += ["spin_network"]
+    numbers = ["gaussian", "mixture", "student_t", "box", "discrete", "conditioned", "gibbs"]
+    numbers += ["energy", "spin_network"]
     assert names == [*numbers, "tokens", "short_text", "prompted", "accepted_text"]
     assert all(issubclass(cls, Moments | Recognised | Energy | Sequences) for cls in ALL)
 

@@ -9,6 +9,7 @@ from .distributions import (
     Mixture,
     SpinGlass,
     SpinNetwork,
+    StudentT,
     Tokens,
     template,
 )
@@ -77,8 +78,8 @@ __all__ = [
     "Leaves", "LongestCycle", "Lower", "MainEffects", "MeanField", "Median", "Mixture", "Moments",
     "MonteCarlo", "NotConverged", "Or",
     "Orthant", "Partition", "Penalty", "Points", "Polytope", "Probe", "Problem", "Ratio", "Rng",
-    "Slices", "Spec", "SpinGlass", "SpinNetwork", "StaleRun", "Strata", "Subset", "Tangent",
-    "Tokens", "Transformer", "Transitions", "Trusted", "Truth", "Unsupported", "Upper",
+    "Slices", "Spec", "SpinGlass", "SpinNetwork", "StaleRun", "Strata", "StudentT", "Subset",
+    "Tangent", "Tokens", "Transformer", "Transitions", "Trusted", "Truth", "Unsupported", "Upper",
     "WorkbenchError", "best_truth", "families", "first_choice", "load", "log_p_and_grad",
     "template",
 ]  # fmt: skip

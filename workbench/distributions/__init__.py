@@ -31,14 +31,15 @@ from workbench.distributions.short_text import ShortText
 from workbench.distributions.spin_glass import SpinGlass
 from workbench.distributions.spin_network import SpinNetwork
 from workbench.distributions.spins import Spins
+from workbench.distributions.student_t import StudentT
 from workbench.distributions.templates import template
 from workbench.distributions.tokens import Tokens
 from workbench.distributions.variation import base_of, tempered, varied
 from workbench.distributions.widened import widened
 
 ALL: tuple[type[Distribution], ...] = (
-    Gaussian, Mixture, Box, Discrete, Conditional, Gibbs, SpinGlass, SpinNetwork, Tokens, ShortText,
-    PromptedText, AcceptedText,
+    Gaussian, Mixture, StudentT, Box, Discrete, Conditional, Gibbs, SpinGlass, SpinNetwork, Tokens,
+    ShortText, PromptedText, AcceptedText,
 )  # fmt: skip
 """Every kind of distribution, as `workbench list distributions` shows them."""
 
@@ -47,5 +48,6 @@ __all__ = [
     "Distribution", "Driven", "Energy", "Enumerable", "Event", "Factor", "Factored", "Gaussian",
     "Gibbs", "IndependentTokens", "Mixture", "Moments", "Piece", "PromptedText", "Recognised",
     "Reparameterised", "Sampleable", "Sequences", "ShortText", "SpinGlass",
-    "SpinNetwork", "Spins", "Tokens", "base_of", "tempered", "template", "varied", "widened",
+    "SpinNetwork", "Spins", "StudentT", "Tokens", "base_of", "tempered", "template", "varied",
+    "widened",
 ]  # fmt: skip

@@ -65,6 +65,10 @@ class Driven(Sampleable, ABC):
 class Reparameterised(Driven, ABC):
     """x = G(z) with base noise z ~ N(0, I), `(batch, noise_dim)`."""
 
+    stretched: ClassVar[bool] = False
+    """Whether G grows faster than any multiple of z, as it does where tails are heavy: margins then
+    bend along lines of noise, for which `conditioned` and `importance` allow."""
+
     @property
     @abstractmethod
     def noise_dim(self) -> int:

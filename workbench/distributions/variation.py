@@ -14,6 +14,7 @@ from workbench.distributions.mixture import Mixture
 from workbench.distributions.recognised import Conditional
 from workbench.distributions.spin_glass import SpinGlass
 from workbench.distributions.spins import Spins
+from workbench.distributions.student_t import StudentT
 from workbench.distributions.tokens import Tokens
 from workbench.errors import Unsupported
 from workbench.math.simplex import tilted_by
@@ -38,6 +39,9 @@ def varied(distribution: Distribution, factor: float, offset: Tensor) -> Distrib
     match distribution:
         case Gaussian():
             return Gaussian(distribution.mean + offset, distribution.scale * factor)
+        case StudentT():
+            moved = replace(distribution, mean=distribution.mean + offset)
+            return replace(moved, scale=distribution.scale * factor)
         case Mixture():
             parts = tuple(
                 Gaussian(c.mean + offset, c.scale * factor) for c in distribution.components
@@ -59,8 +63,8 @@ def varied(distribution: Distribution, factor: float, offset: Tensor) -> Distrib
             raise Unsupported("moving the mean of spins", "they are -1 or 1 wherever D goes")
         case _:
             raise Unsupported(
-                f"moving the distribution {distribution.name!r}",
-                "a gaussian, a mixture, a box or a discrete law can be stretched and moved",
+                f"stretching or moving the distribution {distribution.name!r}",
+                "a gaussian, a mixture, a student_t, a box or a discrete law can be",
             )
 
 

@@ -9,8 +9,9 @@ from typing import Any, ClassVar, final
 import torch
 from torch import Tensor
 
-from workbench import numbers
+from workbench import distributions, numbers, specs
 from workbench.device import on
+from workbench.distributions import Distribution
 from workbench.errors import BadInput, NotConverged, Unsupported
 from workbench.estimators.proofs import COST, proof
 from workbench.graph.rules import Affine
@@ -117,6 +118,7 @@ class Needs:
         affine: whether M must be affine: made of operations that are.
         polytope: whether C must be one polytope, an intersection of half-spaces.
         model: the classes of which M must be one; none where any will do.
+        law: the classes of which D must be one; none where any will do.
     """
 
     distribution: tuple[type, ...] = ()
@@ -126,18 +128,26 @@ class Needs:
     affine: bool = False
     polytope: bool = False
     model: tuple[type, ...] = ()
+    law: tuple[type[Distribution], ...] = ()
 
     def check(self, problem: Problem) -> None:
         """Raises `Unsupported` for the first thing that is missing."""
-        for what, thing, wanted in (
-            ("distribution", problem.distribution, self.distribution),
-            ("spec", problem.spec, self.spec),
+        for what, thing, wanted, known in (
+            ("distribution", problem.distribution, self.distribution, distributions.ALL),
+            ("spec", problem.spec, self.spec, specs.ALL),
         ):
             for capability in wanted:
                 if not isinstance(thing, capability):
+                    such = ", ".join(c.name for c in known if issubclass(c, capability))
                     raise Unsupported(
-                        f"the {what} {thing.name!r}", f"{_a(capability.__name__)} {what} is needed"
+                        f"the {what} {thing.name!r}",
+                        f"{_a(capability.__name__)} {what} is needed ({such})",
                     )
+        if self.law and not isinstance(problem.distribution, self.law):
+            raise Unsupported(
+                f"the distribution {problem.distribution.name!r}",
+                f"{' or '.join(_a(kind.name) for kind in self.law)} is needed",
+            )
         if self.model and not isinstance(problem.model, self.model):
             raise Unsupported(
                 f"a model that is {_a(type(problem.model).__name__)}",

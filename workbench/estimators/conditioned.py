@@ -271,6 +271,7 @@ class Conditioned(Estimator):
     ) -> "_Cut":
         """Where lines first .. first + n - 1 of summit k enter C."""
         problem, start = pieces[int(state.piece[k])][1], float(state.index[k])
+        assert isinstance(problem.distribution, Reparameterised)
         unit = state.theta[k] / state.theta[k].norm()
         if not math.isfinite(start):  # lines that lie in C all along cross nowhere
             start = float(state.theta[k].norm())
@@ -280,6 +281,7 @@ class Conditioned(Estimator):
             hit = lines.crossings(
                 problem.margin_of_noise, across, unit, across.new_full((n,), start),
                 float(state.slope[k]), (-_BEFORE, start + _BEYOND),
+                bent=problem.distribution.stretched,
             )  # fmt: skip
         return _Cut(across, hit)
 

@@ -20,7 +20,7 @@ from workbench.math.quadrature import legendre
 
 _FIRST, _LONGEST, _GROW = 0.25, 2.0, 1.7
 _BRACKETS, _POLISH = 16, 8
-_FINE = 2e-2
+_FINE, _FINER = 2e-2, 2e-3
 _NODES = 8
 _GRAZING, _DAMP = 0.15, 0.3
 _UNSURE = 0.3  # digits
@@ -60,6 +60,7 @@ def crossings(
     start: Tensor,
     slope: float,
     reach: tuple[float, float],
+    bent: bool = False,
 ) -> Crossings:
     """The root of margin(w + t u) on every line, by bracketing and Illinois' rule.
 
@@ -70,6 +71,8 @@ def crossings(
         start: `(n,)`: where to begin.
         slope: how fast the margin usually rises with t: the length of the first step.
         reach: lowest and highest t that are tried.
+        bent: whether the margin may grow exponentially along a line, as where D stretches its noise
+            into heavy tails: a root is then sought of its asinh, and to a tenth of the error.
     """
     low, high = reach
     t = torch.clamp(start, low, high)
@@ -96,7 +99,7 @@ def crossings(
     found = (far_s > 0) != inside
     rise = ((far_s - near_s) / (far - near))[found]
     usual = float(rise.median()) if len(rise) else slope
-    root, spent = _illinois(margin, across, unit, near, near_s, far, far_s, found)
+    root, spent = _illinois(margin, across, unit, near, near_s, far, far_s, found, bent)
     nowhere = torch.where(inside, -torch.inf, torch.inf).to(t.dtype)
     return Crossings(torch.where(found, root, nowhere), usual, evaluations + spent)
 
@@ -110,8 +113,13 @@ def _illinois(
     b: Tensor,
     fb: Tensor,
     found: Tensor,
+    bent: bool,
 ) -> tuple[Tensor, int]:
     """Regula falsi that halves the value of an end that stays (Dowell & Jarratt 1971)."""
+    size = torch.minimum(fa.abs(), fb.abs()).clamp(min=torch.finfo(fa.dtype).tiny)
+    fine = _FINER if bent else _FINE
+    if bent:
+        fa, fb = torch.asinh(fa / size), torch.asinh(fb / size)
     root, evaluations = _secant(a, fa, b, fb), 0
     scale = torch.maximum(fa.abs(), fb.abs())
     todo = torch.nonzero(found).squeeze(1)
@@ -121,13 +129,15 @@ def _illinois(
         c = root[todo]
         value = margin(across[todo] + c[:, None] * unit)
         evaluations += len(todo)
+        if bent:
+            value = torch.asinh(value / size[todo])
         swap = (value > 0) != (fb[todo] > 0)
         a[todo] = torch.where(swap, b[todo], a[todo])
         fa[todo] = torch.where(swap, fb[todo], 0.5 * fa[todo])
         b[todo], fb[todo] = c, value
         root[todo] = _secant(a[todo], fa[todo], b[todo], fb[todo])
         moved = (root[todo] - c).abs()
-        todo = todo[(moved > _FINE) & (value.abs() > 1e-12 * scale[todo])]
+        todo = todo[(moved > fine) & (value.abs() > 1e-12 * scale[todo])]
     return root, evaluations
 
 

@@ -168,9 +168,12 @@ def _overspent(state: Finding) -> bool:
 
 
 def _fit(problem: Problem, state: Finding, most: int) -> Finding:
+    d = problem.distribution
+    assert isinstance(d, Reparameterised)
     if state.fitted == 0:
         state = _with_starts(state, most)
-        if len(state.means) == 0:
+        # phi(z) exp(lambda s(z)) has no integral where s outgrows every multiple of |z|.
+        if len(state.means) == 0 or d.stretched:
             return replace(state, fitted=NEVER)
     rounds = tilt.ROUNDS - state.fitted
     cost = 2 * rounds * len(state.means)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from workbench.distributions import Gaussian, Mixture, Reparameterised
 from workbench.distributions import Moments as HasMoments
-from workbench.errors import BadInput, NotConverged, Unsupported
+from workbench.errors import BadInput, NotConverged
 from workbench.estimators import radial, slicing, summits
 from workbench.estimators.base import Estimate, Estimator, Needs
 from workbench.estimators.conditioned import pieces_of
@@ -111,7 +111,9 @@ class Slices(Estimator):
     name: ClassVar[str] = "slices"
     kind: ClassVar[Kind] = Kind.HEURISTIC
     grad: ClassVar[Grad] = Grad.IMPLICIT
-    needs: ClassVar[Needs] = Needs((HasMoments, Reparameterised), (Polyhedral,), readable=True)
+    needs: ClassVar[Needs] = Needs(
+        (HasMoments, Reparameterised), (Polyhedral,), readable=True, law=(Gaussian, Mixture)
+    )
     pace: ClassVar[Pace] = Pace.AT_REST
     choices: ClassVar[Mapping[str, tuple[str, ...]]] = {"along": ALONG}
 
@@ -147,9 +149,6 @@ class Slices(Estimator):
 
     def _begin(self, problem: Problem, state: Sliced) -> Sliced:
         """No direction at all."""
-        d = problem.distribution
-        if not isinstance(d, Gaussian | Mixture):
-            raise Unsupported(f"the distribution {d.name!r}", "a gaussian or a mixture is needed")
         shared = state.shared
         if self.along == "radius":
             log_p, flops = radial.log_p(problem)

@@ -12,7 +12,7 @@ COMMENTS = {
     "dtype": "What the model computes in. Tails are small numbers: keep float64.",
     "weights": """The tensors, beside this file: every name of a tensor below is a key in it.
 The hash holds the two together; after a change of the tensors, save the problem anew.""",
-    "distribution": "D, where inputs come from: gaussian, mixture, box, discrete, and more.",
+    "distribution": "D, where inputs come from: gaussian, mixture, student_t, box, discrete, more.",
     "model": """M, operations in order. Value 0 is the input, node i makes value i + 1, `inputs`
 says which values it reads: linear, bias, relu, gelu, tanh, sign, heaviside, add, subtract,
 reshape, flatten, convolution, avg_pool, max_pool, mean, layer_norm, batch_norm.""",

@@ -29,6 +29,15 @@ class MixtureCard(Strict):
     components: list[GaussianCard] = Field(min_length=1)
 
 
+class StudentTCard(Strict):
+    """mean + scale z / sqrt(w), w ~ chi^2_df / df."""
+
+    type: Literal["student_t"] = "student_t"
+    mean: Key
+    scale: Key = Field(description="(d,) or (d, d) lower-triangular factor, as of a gaussian")
+    df: FiniteFloat = Field(ge=1.0, le=1e6, description="degrees of freedom")
+
+
 class BoxCard(Strict):
     """Uniform between two corners."""
 
@@ -93,7 +102,7 @@ class PromptedTextCard(Strict):
 
 
 PlainLawCard = Annotated[
-    GaussianCard | MixtureCard | BoxCard | DiscreteCard | ShortTextCard,
+    GaussianCard | MixtureCard | StudentTCard | BoxCard | DiscreteCard | ShortTextCard,
     Field(discriminator="type"),
 ]
 
@@ -136,6 +145,7 @@ class SpinNetworkCard(Strict):
 DistributionCard = Annotated[
     GaussianCard
     | MixtureCard
+    | StudentTCard
     | BoxCard
     | DiscreteCard
     | ConditionedCard

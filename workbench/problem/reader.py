@@ -19,6 +19,7 @@ from workbench.distributions import (
     ShortText,
     SpinGlass,
     SpinNetwork,
+    StudentT,
     Tokens,
 )
 from workbench.errors import BadInput
@@ -84,6 +85,8 @@ class Reader:
             case cards.MixtureCard():
                 parts = tuple(Gaussian(self.get(p.mean), self.get(p.scale)) for p in c.components)
                 return Mixture(self.get(c.weights), parts)
+            case cards.StudentTCard():
+                return StudentT(self.get(c.mean), self.get(c.scale), c.df)
             case cards.DiscreteCard():
                 return Discrete(self.get(c.values), self.get(c.probs))
             case cards.ConditionedCard():

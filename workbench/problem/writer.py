@@ -22,6 +22,7 @@ from workbench.distributions import (
     ShortText,
     SpinGlass,
     SpinNetwork,
+    StudentT,
     Tokens,
 )
 from workbench.errors import Unsupported
@@ -88,6 +89,12 @@ class Writer:
                     components=[
                         self.distribution(c, f"{at}.{k}") for k, c in enumerate(d.components)
                     ],
+                )
+            case StudentT():
+                return cards.StudentTCard(
+                    mean=self.put(f"{at}.mean", d.mean),
+                    scale=self.put(f"{at}.scale", d.scale),
+                    df=d.df,
                 )
             case Box():
                 return cards.BoxCard(

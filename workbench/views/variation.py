@@ -3,7 +3,14 @@
 import torch
 from torch import Tensor
 
-from workbench.distributions import Distribution, IndependentTokens, Tokens, base_of, varied
+from workbench.distributions import (
+    Distribution,
+    IndependentTokens,
+    StudentT,
+    Tokens,
+    base_of,
+    varied,
+)  # fmt: skip
 from workbench.distributions import Moments as HasMoments
 from workbench.errors import Unsupported
 from workbench.estimators import Moments
@@ -20,6 +27,7 @@ _ROUNDS, _DRAWS, _KEPT = 6, 64, 0.8
 def std_along(distribution: Distribution, direction: Tensor) -> float:
     """Standard deviation of D, or of its base, along a unit vector `(dim,)`, over all pieces."""
     base = base_of(distribution)
+    base = base.gaussian if isinstance(base, StudentT) else base  # it may have no variance itself
     if not isinstance(base, HasMoments):
         return 1.0
     pieces = base.pieces()
