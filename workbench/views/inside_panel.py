@@ -1,4 +1,4 @@
-"""The foldable panel "Inside the network" in Panel. Nothing is computed before it is opened.
+"""The foldable panel "Inside the network" in Panel. Nothing is made before it is opened.
 
 A block enters the page when it has something to show: drawing it empty first, and again at its
 size, was most of the time that opening took.
@@ -49,6 +49,13 @@ class Inside:
             label="Inside the network ▸", height=34, sizing_mode="stretch_width",
             margin=(10, 0, 4, 0), css_classes=["wb-inside-toggle"],
         )  # fmt: skip
+        self.body = pn.Column(visible=False, sizing_mode="stretch_width", css_classes=["wb-inside"])
+        self.toggle.param.watch(lambda e: self._fold(e.new), "value")
+        session.param.watch(lambda *_: self._mark(), [*POSITION, "seed", "settings"])
+        self.view = pn.Column(self.toggle, self.body, sizing_mode="stretch_width", margin=0)
+
+    def _furnish(self) -> None:
+        """The parts, when they are first asked for: a sixth of the time that a page takes."""
         self.state = text(css_classes=["wb-inside-state"])
         self.ribbon, self.shares, self.settling, self.ladder = (
             figure_pane(_HEIGHT) for _ in range(4)
@@ -59,13 +66,7 @@ class Inside:
         self.cards = text(css_classes=["wb-inside-summits"], margin=(4, 0))
         self.sliders = {name: self._slider(name) for name in KNOBS}
         self.blocks = pn.FlexBox(gap="14px 34px", sizing_mode="stretch_width")
-        self.body = pn.Column(
-            self.state, self.blocks,
-            visible=False, sizing_mode="stretch_width", css_classes=["wb-inside"],
-        )  # fmt: skip
-        self.toggle.param.watch(lambda e: self._fold(e.new), "value")
-        session.param.watch(lambda *_: self._mark(), [*POSITION, "seed", "settings"])
-        self.view = pn.Column(self.toggle, self.body, sizing_mode="stretch_width", margin=0)
+        self.body.objects = [self.state, self.blocks]
 
     def _show(self, ribbon: bool, look: bool) -> None:
         """Let those blocks into the page that have something to show, once."""
@@ -144,11 +145,15 @@ class Inside:
 
     def _fold(self, opened: bool) -> None:
         self.toggle.label = f"Inside the network {'▾' if opened else '▸'}"
+        if opened and not self.body.objects:
+            self._furnish()
         self.body.visible = opened
         self.refresh()
 
     def _mark(self) -> None:
         """Say so where what is shown is about other sliders."""
+        if not self.body.objects:
+            return
         if self.body.visible:
             self.state.value = _small(self.watched.state)
         for name, slider in self.sliders.items():
