@@ -86,8 +86,25 @@ def test_the_command_says_what_became_of_p_and_its_run_goes_on(tmp_path):
     assert ask("resume", folder)["log10_p"] == few["log10_p"]  # it is done: nothing is added
     with Run.resume(folder) as run_again:
         assert run_again.kind.name == "hush"
-        row = run_again.kind.metrics(run_again.subject)
-    assert row["steps"] == 4 and row["log10_p_adv"] < before and 0.0 < row["score"] <= 1.0
+        rows = run_again.rows
+    assert [row["steps"] for row in rows] == [0, 1, 2, 3, 4]
+    assert rows[-1]["log10_p_adv"] < before and 0.0 < rows[-1]["score"] <= 1.0
+
+
+def test_the_last_row_is_of_the_last_model_and_a_longer_training_writes_no_row_twice():
+    problem = wb.load("L_delete_1e-7")
+    short = Hush(steps=2)
+    state, _ = run(short, problem, short.init(problem, wb.Rng(0)), UNLIMITED)
+    assert len(state.rows) == 3 and equal(short.closed(problem, state), state)
+    exact = emission(problem, short.text(problem, state.theta))
+    own = torch.logsumexp(prompts(problem.distribution) + exact, 0)
+    assert float(state.rows[-1, 0]) == pytest.approx(float(own), abs=1e-9)
+    assert state.best_log_p == float(state.rows[:, 1].min())  # its growth is within the limit
+    long = replace(short, steps=4)
+    on, _ = run(long, problem, state, UNLIMITED)
+    whole, _ = run(long, problem, long.init(problem, wb.Rng(0)), UNLIMITED)
+    assert len(on.rows) == 5 and torch.allclose(on.rows, whole.rows, rtol=0, atol=1e-12)
+    assert torch.equal(on.theta, whole.theta)
 
 
 def test_the_bench_tells_digits_and_perplexity():

@@ -138,7 +138,11 @@ def test_a_training_resumes_bit_for_bit():
     assert [v["step"] for v in trained.judged()] == [3, 6]
     assert abs(trained.refereed() - trained.judged()[-1]["log10_p"]) < 0.3
     rows = trained.table()
-    assert len(rows) == 6 and all(row["loss"] > 0.0 for row in rows)  # the task's alone
+    assert len(rows) == 7 and all(row["loss"] > 0.0 for row in rows)  # the task's alone
+    made = of.trained(trained.theta)
+    assert rows[-1]["score"] == of.task.score(made.model) and trainer.closed(of, whole) is whole
+    longer = replace(trainer, steps=9)
+    assert [r["step"] for r in longer.read(longer.step(of, whole)).table()] == [*range(7)]
     assert rows[0]["loss"] == rows[2]["loss"] != rows[3]["loss"]
 
 

@@ -80,6 +80,19 @@ def test_a_training_resumes_bit_for_bit_with_its_adversary():
     assert not math.isnan(defender.read(state).table()[-1]["log10_p_adversary"])
 
 
+def test_the_last_row_is_of_the_model_that_is_returned_and_a_longer_training_writes_none_twice():
+    duty, short = _fresh(), Defender(Moments(), steps=2, referee=Referee(every=2, budget=64))
+    state, _ = run(short, duty, short.init(duty, Rng(3)), ROOM)
+    made, last = duty.trained(state.theta), short.read(state).table()[-1]
+    assert (last["step"], last["score"]) == (2, duty.task.score(made.model))
+    assert last["log10_p"] == pytest.approx(Moments()(made).log10_p, abs=1e-12)
+    longer = replace(short, steps=3)
+    rows = longer.read(longer.step(duty, state)).table()
+    assert [row["step"] for row in rows] == [0, 1, 2, 3]
+    assert rows[2]["loss"] == last["loss"] and rows[2]["score"] == last["score"]
+    assert rows[2]["log10_p"] == pytest.approx(last["log10_p"], abs=1e-12)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [{"steps": 0}, {"rate": -1.0}, {"target": 0.5}, {"replay": -1}, {"then": "hope"}],

@@ -7,8 +7,9 @@ from commands import ask, refuse, workbench
 from killing import kill_again_and_again
 
 import workbench as wb
+from workbench.cli.train import _record
 from workbench.errors import BadInput
-from workbench.experiments import Course, Folder, Run, duties
+from workbench.experiments import Course, Folder, Run, duties, lessons
 from workbench.experiments.kinds import lesson
 from workbench.iteration import pack
 from workbench.training import Duty, Referee, Task, digits
@@ -80,14 +81,37 @@ def test_a_training_cut_short_again_and_again_ends_as_the_straight_one(tmp_path,
                 break
     assert pack(run.subject.state) == pack(whole.state)
     rows = Folder.look(tmp_path / "a").rows
-    assert [row["steps"] for row in rows] == [1, 2, 3, 4, 5, 6]
-    assert [k for k, row in enumerate(rows) if "referee" in row] == [2, 5]
+    assert [row["steps"] for row in rows] == [0, 1, 2, 3, 4, 5, 6]
+    assert [k for k, row in enumerate(rows) if "referee" in row] == [3, 6]
     assert rows[-1]["loss"] == float(whole.state.rows[-1, 1])
+    assert rows[-1]["claimed"] == rows[-1]["log10_p"]  # of one model
+
+
+def test_what_is_told_of_a_training_that_was_stopped_is_of_the_model_that_it_came_to():
+    subject = course(follow="covariance")
+    list(islice(subject.walk(), 2))
+    before = pack(subject.state)
+    told = _record(subject, interrupted=True)
+    assert pack(subject.state) == before  # it goes on as if nobody had looked
+    made = lessons.trained(subject)
+    assert told["last"]["step"] == 2 and told["last"]["score"] == subject.problem.task.score(
+        made.model
+    )
+    own = subject.iteration.estimator(made, rng=0).log10_p
+    assert told["last"]["log10_p"] == pytest.approx(own, abs=1e-9)
+    with Run(subject, "train") as run:
+        (row,) = run.now()
+        assert (row["steps"], row["log10_p"]) == (2, told["last"]["log10_p"])
+        run.finish()
+        assert [r["steps"] for r in run.rows] == [2, 3, 4, 5, 6] and run.now() == []
 
 
 def test_train_resume_and_runs_on_the_command_line(tmp_path):
     words = ("train", "plane", "--steps", 3, "--nats", 0, "--target", "-6")
-    found = ask(*words, "--run", tmp_path / "a")
+    found = ask(*words, "--run", tmp_path / "a", "--out", tmp_path / "made.zip")
+    estimator = lessons.iteration("plane", {"nats": 0.0}).estimator
+    now = estimator(wb.load(tmp_path / "made.zip"), rng=0).log10_p  # what is told is what is saved
+    assert (found["last"]["step"], found["last"]["log10_p"]) == (3, pytest.approx(now, abs=1e-9))
     assert (found["problem"], found["steps"], found["target"]) == ("plane", 3, -6.0)
     assert found["refereed"]["d0"]["log10_p_referee"] < 0 and found["interrupted"] is False
     assert found["refereed"]["adversary"] is None

@@ -8,7 +8,7 @@ import torch
 from panel.io.location import Location
 
 import workbench as wb
-from workbench.experiments import Attempt, Run
+from workbench.experiments import Attempt, Run, lessons
 from workbench.training.hush import Hush
 from workbench.views import train_hush_words, train_plots, train_shown, train_words
 from workbench.views.rooms import TRAININGS, House
@@ -42,7 +42,7 @@ def after(session, action):
 def test_it_trains_and_shows_what_changed(session):
     assert after(session, session.stepping.reset)["steps"] == 0
     found = after(session, session.stepping.play)
-    assert found["over"] and [r["steps"] for r in session.rows] == [1, 2, 3, 4]
+    assert found["over"] and [r["steps"] for r in session.rows] == [0, 1, 2, 3, 4]
     assert session.about.startswith("Two arcs") and found["examples"] == 300
     picture = found["picture"]
     assert isinstance(picture, Plane) and not picture.margin.equal(picture.before)
@@ -56,8 +56,12 @@ def test_a_pin_is_compared_with(session):
     after(session, session.stepping.step)
     session.pin()
     first = session.found["weights"]
+    pinned = session.rows[-1]  # at rest: of the model that is shown, not of the one before
+    made = lessons.trained(session.stepping.run.subject, first)
+    estimator = session.stepping.run.subject.iteration.estimator
+    assert pinned["log10_p"] == pytest.approx(estimator(made, rng=0).log10_p, abs=1e-9)
     after(session, session.stepping.play)
-    assert [r["steps"] for r in session.before] == [1]
+    assert [r["steps"] for r in session.before] == [0, 1]
     assert session.pinned.weights is first
     session.unpin()
     assert session.before == ()
@@ -184,7 +188,7 @@ def test_digits_on_average_have_settings_and_a_gallery_of_their_own():
     assert made.settings == {"steps": 4, "every": 2, "referee": 500}
     made.setting("lines", 2)
     found = after(made, made.stepping.play)
-    assert [r["steps"] for r in made.rows] == [1, 2, 3, 4] and found["met"] == ()
+    assert [r["steps"] for r in made.rows] == [0, 1, 2, 3, 4] and found["met"] == ()
     assert "log10_p" in made.rows[-1] and "referee" in made.rows[-1]
     seen = found["picture"]
     assert isinstance(seen, Crowd) and seen.size == 324 and len(seen.faces) == 12
@@ -270,9 +274,8 @@ def test_a_language_model_is_trained_away_from_a_word_before_ones_eyes(tmp_path,
         face.paint()
         assert "against the word" in face.sentence.value and "No prompt" in face.ledger.value
     found = after(made, made.stepping.play)
-    assert found["over"] and found["about"] == made.about and [r["steps"] for r in made.rows] == [
-        1, 2, 3
-    ]  # fmt: skip
+    assert found["over"] and found["about"] == made.about
+    assert [r["steps"] for r in made.rows] == [0, 1, 2, 3]
     exact = Hush(steps=3)(wb.load("L_zap_1e-7"))
     best = train_hush_words.best_row(made.rows, found["growth"])
     assert best["log10_p_adv"] == pytest.approx(exact.log10_p_adversary[1], abs=1e-9)
@@ -294,7 +297,7 @@ def test_a_language_model_is_trained_away_from_a_word_before_ones_eyes(tmp_path,
     go.Figure(view.danger.object)
     go.Figure(view.task.object)
     made.pin()
-    assert [r["steps"] for r in made.before] == [1, 2, 3]
+    assert [r["steps"] for r in made.before] == [0, 1, 2, 3]
     made.stepping.save("runs/zap")
     assert "message" not in made.worker.wait(FILES)
     made.problem_name = "plane"
@@ -302,7 +305,7 @@ def test_a_language_model_is_trained_away_from_a_word_before_ones_eyes(tmp_path,
     assert made.telling is TELLINGS["train"] and made.before == ()
     assert "nats" in view.fields.widgets and made.settings == {"steps": 3}
     after(made, lambda: made.stepping.open("runs/zap"))
-    assert made.telling is TELLINGS["hush"] and len(made.rows) == 3
+    assert made.telling is TELLINGS["hush"] and len(made.rows) == 4
     view.end()
     made.close()
 

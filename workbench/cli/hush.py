@@ -55,15 +55,18 @@ def drive(subject: Any, walk: Iterator[float], as_json: bool, out: Path | None =
     with Bar(name) as bar:
         try:
             for share in walk:
-                bar.update(share, f"{name}, step {len(subject.state.rows)}")
+                bar.update(share, f"{name}, step {subject.state.ticks}")
         except KeyboardInterrupt:
             interrupted = True
-    found = subject.iteration.report(subject.problem, subject.state)
+    state = subject.state
+    if interrupted and state.ticks:
+        state = subject.iteration.closed(subject.problem, state)
+    found = subject.iteration.report(subject.problem, state)
     if out is not None:
-        lessons.trained(subject).save(out)
+        lessons.trained(subject, state.best).save(out)
     if as_json:
         print_json({
-            "problem": name, "seed": subject.seed, "steps": len(subject.state.rows),
+            "problem": name, "seed": subject.seed, "steps": subject.state.ticks,
             "seconds": subject.seconds, "log10_p": found.log10_p,
             "log10_p_adversary": found.log10_p_adversary, "growth": found.growth,
             "interrupted": interrupted,
@@ -74,7 +77,7 @@ def drive(subject: Any, walk: Iterator[float], as_json: bool, out: Path | None =
             for pair in (found.log10_p, found.log10_p_adversary)
         )
         say(grid([
-            (name, f"{len(subject.state.rows)} steps, {numbers.seconds(subject.seconds)} s"),
+            (name, f"{subject.state.ticks} steps, {numbers.seconds(subject.seconds)} s"),
             ("its own prompts", own), ("the worst prompts", adverse),
             ("perplexity", f"{found.growth - 1.0:+.2%}"),
         ]))  # fmt: skip

@@ -131,7 +131,10 @@ def drive(subject: Any, walk: Iterator[float], as_json: bool, out: Path | None =
 
 
 def _record(subject: Any, interrupted: bool) -> dict[str, Any]:
-    found = subject.iteration.read(subject.state)
+    state = subject.state
+    if interrupted and state.ticks:
+        state = subject.iteration.closed(subject.problem, state)
+    found = subject.iteration.read(state)
     rows, judged = found.table(), found.judged()
     told = [r for r in rows if not math.isnan(r["log10_p"])]  # a rule may be silent at first
     looks: dict[str, list[Row]] = {

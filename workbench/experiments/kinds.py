@@ -12,6 +12,7 @@ from workbench import catalogue
 from workbench.adversaries import REGIONS, Adversary, families
 from workbench.adversaries.lm import LMAdversary
 from workbench.adversaries.sources import SOURCES
+from workbench.device import on
 from workbench.errors import StaleRun, Unsupported, WorkbenchError
 from workbench.estimators import ALL, Tangent
 from workbench.experiments.attempt import Attempt, Row
@@ -23,7 +24,7 @@ from workbench.math.logspace import LN10
 from workbench.problem import Problem, codec
 from workbench.training import Defender, Duty, Referee, Task, Training
 from workbench.training.baselines import BASELINES
-from workbench.training.hush import Hush
+from workbench.training.hush import Hush, Hushing
 from workbench.training.pointwise import Pointwise
 from workbench.training.trainer import Trainer
 
@@ -45,8 +46,12 @@ class RunKind(ABC):
         """The subject before its first step, from what `describe` gave."""
 
     @abstractmethod
-    def metrics(self, subject: Any) -> Row:
-        """One line of metrics, of the present state."""
+    def metrics(self, subject: Any) -> list[Row]:
+        """The lines of metrics that the last step added."""
+
+    def now(self, subject: Any) -> list[Row]:
+        """A line of the present state, where the last of `metrics` is of the one before."""
+        return []
 
     @abstractmethod
     def title(self, config: dict[str, Any]) -> str:
@@ -76,7 +81,7 @@ class Estimates(RunKind):
             raise StaleRun("the run names no estimator and budget: it was altered")
         return Attempt(codec.from_files(file), estimator, budget, config["seed"])
 
-    def metrics(self, subject: Attempt) -> Row:
+    def metrics(self, subject: Attempt) -> list[Row]:
         """log10 P, its error and its cost so far; why there is none, where a step has no answer."""
         head = {
             "steps": subject.state.steps, "forwards": subject.state.forwards,
@@ -85,12 +90,12 @@ class Estimates(RunKind):
         try:
             found = subject.estimate()
         except WorkbenchError as error:  # too early to say
-            return {**head, "reason": str(error)}
+            return [{**head, "reason": str(error)}]
         low, high = found.log10_interval or (None, None)
-        return {
+        return [{
             **head, "log10_p": found.log10_p, "log10_err": found.log10_err,
             "log10_low": low, "log10_high": high,
-        }  # fmt: skip
+        }]  # fmt: skip
 
     def title(self, config: dict[str, Any]) -> str:
         """The estimator on the problem."""
@@ -119,7 +124,7 @@ class Attacks(RunKind):
         adversary, budget = decode([config["settings"], config["budget"]], known)
         return pursuit(codec.from_files(file), adversary, config["seed"], budget)
 
-    def metrics(self, subject: Any) -> Row:
+    def metrics(self, subject: Any) -> list[Row]:
         """Where the search stands: the step's log10 P and what it spends, and the best so far."""
         state = subject.state
         row: Row = {
@@ -132,7 +137,7 @@ class Attacks(RunKind):
                 "restart": int(restart), "spent": spent, "log10_p": log_p / LN10, "price": price,
                 "log10_p_best": state.best_log_p / LN10,
             }  # fmt: skip
-        return row
+        return [row]
 
     def title(self, config: dict[str, Any]) -> str:
         """The family around the problem's D."""
@@ -206,27 +211,21 @@ class Trainings(RunKind):
             p.requires_grad_(trained)
         return lesson(Duty(problem, task, data.get("watched")), defender, config["seed"])
 
-    def metrics(self, subject: Any) -> Row:
-        """The numbers of the last step; estimate and referee side by side where that has judged.
+    def metrics(self, subject: Any) -> list[Row]:
+        """Of M after so many `steps`, at first none, what the next one saw of it; estimate and
+        referee side by side where that has judged. A training that is done ends with its last M.
 
         `referee` and its 95% interval are log10 P under D0, `referee_adv` under the adversary's D;
         `claimed` and `claimed_adv` are the defender's own estimates of the same model.
         """
-        state: Training = subject.state
-        row: Row = {"steps": state.steps, "seconds": subject.seconds, "rung": state.rung}
-        if len(state.rows):
-            _, loss, score, own, adverse, price = state.rows[-1].tolist()
-            row |= {"loss": loss, "score": score, "price": price}
-            seen = {"log10_p": own, "log10_p_adv": adverse}  # a rule may be silent at first
-            row |= {key: value for key, value in seen.items() if not math.isnan(value)}
-        for step, law, claimed, found, err, _, _ in state.verdicts[-2:].tolist():
-            if step == state.ticks:
-                end = "_adv" if law else ""
-                row |= {f"claimed{end}": claimed, f"referee{end}": found}
-                if math.isfinite(err):
-                    row[f"referee{end}_low"] = found - TWO_SIDED_95 * err
-                    row[f"referee{end}_high"] = min(0.0, found + TWO_SIDED_95 * err)
-        return {**row, "exploited": state.exploited}
+        state = subject.state
+        return [_learned(subject, row, state) for row in state.rows[state.ticks - 1 :].tolist()]
+
+    def now(self, subject: Any) -> list[Row]:
+        """M as it stands: an estimate, where it has not been judged."""
+        with on(subject.problem):
+            closed = subject.iteration.closed(subject.problem, subject.state)
+        return [_learned(subject, closed.rows[-1].tolist(), closed)]
 
     def title(self, config: dict[str, Any]) -> str:
         """The estimator that is followed, and the problem."""
@@ -236,6 +235,27 @@ class Trainings(RunKind):
 def lesson(duty: Duty, defender: Defender | Trainer, seed: int) -> Course:
     """A training, as runs, jobs and bars step through it."""
     return Course(duty, defender, seed, share=lambda state: state.ticks / defender.steps)
+
+
+def _learned(subject: Any, told: list[float], state: Training) -> Row:
+    """A line of a training's metrics, from a row of its table."""
+    steps, loss, score, own, adverse, price = told
+    row: Row = {
+        "steps": int(steps), "seconds": subject.seconds, "rung": state.rung, "loss": loss,
+        "score": score, "price": price,
+    }  # fmt: skip
+    seen = {"log10_p": own, "log10_p_adv": adverse}  # a rule may be silent at first
+    row |= {key: value for key, value in seen.items() if not math.isnan(value)}
+    exploited = False
+    for step, law, claimed, found, err, parted, _ in state.verdicts.tolist():
+        exploited |= bool(parted) and step <= steps
+        if step == steps:
+            end = "_adv" if law else ""
+            row |= {f"claimed{end}": claimed, f"referee{end}": found}
+            if math.isfinite(err):
+                row[f"referee{end}_low"] = found - TWO_SIDED_95 * err
+                row[f"referee{end}_high"] = min(0.0, found + TWO_SIDED_95 * err)
+    return {**row, "exploited": exploited}
 
 
 class Hushes(RunKind):
@@ -255,19 +275,32 @@ class Hushes(RunKind):
         """The training. Raises `StaleRun` where this workbench has no such."""
         return hushing(codec.from_files(file), decode(config["settings"], (Hush,)), config["seed"])
 
-    def metrics(self, subject: Any) -> Row:
-        """log10 P under the model's own prompts and under the worst ones, both exact; the loss is
-        KL(first M || M) a symbol, the score the perplexity of before as a part of now's."""
-        row: Row = {"steps": subject.state.steps, "seconds": subject.seconds}
-        if len(subject.state.rows):
-            own, adverse, drift = subject.state.rows[-1].tolist()
-            row |= {"log10_p": own / LN10, "log10_p_adv": adverse / LN10, "loss": drift}
-            row["score"] = math.exp(-drift)
-        return row
+    def metrics(self, subject: Any) -> list[Row]:
+        """Of M after so many `steps`, at first none, log10 P under its own prompts and under the
+        worst ones, both exact; the loss is KL(first M || M) a symbol, the score the perplexity of
+        before as a part of now's. A training that is done ends with its last M."""
+        return _hushed(subject, subject.state)
+
+    def now(self, subject: Any) -> list[Row]:
+        """M as it stands."""
+        with on(subject.problem):
+            closed = subject.iteration.closed(subject.problem, subject.state)
+        return _hushed(subject, closed)[-1:]
 
     def title(self, config: dict[str, Any]) -> str:
         """The problem."""
         return f"hush {config['problem']}"
+
+
+def _hushed(subject: Any, state: Hushing) -> list[Row]:
+    """Lines of metrics, from the last step's row of its table on."""
+    return [
+        {
+            "steps": state.ticks - 1 + k, "seconds": subject.seconds, "log10_p": own / LN10,
+            "log10_p_adv": adverse / LN10, "loss": drift, "score": math.exp(-drift),
+        }
+        for k, (own, adverse, drift) in enumerate(state.rows[state.ticks - 1 :].tolist())
+    ]  # fmt: skip
 
 
 def hushing(problem: Problem, hush: Hush, seed: int) -> Course:

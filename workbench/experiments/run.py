@@ -107,8 +107,16 @@ class Run:
 
     @property
     def rows(self) -> list[Row]:
-        """All metrics so far, a row a step."""
+        """All metrics so far, a row a step; of a training, one more at its end."""
         return [*self.folder.rows, *self._new] if self.folder else list(self._new)
+
+    def now(self) -> list[Row]:
+        """A line of metrics of the present state, where the last of `rows` is of an earlier one.
+
+        It is made for whoever looks, and not kept: the next step writes its own.
+        """
+        begun = self.subject.state.steps > 0 and not self.finished
+        return self.kind.now(self.subject) if begun else []
 
     @property
     def finished(self) -> bool:
@@ -123,7 +131,7 @@ class Run:
         if self.finished:
             return
         for share in self.subject.walk():
-            self._new.append(self.kind.metrics(self.subject))
+            self._new.extend(self.kind.metrics(self.subject))
             self._finished = share >= 1.0
             due = time.monotonic() - self._saved >= SECONDS
             if self.folder and (due or self._finished or len(self._new) >= self.folder.every):

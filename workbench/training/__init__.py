@@ -8,7 +8,8 @@ The interface, as runs, the command line and the screens use it:
   One iteration shape: `init(duty, rng) -> Training`, `step(duty, state)`, `read(state) -> Trained`,
   `finished(state)`. The state is flat tensors and counters; it goes through `iteration.pack` and
   resumes bit for bit: `step` writes `state.theta` into the duty's model before it uses it.
-- `Trained.table()` has a dict a step (`record.ROW`), `Trained.judged()` one a verdict of the
+- `Trained.table()` has a dict a step (`record.ROW`), of M before it, and at the end one of the M
+  that is returned; `Trained.judged()` one a verdict of the
   referee (`record.VERDICT`), `.exploited` the mark, `.met` the ledger of adversaries.
 
 >>> from workbench.iteration import Budget, run
@@ -16,8 +17,8 @@ The interface, as runs, the command line and the screens use it:
 >>> from workbench.training import Defender, toys
 >>> duty, defender = toys.regression(), Defender(steps=2)
 >>> state, _ = run(defender, duty, defender.init(duty, Rng(0)), Budget(None, 60.0))
->>> len(defender.read(state).table())
-2
+>>> [row["step"] for row in defender.read(state).table()]
+[0.0, 1.0, 2.0]
 """
 
 from workbench.training import toys

@@ -156,24 +156,51 @@ class Defender:
             state = self._search(problem, state, self.adversary)
         parameters = problem.parameters
         state, answers, against = self._failures(problem, state, parameters)
-        generator = state.rng.child("batch", state.ticks).generator()
-        rows = torch.randint(problem.task.size, (self.batch,), generator=generator)
-        error = problem.task.error(problem.problem.model, rows)
+        error = self._error(problem, state)
         price, after = self._prices(problem, state, max(answers))
         slope = join(torch.autograd.grad(error, parameters)) + price / LN10 * against
-        row = [state.ticks, float(error.detach()), problem.task.score(problem.problem.model),
-               answers[0], answers[1] if len(answers) > 1 else math.nan, price]  # fmt: skip
+        rows = self._rows(problem, state, error, answers, price)
         theta, moments = optimisers.ascend(
             "adam", state.theta, -slope, state.moments, state.ticks, self._rate(state.ticks)
         )
-        new = torch.tensor([row], dtype=torch.float64)
         state = replace(
-            state, theta=theta, moments=moments, ticks=state.ticks + 1,
-            price=after, rows=torch.cat([state.rows, new]),
-        )  # fmt: skip
+            state, theta=theta, moments=moments, ticks=state.ticks + 1, price=after, rows=rows
+        )
         if state.ticks % self.referee.every == 0 or state.ticks >= self.steps:
             state = self._judge(problem, state)
-        return state
+        return self.closed(problem, state) if self.finished(state) else state
+
+    @torch.no_grad()
+    def closed(self, problem: Duty, state: Training) -> Training:
+        """With a row of M as it stands, where there is none yet; another step writes its own."""
+        if len(state.rows) > state.ticks:
+            return state
+        problem.put(state.theta)
+        answers = [row[2] for row in state.verdicts.tolist() if row[0] == state.ticks]
+        if not answers:
+            estimator = self._estimator(state)
+            budget = self._budget(estimator, replace(state, limit=None))
+            for k, law in enumerate(self._laws(problem, state)[:2]):
+                rng = state.rng.child("p", state.ticks, k)
+                posed = problem.problem.vary(distribution=law)
+                answers.append(estimator(posed, budget, rng).log10_p)
+        error = self._error(problem, state)
+        return replace(state, rows=self._rows(problem, state, error, answers, state.price))
+
+    def _error(self, problem: Duty, state: Training) -> Tensor:
+        """Of the task, on the batch of the next step."""
+        generator = state.rng.child("batch", state.ticks).generator()
+        rows = torch.randint(problem.task.size, (self.batch,), generator=generator)
+        return problem.task.error(problem.problem.model, rows)
+
+    @staticmethod
+    def _rows(
+        problem: Duty, state: Training, error: Tensor, answers: list[float], price: float
+    ) -> Tensor:
+        """All rows, that of the present M the last."""
+        row = [state.ticks, float(error.detach()), problem.task.score(problem.problem.model),
+               answers[0], answers[1] if len(answers) > 1 else math.nan, price]  # fmt: skip
+        return torch.cat([state.rows[: state.ticks], torch.tensor([row], dtype=torch.float64)])
 
     def _failures(
         self, problem: Duty, state: Training, parameters: list[Tensor]

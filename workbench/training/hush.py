@@ -25,14 +25,16 @@ _SLACK = 1e-9
 
 @dataclass(frozen=True, kw_only=True)
 class Hushing(State):
-    """Weights of M, Adam's moments, the best so far, a row a step."""
+    """Weights of M, Adam's moments, the best so far, the steps that were made, and rows."""
 
     theta: Tensor
     moments: Tensor
     best: Tensor
     best_log_p: float = math.inf
+    ticks: int = 0
     rows: Tensor
-    """`(n, 3)`: log P under D0 and under the adversary, and log of the perplexity's growth."""
+    """`(n, 3)`, one a step, of M before it, and one of M after the last: log P under D0 and under
+    the adversary, and log of the perplexity's growth."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,24 +103,38 @@ class Hush:
         with torch.enable_grad():
             own, adverse, drift = self._values(problem, theta)
             (slope,) = torch.autograd.grad(-(adverse + self.price * drift), theta)
+        state = self._noted(state, own, adverse, drift)
+        moved, moments = optimisers.ascend(
+            "adam", state.theta, slope, state.moments, state.ticks, self.rate
+        )
+        state = replace(state, theta=moved, moments=moments, ticks=state.ticks + 1)
+        return self.closed(problem, state) if self.finished(state) else state
+
+    @torch.no_grad()
+    def closed(self, problem: Problem, state: Hushing) -> Hushing:
+        """With a row of M as it stands, where there is none yet; another step writes its own."""
+        if len(state.rows) > state.ticks:
+            return state
+        return self._noted(state, *self._values(problem, state.theta))
+
+    def _noted(self, state: Hushing, own: Tensor, adverse: Tensor, drift: Tensor) -> Hushing:
+        """With a row of the present M, which may be the best."""
+        if len(state.rows) > state.ticks:
+            return state
         row = torch.stack([own, adverse, drift]).detach().double()[None]
         state = replace(state, rows=torch.cat([state.rows, row]), forwards=state.forwards + 1)
         log_p, spent = float(row[0, 1]), float(row[0, 2])
         if spent <= math.log1p(self.growth) + _SLACK and log_p < state.best_log_p:
-            state = replace(state, best=state.theta, best_log_p=log_p)
-        ticks = len(state.rows) - 1
-        moved, moments = optimisers.ascend(
-            "adam", state.theta, slope, state.moments, ticks, self.rate
-        )
-        return replace(state, theta=moved, moments=moments)
+            return replace(state, best=state.theta, best_log_p=log_p)
+        return state
 
     def finished(self, state: Hushing) -> bool:
         """Whether all steps are done."""
-        return len(state.rows) >= self.steps
+        return state.ticks >= self.steps
 
     def share(self, state: Hushing) -> float:
         """Of the steps, in [0, 1]."""
-        return min(1.0, len(state.rows) / self.steps)
+        return min(1.0, state.ticks / self.steps)
 
     def __call__(self, problem: Problem, rng: Rng | int = 0) -> Hushed:
         """All of it.

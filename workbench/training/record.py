@@ -9,8 +9,9 @@ from torch import Tensor
 from workbench.iteration import State
 
 ROW = ("step", "loss", "score", "log10_p", "log10_p_adversary", "price")
-"""One a step: task loss on the batch, held-out score, estimates before the step, the price. In
-minibatches, loss and score of the first step of the epoch."""
+"""One a step, of M before it, and one of M after the last: how many steps M has behind it, task
+loss on the batch, held-out score, estimates of log10 P, the price. In minibatches, loss and score
+are those of the first step of the epoch."""
 VERDICT = ("step", "law", "log10_p", "log10_p_referee", "err", "exploited", "rung")
 """One for D0 (law 0) and one for the adversary's D (law 1) at every turn of the referee."""
 
@@ -40,7 +41,7 @@ class Trained:
 
     Attributes:
         theta: parameters of M, `(p,)`: `Duty.put` writes them into a model.
-        rows: `(n, 6)`, columns `ROW`.
+        rows: `(n, 6)`, columns `ROW`; the last of a training that is done is of `theta`.
         verdicts: `(m, 7)`, columns `VERDICT`.
         met: `(k, 1 + q)`: the step and the parameters of every D that the adversary found.
         exploited: whether estimate and referee ever parted.
@@ -55,7 +56,7 @@ class Trained:
     forwards: int
 
     def table(self) -> list[dict[str, Any]]:
-        """A dict a step."""
+        """A dict a row."""
         return [dict(zip(ROW, row, strict=True)) for row in self.rows.tolist()]
 
     def judged(self) -> list[dict[str, Any]]:

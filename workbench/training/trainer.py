@@ -85,15 +85,10 @@ class Trainer:
     def step(self, problem: Duty, state: Drilled) -> Drilled:
         """One minibatch; the referee's turn where it is due."""
         problem.put(state.theta)
-        task, share = problem.task, state.ticks / self.steps
-        epoch, place = divmod(state.ticks, math.ceil(task.size / self.batch))
-        order = torch.randperm(task.size, generator=state.rng.child("order", epoch).generator())
-        rows = order[place * self.batch : (place + 1) * self.batch]
-        rng = state.rng.child("rule", state.ticks)
-        batch = Batch(problem, task.inputs[rows], task.targets[rows], rng, share)
+        batch, first = self._batch(problem, state)
         loss, seen = self.rule_of(state).loss(batch)
         slope = join(torch.autograd.grad(loss, problem.parameters))
-        rate = 0.5 * self.rate * (1.0 + math.cos(math.pi * share))
+        rate = 0.5 * self.rate * (1.0 + math.cos(math.pi * batch.share))
         theta, moments = optimisers.ascend(
             "adam",
             state.theta * (1.0 - rate * self.decay),
@@ -102,22 +97,42 @@ class Trainer:
             state.ticks,
             rate,
         )
-        fresh = place == 0 or state.ticks + 1 == self.steps
-        if fresh:  # once an epoch: what is told of the task costs passes through M
+        rows = self._rows(state, batch, seen, first)
+        state = replace(state, theta=theta, moments=moments, ticks=state.ticks + 1, rows=rows)
+        over = self.finished(state)
+        if self.referee is not None and (state.ticks % self.referee.every == 0 or over):
+            state = self._judge(problem, state, self.referee)
+        return self.closed(problem, state) if over else state
+
+    def closed(self, problem: Duty, state: Drilled) -> Drilled:
+        """With a row of M as it stands, where there is none yet; another step writes its own."""
+        if len(state.rows) > state.ticks:
+            return state
+        problem.put(state.theta)
+        batch, _ = self._batch(problem, state)
+        _, seen = self.rule_of(state).loss(batch)
+        return replace(state, rows=self._rows(state, batch, seen, True))
+
+    def _batch(self, problem: Duty, state: Drilled) -> tuple[Batch, bool]:
+        """The next minibatch, and whether an epoch begins with it."""
+        task = problem.task
+        epoch, place = divmod(state.ticks, math.ceil(task.size / self.batch))
+        order = torch.randperm(task.size, generator=state.rng.child("order", epoch).generator())
+        rows = order[place * self.batch : (place + 1) * self.batch]
+        rng, share = state.rng.child("rule", state.ticks), state.ticks / self.steps
+        return Batch(problem, task.inputs[rows], task.targets[rows], rng, share), place == 0
+
+    @staticmethod
+    def _rows(state: Drilled, batch: Batch, seen: float, afresh: bool) -> torch.Tensor:
+        """All rows, that of the present M the last; of the task it says what the one before says,
+        unless it is looked at afresh, which costs passes through M."""
+        if afresh:
             with torch.no_grad():
-                told = [float(batch.error()), task.score(problem.problem.model)]
+                told = [float(batch.error()), batch.duty.task.score(batch.model)]
         else:
-            told = state.rows[-1, 1:3].tolist()
+            told = state.rows[state.ticks - 1, 1:3].tolist()
         row = [state.ticks, *told, seen, math.nan, 0.0]
-        state = replace(
-            state, theta=theta, moments=moments, ticks=state.ticks + 1,
-            rows=torch.cat([state.rows, torch.tensor([row], dtype=torch.float64)]),
-        )  # fmt: skip
-        if self.referee is not None and (
-            state.ticks % self.referee.every == 0 or self.finished(state)
-        ):
-            return self._judge(problem, state, self.referee)
-        return state
+        return torch.cat([state.rows[: state.ticks], torch.tensor([row], dtype=torch.float64)])
 
     def rule_of(self, state: Drilled) -> Rule:
         """The rule as strict as the referee has made it."""

@@ -38,7 +38,8 @@ class Stepping:
         look: what a screen shows of it beyond its metrics, as a dict to publish; likewise there.
         kinds: of runs that the screen can show, by name; all where there is none.
 
-    Published under `JOB`: `steps`, `share` of the work done, `rows` (the metrics so far, a tuple),
+    Published under `JOB`: `steps`, `share` of the work done, `rows` (the metrics so far, a tuple;
+    where it rests, up to the present state),
     `over` (no step is left), `back` (points to rewind to), `folder` (where it is kept, or ""),
     `opened` (the subject that was opened last), and what `look` gives.
     """
@@ -170,9 +171,10 @@ class Stepping:
         if len(self._past) > 2 * _KEPT:
             self._past[:_KEPT] = self._past[:_KEPT:2]
 
-    def _told(self, run: Run, look: bool = True) -> dict[str, Any]:
+    def _told(self, run: Run, look: bool = True, rests: bool = True) -> dict[str, Any]:
+        rows = (*run.rows, *(run.now() if rests else ()))
         return {
-            "steps": run.subject.state.steps, "share": self._share, "rows": tuple(run.rows),
+            "steps": run.subject.state.steps, "share": self._share, "rows": rows,
             "over": run.finished, "back": len(self._past) - 1,
             "folder": self.place, "opened": self._opened,
             **(self._look(run) if look else {}),
@@ -192,7 +194,7 @@ class Stepping:
             done, self._share = done + 1, share
             self._note(run)
             look = time.monotonic() - looked > _LOOK
-            yield self._told(run, look)
+            yield self._told(run, look, rests=False)
             if look:
                 looked = time.monotonic()
             while (rest := due - time.monotonic()) > 0.0:

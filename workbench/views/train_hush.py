@@ -31,8 +31,9 @@ class HushTelling(Telling):
         }  # fmt: skip
 
     def weights(self, run: Run) -> Tensor:
-        """Of the best model within the limit."""
-        return run.subject.state.best
+        """Of the best model within the limit, the present one among them."""
+        subject = run.subject
+        return subject.iteration.closed(subject.problem, subject.state).best
 
     @torch.no_grad()
     def met(self, run: Run, before: Tensor | None) -> tuple[dict[str, Any], ...]:

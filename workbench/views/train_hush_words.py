@@ -21,9 +21,9 @@ def sentence(rows: Sequence[Row], growth: float, nats: float) -> str:
         growth: how much the perplexity may grow.
         nats: how far the worst prompts may go.
     """
-    first, best = rows[0], best_row(rows, growth)
+    first, best, made = rows[0], best_row(rows, growth), rows[-1]["steps"]
     return (
-        f"After <b>{rows[-1]['steps']:,}</b> step{'' if len(rows) == 1 else 's'} P of C under the "
+        f"After <b>{made:,}</b> step{'' if made == 1 else 's'} P of C under the "
         f"worst prompts within {nats:g} nats is <b>{power(best['log10_p_adv'])}</b>, under the "
         f"model's own {power(best['log10_p'])}; at first it was {power(first['log10_p_adv'])} and "
         f"{power(first['log10_p'])}. All of it is exact. The perplexity of its text is "
