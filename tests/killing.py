@@ -19,7 +19,7 @@ def live(place, reached):
             reached.value = run.subject.state.steps
 
 
-def kill_again_and_again(start, folder, kills, longest):
+def kill_again_and_again(start, folder, kills, longest, last=0):
     """Start runs with `start(path)` and kill the processes that go on with them, `kills` times.
 
     Every run is carried to its end; a run that ends too early is followed by another one. Checks
@@ -27,6 +27,7 @@ def kill_again_and_again(start, folder, kills, longest):
 
     Args:
         longest: seconds that a process lives at most.
+        last: rows that the end of a run adds to those of its steps.
 
     Returns:
         The folders, all finished.
@@ -48,6 +49,6 @@ def kill_again_and_again(start, folder, kills, longest):
             died += process.exitcode != 0
             with Folder.open(place) as kept:
                 finished = kept.mark.finished
-                assert len(kept.rows) == kept.mark.steps
+                assert len(kept.rows) == kept.mark.steps + last * finished
                 assert reached.value - kept.mark.steps < kept.every
     return places
