@@ -22,9 +22,10 @@ def begun(tmp_path_factory):
         main()
     patch.undo()
     assert ended.value.code == 0
-    command = [sys.executable, "-W", "error", "problem.py"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    command = [sys.executable, "-W", "error", "mine/problem.py"]
+    done = subprocess.run(command, cwd=folder.parent, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+    assert [path.name for path in folder.parent.iterdir()] == ["mine"]
     return folder, done.stdout
 
 
@@ -37,13 +38,14 @@ def test_script_runs_and_its_estimates_agree(begun):
     assert values.keys() == {"moments", "conditioned", "subset"}
     error = float(found["subset"].split("+- ")[1].split(",")[0])
     assert abs(values["conditioned"] - values["subset"]) < 4 * error
-    assert (folder / "cards" / "my_problem.json").exists()
+    assert (folder / "mine.zip").exists() and f"saved as {folder / 'mine.zip'}" in printed
 
 
 def test_card_and_script_are_the_same_problem(begun):
     folder, _ = begun
-    by_script = wb.load(folder / "cards" / "my_problem.json")
+    by_script = wb.load(folder / "mine.zip")
     by_card = wb.load(folder / "card.yaml")
+    assert by_script.name == by_card.name == "mine"
     moments = [wb.Moments()(problem).log10_p for problem in (by_card, by_script)]
     assert moments[0] == pytest.approx(moments[1], abs=1e-6)  # trained twice, rounded twice
     assert "# C, the catastrophe" in (folder / "card.yaml").read_text()

@@ -225,7 +225,10 @@ def test_a_folder_that_is_taken_is_left_alone(tmp_path, stopped):
         with pytest.raises(BadInput, match="every must be a positive"):
             Run.start(tmp_path / "new", "estimate", attempt(), every=every)
     for place in (tmp_path / "new", tmp_path):
-        with pytest.raises(BadInput, match=r"does not exist|holds no run"):
+        with pytest.raises(
+            BadInput,
+            match=r"does not exist|is no run but a folder of 2: .*empty",
+        ):
             Run.resume(place)
 
 

@@ -48,13 +48,17 @@ def test_a_refusal_in_a_process_costs_no_other_row(tmp_path):
 def dying(config):
     if config["n"] in (2, 5):
         os._exit(9)
-    return {"square": config["n"] ** 2}
+    deaf = signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    return {"square": config["n"] ** 2, "deaf": deaf}
 
 
 def test_work_whose_process_dies_is_lost_alone():
     with workers(2) as team:
         rows = list(sweep(dying, grid(n=range(7)), team))
     assert [row.get("square") for row in rows] == [0, 1, None, 9, 16, None, 36]
+    # Ctrl-C is for their head: they were born deaf to it, and it is not.
+    assert all(row["deaf"] for row in rows if "square" in row)
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
     for row in (rows[2], rows[5]):
         assert row["reason"].startswith("BrokenProcessPool") and not row["refused"]
 

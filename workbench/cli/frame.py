@@ -1,5 +1,6 @@
 """What all commands share: how they end, and the options that each of them has."""
 
+import io
 import sys
 import traceback
 from collections.abc import Sequence
@@ -46,6 +47,8 @@ class Commands(TyperGroup):
         **extra: Any,
     ) -> Any:
         words = sys.argv[1:] if args is None else list(args)
+        if isinstance(sys.stdout, io.TextIOWrapper):  # names of files may hold what is no text
+            sys.stdout.reconfigure(errors="backslashreplace")
         try:
             code = super().main(
                 words, "workbench", complete_var, False, windows_expand_args, **extra

@@ -1,5 +1,8 @@
 """`workbench new`."""
 
+import json
+import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -23,11 +26,16 @@ def new(
     from workbench.experiments import starter
     from workbench.problem.codec import save_commented
 
-    card = save_commented(starter.problem(), folder)
+    name = folder.resolve().name
+    card = save_commented(replace(starter.problem(), name=name), folder)
     script = folder / "problem.py"
-    files.write(script, Path(starter.__file__).read_bytes())
+    text = Path(starter.__file__).read_text()
+    files.write(script, text.replace(f'"{starter.NAME}"', json.dumps(name)).encode())
     if as_json:
         print_json({"script": str(script), "card": str(card)})
         return
-    say(f"{script}: your network, D and C go where it says 1 to 4. Run it with `python {script}`.")
-    say(f"{card}: the same as a card. `workbench estimate {card}` reads it.")
+    mine, run, read = (shlex.quote(str(path)) for path in (folder / f"{name}.zip", script, card))
+    say(f"{script}: your network, D and C go where it says 1 to 4.")
+    say(f"`python {run}` runs it, and saves {mine}, which every command takes.")
+    say(f"{card}: the same as a card, to change by hand.")
+    say(f"`workbench estimate {read}` reads it.")

@@ -280,6 +280,9 @@ def is_run(path: Path) -> bool:
 def _manifest(place: Path) -> dict[str, Any]:
     if not is_run(place):
         what = "does not exist" if not place.exists() else f"holds no run: it has no {RUN}"
+        inside = sorted(p.name for p in place.iterdir() if is_run(p)) if place.is_dir() else []
+        if inside:
+            what = f"is no run but a folder of {len(inside)}: name one of them, {inside[0]} say"
         raise BadInput(f"{place} {what}")
     raw = _json(place, RUN)
     if raw.get("format") != FORMAT:

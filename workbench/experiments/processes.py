@@ -1,9 +1,11 @@
 """Processes that work side by side, and what is done where one of them dies."""
 
 import multiprocessing
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from typing import Any
 
 
@@ -48,7 +50,8 @@ class Processes:
             work.pool = None if self._breaks > 1 else self._pool
             if work.pool is not None:
                 try:
-                    work.future = work.pool.submit(work.fn, *work.args)
+                    with _unheard():
+                        work.future = work.pool.submit(work.fn, *work.args)
                 except BrokenProcessPool as error:  # it broke between two works
                     work.future = Future()
                     work.future.set_exception(error)
@@ -74,7 +77,9 @@ class _Work:
             except BrokenProcessPool:
                 self._team.mend(pool)
         with _pool(1) as own:
-            return own.submit(self.fn, *self.args).result()
+            with _unheard():
+                future = own.submit(self.fn, *self.args)
+            return future.result()
 
 
 def _pool(count: int) -> ProcessPoolExecutor:
@@ -82,10 +87,22 @@ def _pool(count: int) -> ProcessPoolExecutor:
     return ProcessPoolExecutor(count, mp_context=context, initializer=_alone)
 
 
-def _alone() -> None:
-    """One thread a process: the processes are what runs side by side. Ctrl-C is for their head."""
-    import signal
+@contextmanager
+def _unheard() -> Iterator[None]:
+    """Processes that are started here never hear Ctrl-C, which is for their head: not even while
+    they import. This one hears it at the end of the block."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
+
+def _alone() -> None:
+    """One thread a process: the processes are what runs side by side."""
     import torch
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,9 +1,11 @@
 """A problem of your own: change what is marked 1 to 4, run the file, and read what it prints.
 
 It trains a small classifier, puts noise on one input that it reads rightly, and asks how likely
-the noise makes it read another class. Then it saves the problem as a card, which every command,
-notebook and screen of the workbench takes by its path.
+the noise makes it read another class. Then it saves the problem beside this file, as one zip that
+every command, notebook and screen of the workbench takes by its path.
 """
+
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -63,7 +65,7 @@ def problem() -> wb.Problem:
 
 
 def main() -> None:
-    """Estimate, then save the card."""
+    """Estimate, then save the problem."""
     mine = problem()
     print(mine)
     for estimator, budget in (
@@ -72,7 +74,7 @@ def main() -> None:
         (wb.Subset(), 100_000),  # a sampler that climbs to rare events, to check the others by
     ):
         print(f"{estimator.name:12}", estimator(mine, budget))
-    print("saved as", mine.save("cards"))
+    print("saved as", mine.save(Path(__file__).parent / f"{NAME}.zip"))
 
 
 if __name__ == "__main__":
