@@ -8,7 +8,17 @@ import typer
 
 from workbench import numbers
 from workbench.cli.frame import INTERRUPTED, AsJson, Debug, warn
-from workbench.cli.options import Every, ProblemName, RunFolder, Seed, TrainedCard, real, whole
+from workbench.cli.options import (
+    Device,
+    Every,
+    ProblemName,
+    RunFolder,
+    Seed,
+    TrainedCard,
+    real,
+    refuse_both,
+    whole,
+)
 from workbench.cli.plain import print_json
 from workbench.cli.progress import Bar
 from workbench.cli.tables import grid, say
@@ -23,6 +33,7 @@ def hush(
     ] = 0.02,
     steps: Annotated[int, whole("--steps", "N", "Gradient steps.")] = 60,
     seed: Seed = 0,
+    device: Device = None,
     folder: RunFolder = None,
     every: Every = 10,
     out: TrainedCard = None,
@@ -39,8 +50,10 @@ def hush(
     from workbench.training.hush import Hush
 
     check_trained(out)
-    chosen = Hush(nats=nats, growth=growth, steps=steps)
-    subject = hushing(catalogue.load(problem), chosen, seed)
+    refuse_both(device, folder)
+    chosen, text = Hush(nats=nats, growth=growth, steps=steps), catalogue.load(problem)
+    text = text if device is None else text.to(device=device)
+    subject = hushing(text, chosen, seed)
     with Run(subject, "hush") as run:
         if folder is not None:
             run.keep(folder, every)
@@ -49,6 +62,7 @@ def hush(
 
 def drive(subject: Any, walk: Iterator[float], as_json: bool, out: Path | None = None) -> None:
     """Step to the end, or to Ctrl-C; print what became of P and of the perplexity, write M."""
+    from workbench.device import CPU, on
     from workbench.experiments import lessons
 
     name, interrupted = subject.problem.name, False
@@ -59,11 +73,13 @@ def drive(subject: Any, walk: Iterator[float], as_json: bool, out: Path | None =
         except KeyboardInterrupt:
             interrupted = True
     state = subject.state
-    if interrupted and state.ticks:
-        state = subject.iteration.closed(subject.problem, state)
-    found = subject.iteration.report(subject.problem, state)
-    if out is not None:
-        lessons.trained(subject, state.best).save(out)
+    with on(subject.problem):
+        if interrupted and state.ticks:
+            state = subject.iteration.closed(subject.problem, state)
+        found = subject.iteration.report(subject.problem, state)
+        made = None if out is None else lessons.trained(subject, state.best)
+    if out is not None and made is not None:
+        made.to(device=CPU).save(out)
     if as_json:
         print_json({
             "problem": name, "seed": subject.seed, "steps": subject.state.ticks,

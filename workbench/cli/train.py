@@ -10,7 +10,16 @@ import typer
 from workbench import numbers
 from workbench.cli import files
 from workbench.cli.frame import INTERRUPTED, AsJson, Debug, warn
-from workbench.cli.options import Every, RunFolder, Seed, TrainedCard, real, whole
+from workbench.cli.options import (
+    Device,
+    Every,
+    RunFolder,
+    Seed,
+    TrainedCard,
+    real,
+    refuse_both,
+    whole,
+)
 from workbench.cli.plain import print_json
 from workbench.cli.progress import Bar
 from workbench.cli.tables import grid, say
@@ -64,6 +73,7 @@ def train(
     ] = None,
     steps: Annotated[int | None, whole("--steps", "N", "Gradient steps.")] = None,
     seed: Seed = 0,
+    device: Device = None,
     folder: RunFolder = None,
     every: Every = 50,
     out: TrainedCard = None,
@@ -81,6 +91,7 @@ def train(
     from workbench.training import Duty
 
     check_trained(out)
+    refuse_both(device, folder)
     given = {
         "follow": defender, "weigh": weigh, "target": target, "allow": allow, "nats": nats,
         "steps": steps,
@@ -95,6 +106,8 @@ def train(
     else:
         own = catalogue.load(problem)
         subject = lessons.own(Duty(own, read_task(data, own)), chosen, seed)
+    if device is not None:
+        subject = lessons.elsewhere(subject, device)
     with Run(subject, "train") as run:
         if folder is not None:
             run.keep(folder, every)
@@ -109,6 +122,7 @@ def check_trained(out: Path | None) -> None:
 
 def drive(subject: Any, walk: Iterator[float], as_json: bool, out: Path | None = None) -> None:
     """Step a training to its end, or to Ctrl-C, and print where it stands; write M to `out`."""
+    from workbench.device import CPU, on
     from workbench.experiments import lessons
 
     name, interrupted = subject.problem.problem.name, False
@@ -119,8 +133,9 @@ def drive(subject: Any, walk: Iterator[float], as_json: bool, out: Path | None =
         except KeyboardInterrupt:
             interrupted = True
     if out is not None:
-        lessons.trained(subject).save(out)
-    record = _record(subject, interrupted)
+        lessons.trained(subject).to(device=CPU).save(out)
+    with on(subject.problem):
+        record = _record(subject, interrupted)
     if as_json:
         print_json(record)
     else:

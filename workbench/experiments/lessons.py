@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from workbench import catalogue
@@ -73,6 +74,11 @@ def own(duty: Duty, settings: Mapping[str, Any], seed: int) -> Course:
     """A training of a network of one's own, a copy of it; errors as `iteration`."""
     made = duties.defender(**{**duties.settings_of(), **settings})
     return lesson(duty.fresh(), made, seed)
+
+
+def elsewhere(subject: Course, device: str | torch.device) -> Course:
+    """The training of a duty before its first step, on another device; errors as `Duty.to`."""
+    return lesson(subject.problem.to(device), subject.iteration, subject.seed)
 
 
 def trained(subject: Course, theta: Tensor | None = None) -> Problem:

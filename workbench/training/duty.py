@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from workbench.adversaries.families.base import join
+from workbench.device import on
 from workbench.errors import BadInput
 from workbench.problem import Problem
 from workbench.training.task import Task
@@ -35,12 +36,13 @@ class Duty:
     watched: Tensor | None = None
 
     def __post_init__(self) -> None:
-        own = replace(self.problem, model=copy.deepcopy(self.problem.model), truth=None)
+        with on(self.problem):
+            own = replace(self.problem, model=copy.deepcopy(self.problem.model), truth=None)
         object.__setattr__(self, "problem", own)
         if not self.parameters:
             raise BadInput("the model has no parameter that asks for a gradient: nothing to train")
         try:
-            with torch.no_grad():
+            with on(own), torch.no_grad():
                 error = self.task.error(own.model, torch.arange(min(2, self.task.size)))
         except Exception as failure:  # any failure of the user's own forward
             raise BadInput(f"the model does not fit the task ({failure})") from failure
@@ -53,6 +55,21 @@ class Duty:
     def fresh(self) -> "Duty":
         """The same with a model of its own, as it stands."""
         return Duty(self.problem, self.task, self.watched)
+
+    @property
+    def device(self) -> torch.device:
+        """Where its numbers are."""
+        return self.problem.device
+
+    def to(self, device: str | torch.device) -> "Duty":
+        """The same on another device, model and examples, as `Problem.to`.
+
+        Raises:
+            BadInput: where torch knows no such device, or it is not there.
+        """
+        problem = self.problem.to(device=device)
+        watched = None if self.watched is None else self.watched.to(problem.device)
+        return Duty(problem, self.task.to(problem.device), watched)
 
     @property
     def parameters(self) -> list[Tensor]:

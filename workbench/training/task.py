@@ -82,6 +82,12 @@ class Task:
         loss = "mse" if targets.is_floating_point() else "cross_entropy"
         return Task(inputs[kept], targets[kept], (inputs[away], targets[away]), loss)
 
+    def to(self, device: torch.device) -> "Task":
+        """The same examples on another device."""
+        x, y = self.held_out
+        there = x.to(device), y.to(device)
+        return Task(self.inputs.to(device), self.targets.to(device), there, self.loss)
+
     @property
     def size(self) -> int:
         """How many training examples there are."""
