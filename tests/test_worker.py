@@ -88,18 +88,35 @@ def test_an_error_in_a_job_is_published_and_the_thread_lives():
     worker.close()
 
 
-def test_a_job_waits_while_the_worker_gives_way_and_closing_does_not():
+@pytest.fixture
+def hands():
+    """Hands on sliders; they are taken off at the end."""
+    yield Worker.give_way
+    Worker.give_way(0.0)
+
+
+def test_a_job_waits_while_a_hand_is_on_any_slider_and_closing_does_not(hands, monkeypatch):
+    monkeypatch.setattr("workbench.views.worker._PATIENCE", 3600.0)
     worker = Worker()
-    worker.give_way(3600.0)
+    hands(3600.0)
     worker.start("job", iter([{"value": 1}]))
     with pytest.raises(TimeoutError):
         worker.wait("job", 0.2)
-    worker.give_way(0.0)
+    hands(0.0)
     worker.start("other", iter([{"value": 2}]))  # wakes the thread
     assert worker.wait("job", PATIENCE)["value"] == 1
-    worker.give_way(3600.0)
+    hands(3600.0)
     worker.close()
     assert not worker.alive
+
+
+def test_a_worker_does_not_wait_for_hands_for_ever(hands, monkeypatch):
+    monkeypatch.setattr("workbench.views.worker._PATIENCE", 0.05)
+    worker = Worker()
+    hands(3600.0)
+    worker.start("job", iter([{"value": 1}]))
+    assert worker.wait("job", PATIENCE)["value"] == 1
+    worker.close()
 
 
 @pytest.mark.parametrize("jobs", [2, 3])

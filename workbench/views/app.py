@@ -1,15 +1,19 @@
 """The served app: its rooms under a header, their state in the link."""
 
 import argparse
+import asyncio
 import sys
 from typing import Any
 from urllib.parse import urlsplit
 
 import panel as pn
 import torch
+from bokeh.protocol.message import Message
 from bokeh.server.urls import per_app_patterns
+from panel.io.document import dispatch_tornado
 from panel.io.server import WSHandler
 from tornado.web import HTTPError
+from tornado.websocket import WebSocketClosedError
 
 from workbench.views import access, terms
 from workbench.views.parts import EVERYWHERE_CSS, text
@@ -136,6 +140,8 @@ def serve(
 
 class _OwnSocket(WSHandler):
     """No Nagle: Bokeh writes a message as three frames, and each would wait 40 ms for the last.
+    It also lets other pages be served between two frames, and whatever this page has to say next
+    wait for that: here all frames leave at once.
 
     Pages of other sites are refused, under whatever name they ask: Tornado lets in a page whose
     origin is the host that it asks for, and a name of another site may lead to this machine.
@@ -149,6 +155,13 @@ class _OwnSocket(WSHandler):
     def open(self) -> None:
         self.set_nodelay(True)
         super().open()
+
+    async def send_message(self, message: Message[Any]) -> None:
+        assert self.connection is not None
+        sent = dispatch_tornado(self.connection, msg=message)
+        for trouble in await asyncio.gather(*sent, return_exceptions=True):
+            if isinstance(trouble, BaseException) and not isinstance(trouble, WebSocketClosedError):
+                raise trouble
 
     def check_origin(self, origin: str) -> bool:
         host = urlsplit(origin).netloc.lower()

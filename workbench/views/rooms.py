@@ -20,7 +20,6 @@ from workbench.views.compare_session import CompareSession
 from workbench.views.harbour import Harbour
 from workbench.views.laboratories import Tabs
 from workbench.views.laboratory_screen import LaboratoryScreen
-from workbench.views.position import POSITION
 from workbench.views.room_session import RoomSession
 from workbench.views.screen import Explore
 from workbench.views.state import Session
@@ -31,8 +30,6 @@ from workbench.views.train_session import TrainSession
 
 TRAININGS: Harbour[TrainSession] = Harbour()
 """Trainings go on while their page is gone."""
-
-_ASIDE = 0.3  # seconds that a comparison leaves to a hand on a slider of another room
 
 
 @dataclass(frozen=True)
@@ -166,7 +163,6 @@ class House(param.Parameterized):
         refused = self._sync(session)
         view = Explore(session, dark=self.dark, bring=self.bring)
         view.say(refused)
-        session.param.watch(lambda *_: self._stand_aside(), [*POSITION])
         counting = True
 
         def enter() -> None:
@@ -228,11 +224,6 @@ class House(param.Parameterized):
         return Room(
             view.layout, view.enter, view.leave, lambda: view.made[tabs.tab].session
         )  # fmt: skip
-
-    def _stand_aside(self) -> None:
-        """A hand is on a slider: no session but its own takes the processor meanwhile."""
-        for session in self._sessions:
-            session.worker.give_way(_ASIDE)
 
     def _open_cell(self, name: str, row: str, comparison: CompareSession) -> None:
         """A cell of Compare, in Explore."""

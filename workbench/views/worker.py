@@ -24,7 +24,15 @@ _NICE = 5
 _SLOTS = threading.Semaphore(max(1, (os.cpu_count() or 2) - 1))
 """Blocks that run at once, of all workers of the process together: of twenty visitors' jobs each
 would hold the interpreter for a moment, and the handlers of pages would wait for all of them."""
+_PATIENCE = 1.0
+"""Seconds after which a worker begins a block though hands are still on sliders."""
 RUNNING, PAUSED, DONE, ERROR = "running", "paused", "done", "error"
+
+
+class _Quiet:
+    """Until when no worker begins a block."""
+
+    until = 0.0
 
 
 @dataclass(eq=False)
@@ -54,7 +62,6 @@ class Worker:
         self._turn = 0
         self._thread: threading.Thread | None = None
         self._closed = False
-        self._quiet_until = 0.0
         self._results: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
 
     @property
@@ -115,9 +122,11 @@ class Worker:
                 raise TimeoutError(f"the job {name!r} did not end within {timeout} s")
             return self._results[name]
 
-    def give_way(self, seconds: float) -> None:
-        """Begin no block for this long, so that a hand on a slider has the processor."""
-        self._quiet_until = time.monotonic() + seconds
+    @staticmethod
+    def give_way(seconds: float) -> None:
+        """Let no worker of the process begin a block for this long, or for as long as it has
+        patience, so that a hand on a slider has the processor."""
+        _Quiet.until = time.monotonic() + seconds
 
     def close(self) -> None:
         """Stop after the present block and wait for the thread to end; may be called twice."""
@@ -143,13 +152,17 @@ class Worker:
         ready = [(n, j) for n, j in self._jobs.items() if j.state == RUNNING]
         return min(ready, key=lambda pair: pair[1].turn, default=None)
 
+    def _wait_for_hands(self) -> None:
+        latest = time.monotonic() + _PATIENCE
+        while not self._closed and (rest := min(_Quiet.until, latest) - time.monotonic()) > 0.0:
+            self._change.wait(rest)
+
     def _loop(self) -> None:
         torch.set_num_threads(1)
         _step_back()
         while True:
             with self._change:
-                while not self._closed and (rest := self._quiet_until - time.monotonic()) > 0.0:
-                    self._change.wait(rest)
+                self._wait_for_hands()
                 self._change.wait_for(lambda: self._closed or self._next() is not None)
                 chosen = None if self._closed else self._next()
                 if chosen is None:
