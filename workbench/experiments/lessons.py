@@ -78,7 +78,9 @@ def own(duty: Duty, settings: Mapping[str, Any], seed: int) -> Course:
 
 def elsewhere(subject: Course, device: str | torch.device) -> Course:
     """The training of a duty before its first step, on another device; errors as `Duty.to`."""
-    return lesson(subject.problem.to(device), subject.iteration, subject.seed)
+    made = subject.iteration
+    assert isinstance(made, Defender | Trainer)
+    return lesson(subject.problem.to(device), made, subject.seed)
 
 
 def trained(subject: Course, theta: Tensor | None = None) -> Problem:
