@@ -146,6 +146,7 @@ def test_a_logger_that_a_worker_makes_does_not_stop_who_walks_them():
 def test_workers_of_one_process_take_turns(monkeypatch):
     """With one slot no two blocks run at once, and every worker gets to its end."""
     monkeypatch.setattr(worker_module, "_SLOTS", threading.Semaphore(1))
+    monkeypatch.setattr(worker_module, "_HELD_UP", PATIENCE)
     inside, most = [], []
 
     def blocks(k):
@@ -165,3 +166,28 @@ def test_workers_of_one_process_take_turns(monkeypatch):
         for one in workers:
             one.close()
     assert max(most) == 1 and len(most) == 20
+
+
+def test_a_long_block_of_one_worker_does_not_hold_up_the_others(monkeypatch):
+    monkeypatch.setattr(worker_module, "_SLOTS", threading.Semaphore(1))
+    begun, over = threading.Event(), threading.Event()
+
+    def long():
+        begun.set()
+        assert over.wait(PATIENCE)
+        yield {"value": "long"}
+
+    slow, quick = Worker(), Worker()
+    try:
+        slow.start("job", long())
+        assert begun.wait(PATIENCE)
+        quick.start("job", ({"value": k} for k in range(3)))
+        assert quick.wait("job", PATIENCE)["value"] == 2  # while the slot is taken
+        over.set()
+        assert slow.wait("job", PATIENCE)["value"] == "long"
+    finally:
+        over.set()
+        slow.close()
+        quick.close()
+    assert worker_module._SLOTS.acquire(blocking=False)  # given back once
+    assert not worker_module._SLOTS.acquire(blocking=False)

@@ -25,7 +25,7 @@ TARGET_P95_MS = 400.0
 
 _MOVES = {True: 10, False: 60}
 _PAUSE = 3.0  # seconds between two moves of a visitor
-_GONE = 45.0  # seconds in which a server notices that a page is gone
+_GONE = 10.0  # seconds in which a server notices that a page is gone
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 

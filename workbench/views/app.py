@@ -41,6 +41,9 @@ else {
   document.execCommand("copy"); area.remove(); done();
 }
 """
+LEFT = (1000, 1001)
+"""How a page closes its socket when it is left; after a failure of the network it may come back."""
+_SWEEP_MS = 1_000
 SWITCH = """
 const link = new URL(window.location.href);
 link.searchParams.set("theme", "%s");
@@ -134,6 +137,7 @@ def serve(
         show=show and local,
         title="Catastrophe workbench",
         websocket_origin=access.origins(address, port),
+        check_unused_sessions_milliseconds=_SWEEP_MS,  # a visitor who left takes no more turns
         **more,
     )
 
@@ -162,6 +166,11 @@ class _OwnSocket(WSHandler):
         for trouble in await asyncio.gather(*sent, return_exceptions=True):
             if isinstance(trouble, BaseException) and not isinstance(trouble, WebSocketClosedError):
                 raise trouble
+
+    def on_close(self) -> None:
+        if self.connection is not None and self.close_code in LEFT:
+            self.connection.session.request_expiration()
+        super().on_close()
 
     def check_origin(self, origin: str) -> bool:
         host = urlsplit(origin).netloc.lower()

@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -26,6 +27,8 @@ _SLOTS = threading.Semaphore(max(1, (os.cpu_count() or 2) - 1))
 would hold the interpreter for a moment, and the handlers of pages would wait for all of them."""
 _PATIENCE = 1.0
 """Seconds after which a worker begins a block though hands are still on sliders."""
+_HELD_UP = 0.25
+"""Seconds after which a block begins though all slots are taken: by blocks of a large model."""
 RUNNING, PAUSED, DONE, ERROR = "running", "paused", "done", "error"
 
 
@@ -172,7 +175,7 @@ class Worker:
             job.turn = self._turn
             state, news = RUNNING, {}
             try:
-                with _SLOTS:
+                with _turn():
                     news = next(job.blocks)
             except StopIteration:
                 state = DONE
@@ -189,6 +192,16 @@ class Worker:
                     job.state = state
                 self._publish()
                 self._change.notify_all()
+
+
+@contextmanager
+def _turn() -> Iterator[None]:
+    had = _SLOTS.acquire(timeout=_HELD_UP)
+    try:
+        yield
+    finally:
+        if had:
+            _SLOTS.release()
 
 
 def _step_back() -> None:
