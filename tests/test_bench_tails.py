@@ -1,8 +1,11 @@
 """The bench of deterministic tails, and the problems that it makes."""
 
+import pytest
 import torch
 
-from workbench.bench import held_out, tails
+import workbench as wb
+from workbench.bench import claims, held_out, tails
+from workbench.bench.base import Choice
 
 
 def test_tails_measures_reference_and_held_out_problems():
@@ -24,3 +27,17 @@ def test_held_out_problems_are_made_anew_and_alike():
     assert torch.equal(one.margin(x), again.margin(x))
     digit = held_out.noised_digit(3, 0.1)
     assert float(digit.margin(digit.distribution.mean[None])) < 0.0  # read rightly without noise
+
+
+def test_claims_sets_the_error_beside_the_one_foretold():
+    choice = Choice(problems=("pair of factors",), methods=("conditioned",), seeds=1)
+    (row,) = claims.choose(choice, True, lambda *_: None)
+    assert row["times"] == pytest.approx(
+        abs(row["error"]) / (row["foretold"] ** 2 + row["truth_se"] ** 2) ** 0.5
+    )
+    warned = {**row, "warning": "it may be off", "error": 1.0}
+    said = list(claims.conclude([row, warned]))
+    assert said[0].startswith("conditioned: 1 networks, |error| median ")
+    assert said[1] == "conditioned warned of 1, off by 1 at most."
+    with pytest.raises(wb.BadInput, match="nothing here is called 'saw'"):
+        next(claims.choose(Choice(problems=("saw",)), True, lambda *_: None))

@@ -6,6 +6,7 @@ from workbench.bench.attack import ATTACK
 from workbench.bench.automata import AUTOMATA
 from workbench.bench.base import Bench, Choice, Column
 from workbench.bench.bounds import BOUNDS
+from workbench.bench.claims import CLAIMS
 from workbench.bench.coherence import COHERENCE, HEAT
 from workbench.bench.coverage import COVERAGE
 from workbench.bench.crowd import CROWD
@@ -47,6 +48,7 @@ ALL: tuple[Bench, ...] = (
     COHERENCE,
     HEAT,
     REGIONS,
+    CLAIMS,
     RECOGNISED,
     ATTACK,
     LANGUAGE,

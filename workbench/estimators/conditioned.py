@@ -10,7 +10,7 @@ from torch import Tensor
 
 from workbench.distributions import ByContext, Mixture, Reparameterised
 from workbench.errors import BadInput, Unsupported
-from workbench.estimators import boundary, drawn, fitted, lines, summits
+from workbench.estimators import boundary, drawn, fitted, lines, lookout, summits
 from workbench.estimators.base import Estimate, Estimator, Needs, check_positive
 from workbench.estimators.drawn import Lines
 from workbench.estimators.moments import Moments
@@ -32,6 +32,7 @@ _LEARNING = 2.7, 3.7  # the same where lines are learned, and what one costs the
 _ROUNDS = 3  # of learning, for the value and once more for the gradient
 _DIFFER = 4.0  # variance of a line's share, over P^2, from which fitting pays
 _ENTER = 0.5  # share of lines that enter C, along a direction that leads there
+_LOOKED, _LOOKS = 3, 500  # times that hidden parts of C are looked for; nets between them
 _BEYOND, _BEFORE = 9.0, 12.0
 _LIGHT = 0.3  # tail index of the lines' shares up to which their spread is what it seems
 
@@ -52,7 +53,8 @@ class Conditioned(Estimator):
     of more, at up to three times the cost of the value; lines that meet the boundary of C at less
     than 9 degrees are left out of it. The differences among the lines tell
     how far to trust it (`info["spread_digits"]`), and more so where their shares are heavy-tailed
-    (`info["indicator_digits"]`). Blind to parts of C that no summit leads to.
+    (`info["indicator_digits"]`). Climbs from all sides look for parts of C that the lines leave out
+    (see `lookout`), for lines of their own or a warning. What no gradient leads to is not seen.
 
     Where D is not Gaussian, M not readable or C not polyhedral, the directions are those of design
     points, found by the gradient of the margin alone.
@@ -106,7 +108,7 @@ class Conditioned(Estimator):
             rng=rng, theta=points, clause=index, piece=index, log_weight=none,
             centre=points[None][:0], root=points[None, None][:0], taken=points[:, :0], index=none,
             slope=none, owner=index, at=points, t=none, log_f=none, log_p=none, rise=points,
-            drift=none.sum(), plain=none.sum(), propagated=self.search != "margin",
+            drift=none.sum(), plain=none.sum(), propagated=self.search != "margin", tried=points,
         )  # fmt: skip
 
     def step(self, problem: Problem, state: Lines) -> Lines:
@@ -117,6 +119,10 @@ class Conditioned(Estimator):
             return self._search(pieces[state.searched], state)
         if not state.piloted:
             return self._pilot(pieces, state)
+        if not state.looked:
+            return self._look(pieces, state)
+        if not state.shaped:
+            return self._shape(pieces, state)
         if not self._enough(state):
             return self._further(pieces, state)
         return self._follow(pieces, state)
@@ -173,10 +179,12 @@ class Conditioned(Estimator):
         mean = torch.stack([self._pilot_mean(state, i, cut) for i, cut in enumerate(cuts)])
         state = replace(state, forwards=state.forwards + sum(cut.hit.evaluations for cut in cuts))
         none = drawn.only(state, state.piece[:0])
-        fit = self.search == "fitted" and state.usual is None
+        first = not state.looks
+        fit = first and self.search == "fitted" and state.usual is None
         # A direction along which few lines enter C leads past it: others would lead there.
         astray = any(float(torch.isfinite(cut.hit.t).double().mean()) < _ENTER for cut in cuts)
-        if state.propagated and not state.fitted and not bool(torch.isfinite(mean).any()):
+        nowhere = first and not bool(torch.isfinite(mean).any())
+        if nowhere and state.propagated and not state.fitted:
             # Propagation was misled: once more, by the margin's own gradient.
             usual = math.inf if fit else state.usual
             return replace(none, searched=0, propagated=fit, fitted=fit, usual=usual)
@@ -189,25 +197,35 @@ class Conditioned(Estimator):
         part = state.log_weight.detach() + mean
         kept = torch.nonzero((part > part.max() + _FAINT) | ~torch.isfinite(part.max())).squeeze(1)
         state = drawn.only(state, kept)
-        plain = state
         for k, old in enumerate(kept.tolist()):
             state = _count(state, k, cuts[old])
         differ = float(drawn.relative_variance(state).sum())
         if fit and (astray or differ > _DIFFER):
             return replace(none, searched=0, fitted=True, usual=math.inf if astray else differ)
-        if state.fitted and state.usual is not None and differ > state.usual:
+        if first and state.fitted and state.usual is not None and differ > state.usual:
             return replace(none, searched=0, fitted=False)  # the fit went astray itself
+        return state
+
+    def _look(self, pieces: list[tuple[Tensor, Problem]], state: Lines) -> Lines:
+        """What the lines leave out: a new pilot where something was found, else as it was."""
+        room = self.summits - len(state.theta) if state.looks < _LOOKED else 0
+        return lookout.look(pieces, state, room, self.net + _LOOKS * (1 + state.looks))
+
+    def _shape(self, pieces: list[tuple[Tensor, Problem]], state: Lines) -> Lines:
+        """How failures spread about the summits, where that is worth its cost."""
+        state = replace(state, shaped=True)
         if not self._spread_pays(state):
             return state
-        roots = []
-        for i in range(len(kept)):
-            problem = pieces[int(state.piece[i])][1]
-            land = summits.Landscape(problem)
-            roots.append(summits.spread(land, state.theta[i], int(state.clause[i])))
-            plain = replace(plain, forwards=plain.forwards + land.forwards)
+        roots, spent = [], state.forwards
+        for theta, clause, piece in zip(state.theta, state.clause, state.piece, strict=True):
+            land = summits.Landscape(pieces[int(piece)][1])
+            roots.append(summits.spread(land, theta, int(clause)))
+            spent += land.forwards
         root = torch.stack(roots)[:, None]
-        taken = torch.zeros_like(root[..., 0, 0])
-        return replace(plain, root=root, centre=torch.zeros_like(root[..., 0]), taken=taken)
+        return replace(
+            drawn.afresh(state), piloted=True, forwards=spent, root=root,
+            centre=torch.zeros_like(root[..., 0]), taken=torch.zeros_like(root[..., 0, 0]),
+        )  # fmt: skip
 
     def _pilot_mean(self, state: Lines, k: int, cut: "_Cut") -> Tensor:
         """log of the mean of Phi(-t*) over the first lines of summit k."""
@@ -294,7 +312,7 @@ class Conditioned(Estimator):
         return all_used and float(drawn.variance_of_mean(state)) <= self.tolerance**2
 
     def finished(self, state: Lines) -> bool:
-        if not state.piloted or not self._enough(state):
+        if not state.shaped or not self._enough(state):
             return False
         return state.followed or not torch.is_grad_enabled() or state.left < 3 * len(state.t)
 
@@ -315,10 +333,12 @@ class Conditioned(Estimator):
             else "propagation"
             if state.propagated
             else "the margin's gradient",
+            "looked_from": state.starts,
             "spread_digits": digits,
-            "indicator_digits": digits * math.exp(max(0.0, drawn.tail_index(state) - _LIGHT)),
         }
-        if warning := lines.doubt(total, digits):
+        heavy, lost = math.exp(max(0.0, drawn.tail_index(state) - _LIGHT)), lookout.lost(state)
+        info["indicator_digits"] = digits * heavy + lost
+        if warning := lines.doubt(total, digits, lost):
             info["warning"] = warning
         log_p = torch.clamp(total, max=0.0) + state.drift
         return Estimate(log_p, None, self.kind, cost, info=info)

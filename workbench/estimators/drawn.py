@@ -48,6 +48,16 @@ class Lines(State):
     usual: float | None = None
     """Variance of a line's share before the fit, inf where no answer was had; None before one."""
     piloted: bool = False
+    looks: int = 0
+    """How often what the lines leave out was looked for."""
+    looked: bool = False
+    starts: int = 0
+    """That looked for it."""
+    tried: Tensor
+    """`(m, d)`: unit vectors to what was found so; not looked at again."""
+    log_hidden: float = -math.inf
+    """log of the probability of what was found and is not counted, roughly."""
+    shaped: bool = False
     followed: bool = False
     owner: Tensor
     """`(n,)`: whose line it is."""
@@ -69,6 +79,15 @@ def only(state: Lines, kept: Tensor) -> Lines:
     """The state of these summits alone."""
     names = ("theta", "clause", "piece", "log_weight", "centre", "root", "taken", "index", "slope")
     return replace(state, **{name: getattr(state, name)[kept] for name in names})
+
+
+def afresh(state: Lines) -> Lines:
+    """The state of its summits without a line."""
+    none = state.index[:0]
+    return replace(
+        state, owner=state.owner[:0], at=state.at[:0], t=none, log_f=none, log_p=none,
+        taken=torch.zeros_like(state.taken), piloted=False,
+    )  # fmt: skip
 
 
 def mates(state: Lines, k: int) -> tuple[Tensor, Tensor, int, int]:

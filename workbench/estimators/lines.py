@@ -23,17 +23,26 @@ _BRACKETS, _POLISH = 16, 8
 _FINE, _FINER = 2e-2, 2e-3
 _NODES = 8
 _GRAZING, _DAMP = 0.15, 0.3
-_UNSURE = 0.3  # digits
+_UNSURE, _LOST = 0.3, 0.03  # digits
 MOST = 1 + _BRACKETS + _POLISH
 """Evaluations of the margin that a line can cost."""
 
 
-def doubt(log_p: Tensor, digits: float) -> str:
-    """Why an answer that lines gave should not be trusted, in one sentence; else empty."""
+def doubt(log_p: Tensor, digits: float, lost: float = 0.0) -> str:
+    """Why an answer that lines gave should not be trusted, in one sentence; else empty.
+
+    Args:
+        digits: its error by the spread of the lines.
+        lost: digits that what they leave out may add.
+    """
     if not bool(torch.isfinite(log_p)):
         return "no line enters C: it is impossible, or in a direction that the search did not see"
     if digits > _UNSURE:
         return f"the lines differ so much that the answer may be off by {digits:.1f} digits"
+    if lost > _LOST:
+        return (
+            f"no line reaches some of the failures that were found, which may add {lost:.2g} digits"
+        )
     return ""
 
 

@@ -1,0 +1,218 @@
+"""What lines leave out: parts of C that lie before the crossings of every line through them.
+
+Lines along a direction count what lies beyond their first crossing. Of a part of C on the other
+side of the mean of D they say nothing, however they differ among themselves. So starts in opposite
+pairs, spread evenly over the sphere on which a half-space of a fiftieth of P begins, climb the
+margin there; where one ends in C, the lines through that point tell whether it is counted: its
+shares (see `lines.log_share`) of those that cross before it. A point of which less than half is
+counted leads to a direction of its own.
+"""
+
+import math
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from workbench.errors import Unsupported
+from workbench.estimators import design_points, drawn, lines
+from workbench.estimators.drawn import Lines
+from workbench.math.gaussian import log_cdf_inverse, log_cdf_value
+from workbench.math.logspace import LN10, log_sum
+from workbench.math.nodes import normal_nodes
+from workbench.problem import Problem
+
+_FAINT = 0.02  # of P: what begins beyond that is not looked for
+_NEAREST = 0.5  # radius below which C is too likely to lie hidden
+_TURNS = (0.9, 0.7, 0.5, 0.3, 0.2)  # radians
+_PRICE = 2 * len(_TURNS) + 1  # forward passes a start
+_EFFORT, _FEWEST, _MOST = 0.1, 8, 16  # share of the search, and starts
+_COUNTED, _SLIGHT, _CLOSE = 0.5, 0.05, 0.05
+_HALVINGS = 4
+_APART = 1.5  # nats: a half-space so much likelier than C tells nothing of C
+_EVEN = 1e-6  # nats
+_NEAR = 0.95  # cosine to a direction above which its lines are not asked
+_BESIDE = 0.5  # cosine to a direction below which a point lies to its side
+_SAME = 0.8  # cosine of two directions that are one
+_REACH = 12.0
+
+
+@dataclass(frozen=True, eq=False)
+class Hidden:
+    """Directions to parts of C that the lines so far do not count, the nearest first.
+
+    Args:
+        theta: `(m, d)`, where a ray from the mean of D enters each.
+        clause: `(m,)`.
+        piece: `(m,)`: of D.
+        starts: that looked; 0 where the budget held none or the margin has no gradient.
+        forwards: what it cost.
+    """
+
+    theta: Tensor
+    clause: Tensor
+    piece: Tensor
+    starts: int
+    forwards: int
+
+
+def look(pieces: list[tuple[Tensor, Problem]], state: Lines, room: int, net: int) -> Lines:
+    """The state with directions to what its lines leave out, `room` at most, and without a line.
+
+    As it was but for `looked` where nothing was found or there is no room; `log_hidden` tells what
+    half-spaces as far away as what was left there would have of P.
+
+    Args:
+        net: which scrambling of the Sobol net the starts come from.
+    """
+    found = hidden(pieces, state, net)
+    state = replace(
+        state, looks=state.looks + 1, starts=state.starts + found.starts,
+        forwards=state.forwards + found.forwards,
+    )  # fmt: skip
+    norm = found.theta.norm(dim=1)
+    log_weight = [pieces[p][0] for p in found.piece.tolist()]
+    mass = [float(log_cdf_value(-n) + w.detach()) for n, w in zip(norm, log_weight, strict=True)]
+    if room <= 0 or not mass:
+        left = float(log_sum(norm.new_tensor([-math.inf, *mass])))
+        return replace(state, looked=True, log_hidden=left)
+    new = sorted(range(len(mass)), key=lambda i: -mass[i])[:room]
+    theta, d = found.theta[new], found.theta.shape[1]
+    root = torch.eye(d, dtype=theta.dtype).expand(len(new), state.root.shape[1], d, d)
+    return drawn.afresh(replace(
+        state,
+        theta=torch.cat([state.theta, theta]),
+        clause=torch.cat([state.clause, found.clause[new]]),
+        piece=torch.cat([state.piece, found.piece[new]]),
+        log_weight=torch.cat([state.log_weight, torch.stack([log_weight[i] for i in new])]),
+        root=torch.cat([state.root, root]),
+        centre=torch.cat([state.centre, torch.zeros_like(root[..., 0])]),
+        taken=torch.cat([state.taken, torch.zeros_like(root[..., 0, 0])]),
+        index=torch.cat([state.index, norm[new]]),
+        slope=torch.cat([state.slope, torch.ones_like(norm[new])]),
+        tried=torch.cat([state.tried, theta / norm[new, None]]),
+    ))  # fmt: skip
+
+
+def lost(state: Lines) -> float:
+    """Digits that what was found and got no lines may add to P, roughly."""
+    _, total = drawn.log_parts(state, state.log_weight.detach())
+    if not bool(torch.isfinite(total)):
+        return 0.0
+    return float(torch.logaddexp(total.new_tensor(state.log_hidden), total) - total) / LN10
+
+
+@torch.no_grad()
+def hidden(pieces: list[tuple[Tensor, Problem]], state: Lines, net: int) -> Hidden:
+    """What lies hidden from the lines of a state whose pilot has been drawn."""
+    theta, clause, piece = [state.theta[:0]], [state.clause[:0]], [state.piece[:0]]
+    _, total = drawn.log_parts(state, state.log_weight.detach())
+    starts, spent = 0, 0
+    for i in state.piece.unique().tolist() if bool(torch.isfinite(total)) else []:
+        log_weight, problem = pieces[i]
+        faint = (math.log(_FAINT) + total - log_weight.detach()).clamp(max=-1e-9)
+        radius = float(-log_cdf_inverse(faint))
+        own = torch.nonzero(state.piece == i).squeeze(1).tolist()
+        pairs = int(_EFFORT * state.forwards / (2 * _PRICE * len(pieces)))
+        pairs = max(_FEWEST // (2 * len(pieces)), min(_MOST // 2, pairs), 1)
+        price = 2 * pairs * (_PRICE + lines.MOST)
+        if radius < _NEAREST or state.left - spent < 2 * price:
+            continue
+        u = normal_nodes(pairs, state.theta.shape[1], net, dtype=state.theta.dtype)
+        u = u / u.norm(dim=1, keepdim=True)
+        try:
+            u, s = climbed(problem, torch.cat([u, -u]), radius)
+        except Unsupported:
+            continue
+        spent, starts = spent + _PRICE * len(u), starts + len(u)
+        u = u[s > 0]
+        if not len(u):
+            continue
+        log_p = total - log_weight.detach()
+        t = _entry(problem, u, radius)
+        mass = log_cdf_value(-t) - log_p
+        alone = float(mass.max()) < _APART
+        # Where half-spaces say too much of P they do so of all its parts, or about that.
+        some = mass > math.log(_FAINT) + mass.max().clamp(min=0.0) - _EVEN
+        u, t = u[some], t[some]
+        part, cost = counted(problem, state, own, log_p if alone else None, radius * u)
+        spent += _HALVINGS * len(some) + cost
+        new = (part < _COUNTED) & (state.tried @ u.T < _SAME).all(0)
+        u, t = u[new], t[new]
+        kept: list[int] = []
+        for j in torch.argsort(t).tolist():
+            if all(float(u[j] @ u[m]) < _SAME for m in kept):
+                kept.append(j)
+        at = t[kept, None] * u[kept]
+        theta.append(at)
+        clause.append(design_points.clause_margins(problem, at).argmax(1))
+        piece.append(torch.full((len(kept),), i))
+        spent += len(kept)
+    return Hidden(torch.cat(theta), torch.cat(clause), torch.cat(piece), starts, spent)
+
+
+def _entry(problem: Problem, unit: Tensor, radius: float) -> Tensor:
+    """Where rays that end in C at a radius enter it, to a share of that, `(n,)`."""
+    low, high = torch.zeros_like(unit[:, 0]), torch.full_like(unit[:, 0], radius)
+    for _ in range(_HALVINGS):
+        middle = 0.5 * (low + high)
+        inside = problem.margin_of_noise(middle[:, None] * unit) > 0
+        low, high = torch.where(inside, low, middle), torch.where(inside, middle, high)
+    return high
+
+
+def climbed(problem: Problem, unit: Tensor, radius: float) -> tuple[Tensor, Tensor]:
+    """Unit vectors `(n, d)` turned towards the margin's gradient on a sphere, and the margins.
+
+    Raises:
+        Unsupported: where the margin has no gradient.
+    """
+    whole = torch.full((len(unit),), -1)
+    for most in _TURNS:
+        _, slope = design_points.margin_and_gradient(problem, radius * unit, whole)
+        along = (slope * unit).sum(1, keepdim=True)
+        across = slope - along * unit
+        steep = across.norm(dim=1, keepdim=True)
+        angle = torch.atan2(steep, along).clamp(max=most)
+        unit = torch.cos(angle) * unit + torch.sin(angle) * across / steep.clamp(min=1e-300)
+        unit = unit / unit.norm(dim=1, keepdim=True)
+    return unit, problem.margin_of_noise(radius * unit)
+
+
+def counted(
+    problem: Problem, state: Lines, own: list[int], log_p: Tensor | None, z: Tensor
+) -> tuple[Tensor, int]:
+    """The share of points z of C that lines count, `(n,)`, and what it cost to see.
+
+    Given log P on this piece of D, a line to the side of a direction does not count that would have
+    a larger share of P alone than all lines that were drawn: few of them meet its like.
+
+    Args:
+        own: the summits of the piece.
+        log_p: 0-d, or None where lines to the side count as well.
+    """
+    units = state.theta[own] / state.theta[own].norm(dim=1, keepdim=True)
+    index, part, spent = state.index[own], z.new_zeros(len(z)), 0
+    for k, i in enumerate(own):
+        share = torch.exp(lines.log_share(z, units, index, k))
+        t = z @ units[k]
+        near = t > _NEAR * z.norm(dim=1)
+        part[near] += share[near]
+        some = ~near & (share > _SLIGHT)
+        if not bool(some.any()):
+            continue
+        t, length = t[some], z[some].norm(dim=1)
+        across = z[some] - t[:, None] * units[k]
+        start = index[k] if bool(torch.isfinite(index[k])) else state.theta[i].norm()
+        hit = lines.crossings(
+            problem.margin_of_noise, across, units[k], start.expand(len(t)).clone(),
+            float(state.slope[i]), (-_REACH, float(start) + _REACH),
+        )  # fmt: skip
+        sees = hit.t <= t + _CLOSE
+        if log_p is not None:
+            alone = log_cdf_value(-hit.t) + drawn.aim_of(state, i).log_weight(across) - log_p
+            drawn_already = math.log(max(1, int((state.owner == i).sum())))
+            sees &= (t >= _BESIDE * length) | (alone < drawn_already)
+        part[some] += torch.where(sees, share[some], 0.0)
+        spent += hit.evaluations
+    return part, spent
