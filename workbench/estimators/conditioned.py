@@ -178,8 +178,7 @@ class Conditioned(Estimator):
             return replace(drawn.only(state, state.piece[:0]), piloted=True)
         mean = torch.stack([self._pilot_mean(state, i, cut) for i, cut in enumerate(cuts)])
         state = replace(state, forwards=state.forwards + sum(cut.hit.evaluations for cut in cuts))
-        none = drawn.only(state, state.piece[:0])
-        first = not state.looks
+        first, none = not state.looks, drawn.only(state, state.piece[:0])
         fit = first and self.search == "fitted" and state.usual is None
         # A direction along which few lines enter C leads past it: others would lead there.
         astray = any(float(torch.isfinite(cut.hit.t).double().mean()) < _ENTER for cut in cuts)
@@ -274,14 +273,14 @@ class Conditioned(Estimator):
 
     def _for_gradient(self, state: Lines) -> tuple[int, float]:
         """In how many rounds lines are drawn for the gradient, and how many in all."""
-        spare = state.left - 3 * len(state.t)
+        spare, value = state.left - 3 * len(state.t), state.forwards - state.looking
         if not state.root.shape[1]:
-            n = min(_FOR_GRADIENT * state.forwards / (_USUAL + 3), spare // (lines.MOST + 3))
+            n = min(_FOR_GRADIENT * value / (_USUAL + 3), spare // (lines.MOST + 3))
             return 1, n
         known = 3 * (2 * len(state.t) - len(state.rise))
         most, crossing = _LEARNING
         spare -= 3 * (len(state.t) - len(state.rise))
-        n = min((most * state.forwards - known) / (crossing + 6), spare // (lines.MOST + 6))
+        n = min((most * value - known) / (crossing + 6), spare // (lines.MOST + 6))
         return _ROUNDS, n
 
     def _cut(
@@ -321,7 +320,7 @@ class Conditioned(Estimator):
         if not len(state.t):
             return self._unconditioned(state, cost)
         each, total = drawn.log_parts(state, state.log_weight)
-        part = torch.exp(each - total).detach().nan_to_num()
+        part, lost = torch.exp(each - total).detach().nan_to_num(), lookout.lost(state)
         digits = math.sqrt(float(drawn.variance_of_mean(state))) / LN10
         info: dict[str, Any] = {
             "summits": [
@@ -335,9 +334,9 @@ class Conditioned(Estimator):
             else "the margin's gradient",
             "looked_from": state.starts,
             "spread_digits": digits,
+            "indicator_digits": lost
+            + digits * math.exp(max(0.0, drawn.tail_index(state) - _LIGHT)),
         }
-        heavy, lost = math.exp(max(0.0, drawn.tail_index(state) - _LIGHT)), lookout.lost(state)
-        info["indicator_digits"] = digits * heavy + lost
         if warning := lines.doubt(total, digits, lost):
             info["warning"] = warning
         log_p = torch.clamp(total, max=0.0) + state.drift

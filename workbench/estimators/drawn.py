@@ -52,7 +52,8 @@ class Lines(State):
     """How often what the lines leave out was looked for."""
     looked: bool = False
     starts: int = 0
-    """That looked for it."""
+    looking: int = 0
+    """That looked for it, and the forward passes that it took."""
     tried: Tensor
     """`(m, d)`: unit vectors to what was found so; not looked at again."""
     log_hidden: float = -math.inf

@@ -68,7 +68,7 @@ def look(pieces: list[tuple[Tensor, Problem]], state: Lines, room: int, net: int
     found = hidden(pieces, state, net)
     state = replace(
         state, looks=state.looks + 1, starts=state.starts + found.starts,
-        forwards=state.forwards + found.forwards,
+        looking=state.looking + found.forwards, forwards=state.forwards + found.forwards,
     )  # fmt: skip
     norm = found.theta.norm(dim=1)
     log_weight = [pieces[p][0] for p in found.piece.tolist()]
