@@ -135,6 +135,29 @@ def test_report_tells_a_share_that_only_grows(exact):
     }  # fmt: skip
 
 
+def test_one_of_each_a_name_and_a_number_will_do(exact):
+    (row,) = compare(exact, wb.Moments(), 20_000)
+    (same,) = compare([exact], [wb.Moments()], wb.Budget(20_000))
+    named, _ = compare(["A_d10_1e-6", exact], wb.Moments())
+    assert row["log10_p"] == same["log10_p"]
+    assert named["log10_p"] == pytest.approx(-6.0, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    "problems, estimators, said",
+    [
+        (3, wb.Moments(), "takes problems, .* got 3"),
+        ([3], wb.Moments(), r"takes problems, such as wb.load\(\"digits\"\), got 3"),
+        ("digits", "moments", r"takes estimators, such as wb.Subset\(\), got 'moments'"),
+        ("digits", [wb.Moments], r"takes estimators, .* got <class"),
+        ("digitz", wb.Moments(), "did you mean digits"),
+    ],
+)
+def test_what_cannot_be_compared_is_told_before_anything_is_run(problems, estimators, said):
+    with pytest.raises(wb.BadInput, match=said):
+        compare(problems, estimators)
+
+
 def test_summary_is_median_range_and_coverage():
     rows = [
         row(log10_p=-3.0, error=0.0, covers=True, seconds=1.0),

@@ -138,10 +138,11 @@ class Needs:
         ):
             for capability in wanted:
                 if not isinstance(thing, capability):
-                    such = ", ".join(c.name for c in known if issubclass(c, capability))
+                    such = [c.name for c in known if issubclass(c, capability) and c != capability]
+                    named = f" ({', '.join(such)})" if such else ""
                     raise Unsupported(
                         f"the {what} {thing.name!r}",
-                        f"{_a(capability.__name__)} {what} is needed ({such})",
+                        f"{_a(capability.__name__)} {what} is needed{named}",
                     )
         if self.law and not isinstance(problem.distribution, self.law):
             raise Unsupported(

@@ -1,9 +1,11 @@
 """Several estimators and seeds on several problems: plain rows as they finish."""
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import TypeAlias
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
 
-from workbench.errors import Unsupported, WorkbenchError
+from workbench.catalogue import load
+from workbench.errors import BadInput, Unsupported, WorkbenchError
 from workbench.estimators import Estimator
 from workbench.experiments.attempt import Row, head, runs, seeds_of
 from workbench.iteration import Budget
@@ -14,9 +16,9 @@ Report: TypeAlias = Callable[[float, str], None]
 
 
 def compare(
-    problems: Problem | Sequence[Problem],
-    estimators: Sequence[Estimator],
-    budget: Budget,
+    problems: Problem | str | Sequence[Problem | str],
+    estimators: Estimator | Sequence[Estimator],
+    budget: Budget | int | None = None,
     seeds: Sequence[int] = (0,),
     report: Report | None = None,
 ) -> Iterator[Row]:
@@ -26,8 +28,39 @@ def compare(
     An estimator that cannot serve a problem, or fails there, has one row with the `reason`, and
     with whether it was `refused` (`Unsupported`) rather than failed. An interrupt
     (Ctrl-C) yields the row of the estimate under way, marked `interrupted`, and then goes on up.
+
+    Args:
+        problems: one or several; a name or a card's path stands for what `load` makes of it.
+        estimators: one or several, your own too.
+        budget: of each run: forward passes, or a `Budget`; 100,000 forward passes by default.
+        seeds: of the runs.
+        report: told how far it is.
+
+    Raises:
+        BadInput: for what is no problem and no estimator.
     """
-    triples = [problems] if isinstance(problems, Problem) else list(problems)
+    triples = [load(p) if isinstance(p, str | Path) else p for p in _several(problems)]
+    chosen = list(_several(estimators))
+    for what, kind, such in (
+        (triples, Problem, 'wb.load("digits")'), (chosen, Estimator, "wb.Subset()"),
+    ):  # fmt: skip
+        for given in what:
+            if not isinstance(given, kind):
+                raise BadInput(
+                    f"compare takes {kind.__name__.lower()}s, such as {such}, got {given!r}"
+                )
+    return _rows(triples, chosen, Budget.of(budget, Budget()), seeds, report)
+
+
+def _several(given: Any) -> Iterable[Any]:
+    """A list as it is, anything else as a list of one."""
+    return given if isinstance(given, Iterable) and not isinstance(given, str) else [given]
+
+
+def _rows(
+    triples: list[Problem], estimators: list[Estimator], budget: Budget, seeds: Sequence[int],
+    report: Report | None,
+) -> Iterator[Row]:  # fmt: skip
     cells = [(problem, estimator) for problem in triples for estimator in estimators]
     for i, (problem, estimator) in enumerate(cells):
         label = estimator.name if len(triples) == 1 else f"{problem.name}: {estimator.name}"
