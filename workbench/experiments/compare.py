@@ -16,7 +16,7 @@ Report: TypeAlias = Callable[[float, str], None]
 
 
 def compare(
-    problems: Problem | str | Sequence[Problem | str],
+    problems: Problem | str | Path | Sequence[Problem | str | Path],
     estimators: Estimator | Sequence[Estimator],
     budget: Budget | int | None = None,
     seeds: Sequence[int] = (0,),
