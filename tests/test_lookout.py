@@ -128,3 +128,9 @@ def test_own_networks_are_made_anew_and_alike():
     wide = own_nets.drawn(one, 1.4, 100_000).truth
     plain = own_nets.drawn(one, 1.0, 100_000).truth
     assert abs(wide.log10_p - plain.log10_p) < 4.9 * math.hypot(wide.se_log10, plain.se_log10)
+
+
+def test_under_a_flow_that_hides_nothing_the_lines_are_all_there_is():
+    """Its transforms take no empty batch, and every part of C is counted."""
+    search = wb.Adversary(wb.families.Flow(), wb.KL(1.0), wb.Conditioned(), steps=1)
+    assert search(wb.load("A_d10_1e-6")).log10_p >= -6.0 - 1e-6

@@ -139,6 +139,8 @@ def hidden(pieces: list[tuple[Tensor, Problem]], state: Lines, net: int) -> Hidd
         spent += _HALVINGS * len(some) + cost
         new = (part < _COUNTED) & (state.tried @ u.T < _SAME).all(0)
         u, t = u[new], t[new]
+        if not len(u):
+            continue
         kept: list[int] = []
         for j in torch.argsort(t).tolist():
             if all(float(u[j] @ u[m]) < _SAME for m in kept):
