@@ -110,7 +110,7 @@ def test_estimate_reads_well():
     assert "blind" in blind and "0 to 10^-2.13" in blind
     weights = workbench("estimate", "digits", "-e", "conditioned").stdout
     assert re.search(r"\(no error bar; perhaps 0\.0\d+ digits off\)", weights)
-    assert "1,1" in weights.split("cost")[1]  # as README.md has it
+    assert "1,2" in weights.split("cost")[1]  # as README.md has it
 
 
 @pytest.mark.parametrize("cls", estimators.ALL, ids=lambda c: c.name)

@@ -3,6 +3,7 @@
 import socket
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -38,7 +39,8 @@ def test_the_session_of_a_page_that_is_left_ends(served):
     from bokeh.client import pull_session
 
     port, closed = served
-    page = pull_session(url=f"http://localhost:{port}/")
-    assert not closed.is_set()
-    page.close()
+    with ThreadPoolExecutor(1) as apart:  # in this thread a browser test may have its loop
+        page = apart.submit(pull_session, url=f"http://localhost:{port}/").result()
+        assert not closed.is_set()
+        apart.submit(page.close).result()
     assert closed.wait(PATIENCE)

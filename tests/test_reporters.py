@@ -59,7 +59,8 @@ def test_how_seldom_they_part_is_known_without_a_sample_that_shows_it(estimator)
 
 def test_eight_nats_are_enough_for_them_to_part_every_other_time():
     problem = wb.load("R_reporters")
-    search = wb.Adversary(region=wb.KL(8.0), estimator=wb.Conditioned(search="fitted"), steps=20)
+    sharp = wb.Conditioned(search="fitted")
+    search = wb.Adversary(region=wb.KL(8.0), estimator=sharp, steps=20, rate=0.35)
     attack = search(problem).check(wb.Rng(1))
     assert attack.nats <= 8.0 + 1e-6
     assert attack.checked.interval[0] > math.log(0.5)  # at 97.5%, by the sampler

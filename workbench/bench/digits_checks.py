@@ -23,6 +23,7 @@ from workbench.training.rule import Rule
 from workbench.training.trainer import Trainer
 
 _SIGMA = 0.1
+_MIDDLE = 5_000  # steps before the one that is timed, and after it
 STEP, IMAGE = "digits: one step", "digits: one image"
 TIMES = 20.0
 """Plain steps that a step against log P may take."""
@@ -51,10 +52,10 @@ def step(rule: Rule, repeats: int) -> Row:
     duty = digits.duty()
     made, spent = [], ([], [])
     for one in (Plain(), rule):
-        trainer = Trainer(one, steps=1_000_000, referee=None)
+        trainer = Trainer(one, steps=2 * _MIDDLE, referee=None)
         begun = trainer.init(duty, Rng(0))
-        row = torch.zeros(1, 6, dtype=torch.float64)
-        made.append((trainer, replace(begun, ticks=500_000, rows=row)))
+        rows = torch.zeros(_MIDDLE, 6, dtype=torch.float64)
+        made.append((trainer, replace(begun, ticks=_MIDDLE, rows=rows)))
     for _ in range(repeats + 1):  # of which the first warms up
         for k, (trainer, state) in enumerate(made):
             start = time.process_time()

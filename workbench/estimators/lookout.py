@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from workbench.distributions import Reparameterised
 from workbench.errors import Unsupported
 from workbench.estimators import design_points, drawn, lines
 from workbench.estimators.drawn import Lines
@@ -193,6 +194,8 @@ def counted(
         own: the summits of the piece.
         log_p: 0-d, or None where lines to the side count as well.
     """
+    law = problem.distribution
+    assert isinstance(law, Reparameterised)
     units = state.theta[own] / state.theta[own].norm(dim=1, keepdim=True)
     index, part, spent = state.index[own], z.new_zeros(len(z)), 0
     for k, i in enumerate(own):
@@ -208,7 +211,7 @@ def counted(
         start = index[k] if bool(torch.isfinite(index[k])) else state.theta[i].norm()
         hit = lines.crossings(
             problem.margin_of_noise, across, units[k], start.expand(len(t)).clone(),
-            float(state.slope[i]), (-_REACH, float(start) + _REACH),
+            float(state.slope[i]), (-_REACH, float(start) + _REACH), bent=law.stretched,
         )  # fmt: skip
         sees = hit.t <= t + _CLOSE
         if log_p is not None:
