@@ -6,7 +6,7 @@ of D, or of a D widened about its mean.
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
@@ -105,13 +105,6 @@ KINDS = (
 )
 
 
-def problems(seeds: tuple[int, ...] = SEEDS, draws: int = DRAWS) -> Iterator[Problem]:
-    """Every kind with every seed, its truth drawn."""
-    for seed in seeds:
-        for kind in KINDS:
-            yield drawn(made(kind, seed), kind.widened, draws)
-
-
 def made(kind: Kind, seed: int) -> Problem:
     """The problem of one kind and seed, without a truth. The same arguments give the same one."""
     rng = Rng(seed).child("own", kind.name)
@@ -122,16 +115,13 @@ def made(kind: Kind, seed: int) -> Problem:
     mix = torch.randn(d, d, generator=generator, dtype=torch.float64)
     cov = 0.5 * (mix @ mix.T / d + torch.eye(d, dtype=torch.float64))
     mean = 0.3 * torch.randn(d, generator=generator, dtype=torch.float64)
-    x = mean + torch.randn(_SAMPLE, d, generator=generator, dtype=torch.float64) @ _root(cov).T
+    z = torch.randn(_SAMPLE, d, generator=generator, dtype=torch.float64)
+    x = mean + z @ torch.linalg.cholesky(cov).T
     model = _trained(kind, x, kind.target(x, v), seed, generator)
     if kind.event == "class":
         return _misread(kind, model, x, generator, seed)
     law = Gaussian(mean, covariance=cov)
     return Problem(law, model, _beyond(kind, model, law, generator), name=f"{kind.name} {seed}")
-
-
-def _root(cov: Tensor) -> Tensor:
-    return torch.linalg.cholesky(cov)
 
 
 def _trained(

@@ -64,6 +64,7 @@ def drive(subject: Any, walk: Iterator[float], as_json: bool, out: Path | None =
     """Step to the end, or to Ctrl-C; print what became of P and of the perplexity, write M."""
     from workbench.device import CPU, on
     from workbench.experiments import lessons
+    from workbench.experiments.kinds import as_it_stands
 
     name, interrupted = subject.problem.name, False
     with Bar(name) as bar:
@@ -72,10 +73,8 @@ def drive(subject: Any, walk: Iterator[float], as_json: bool, out: Path | None =
                 bar.update(share, f"{name}, step {subject.state.ticks}")
         except KeyboardInterrupt:
             interrupted = True
-    state = subject.state
+    state = as_it_stands(subject) if interrupted else subject.state
     with on(subject.problem):
-        if interrupted and state.ticks:
-            state = subject.iteration.closed(subject.problem, state)
         found = subject.iteration.report(subject.problem, state)
         made = None if out is None else lessons.trained(subject, state.best)
     if out is not None and made is not None:

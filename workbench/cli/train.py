@@ -146,10 +146,9 @@ def drive(subject: Any, walk: Iterator[float], as_json: bool, out: Path | None =
 
 
 def _record(subject: Any, interrupted: bool) -> dict[str, Any]:
-    state = subject.state
-    if interrupted and state.ticks:
-        state = subject.iteration.closed(subject.problem, state)
-    found = subject.iteration.read(state)
+    from workbench.experiments.kinds import as_it_stands
+
+    found = subject.iteration.read(as_it_stands(subject) if interrupted else subject.state)
     rows, judged = found.table(), found.judged()
     told = [r for r in rows if not math.isnan(r["log10_p"])]  # a rule may be silent at first
     looks: dict[str, list[Row]] = {

@@ -152,21 +152,12 @@ class Conditioned(Estimator):
         d = found.theta.shape[1]
         root = one.new_zeros(len(one), 0, d, d) if found.spread is None else found.spread[:, None]
         root = torch.cat([state.root, root]) if state.searched else root
+        its = torch.full((len(one),), state.searched)
+        state = drawn.joined(state, found.theta, found.clause, its, log_weight * one, root)
         return replace(
-            state,
-            theta=torch.cat([state.theta, found.theta]),
-            clause=torch.cat([state.clause, found.clause]),
-            piece=torch.cat([state.piece, torch.full((len(one),), state.searched)]),
-            log_weight=torch.cat([state.log_weight, log_weight * one]),
-            root=root,
-            centre=torch.zeros_like(root[..., 0]),
-            taken=torch.zeros_like(root[..., 0, 0]),
-            index=torch.cat([state.index, found.theta.norm(dim=1)]),
-            slope=torch.cat([state.slope, one]),
-            propagated=state.propagated and found.propagated,
-            searched=state.searched + 1,
+            state, propagated=state.propagated and found.propagated, searched=state.searched + 1,
             forwards=state.forwards + found.forwards,
-        )
+        )  # fmt: skip
 
     def _pilot(self, pieces: list[tuple[Tensor, Problem]], state: Lines) -> Lines:
         """A few lines a summit: which count, where each is crossed, whether the spread pays."""

@@ -82,6 +82,31 @@ def only(state: Lines, kept: Tensor) -> Lines:
     return replace(state, **{name: getattr(state, name)[kept] for name in names})
 
 
+def joined(
+    state: Lines, theta: Tensor, clause: Tensor, piece: Tensor, log_weight: Tensor, root: Tensor
+) -> Lines:
+    """The state with further summits, of which nothing is learned yet.
+
+    Args:
+        theta: `(m, d)`.
+        clause, piece, log_weight: `(m,)`.
+        root: of all summits, `(k + m, r, d, d)`.
+    """
+    norm = theta.norm(dim=1)
+    return replace(
+        state,
+        theta=torch.cat([state.theta, theta]),
+        clause=torch.cat([state.clause, clause]),
+        piece=torch.cat([state.piece, piece]),
+        log_weight=torch.cat([state.log_weight, log_weight]),
+        root=root,
+        centre=torch.zeros_like(root[..., 0]),
+        taken=torch.zeros_like(root[..., 0, 0]),
+        index=torch.cat([state.index, norm]),
+        slope=torch.cat([state.slope, torch.ones_like(norm)]),
+    )
+
+
 def afresh(state: Lines) -> Lines:
     """The state of its summits without a line."""
     none = state.index[:0]

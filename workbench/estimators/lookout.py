@@ -80,19 +80,12 @@ def look(pieces: list[tuple[Tensor, Problem]], state: Lines, room: int, net: int
     new = sorted(range(len(mass)), key=lambda i: -mass[i])[:room]
     theta, d = found.theta[new], found.theta.shape[1]
     root = torch.eye(d, dtype=theta.dtype).expand(len(new), state.root.shape[1], d, d)
-    return drawn.afresh(replace(
-        state,
-        theta=torch.cat([state.theta, theta]),
-        clause=torch.cat([state.clause, found.clause[new]]),
-        piece=torch.cat([state.piece, found.piece[new]]),
-        log_weight=torch.cat([state.log_weight, torch.stack([log_weight[i] for i in new])]),
-        root=torch.cat([state.root, root]),
-        centre=torch.cat([state.centre, torch.zeros_like(root[..., 0])]),
-        taken=torch.cat([state.taken, torch.zeros_like(root[..., 0, 0])]),
-        index=torch.cat([state.index, norm[new]]),
-        slope=torch.cat([state.slope, torch.ones_like(norm[new])]),
-        tried=torch.cat([state.tried, theta / norm[new, None]]),
-    ))  # fmt: skip
+    state = drawn.joined(
+        state, theta, found.clause[new], found.piece[new],
+        torch.stack([log_weight[i] for i in new]), torch.cat([state.root, root]),
+    )  # fmt: skip
+    tried = torch.cat([state.tried, theta / norm[new, None]])
+    return replace(drawn.afresh(state), tried=tried)
 
 
 def lost(state: Lines) -> float:

@@ -223,8 +223,7 @@ class Trainings(RunKind):
 
     def now(self, subject: Any) -> list[Row]:
         """M as it stands: an estimate, where it has not been judged."""
-        with on(subject.problem):
-            closed = subject.iteration.closed(subject.problem, subject.state)
+        closed = as_it_stands(subject)
         return [_learned(subject, closed.rows[-1].tolist(), closed)]
 
     def title(self, config: dict[str, Any]) -> str:
@@ -235,6 +234,14 @@ class Trainings(RunKind):
 def lesson(duty: Duty, defender: Defender | Trainer, seed: int) -> Course:
     """A training, as runs, jobs and bars step through it."""
     return Course(duty, defender, seed, share=lambda state: state.ticks / defender.steps)
+
+
+def as_it_stands(subject: Any) -> Any:
+    """The state of a training with a row of the M that it has now, once a step is made."""
+    if not subject.state.ticks:
+        return subject.state
+    with on(subject.problem):
+        return subject.iteration.closed(subject.problem, subject.state)
 
 
 def _learned(subject: Any, told: list[float], state: Training) -> Row:
@@ -283,9 +290,7 @@ class Hushes(RunKind):
 
     def now(self, subject: Any) -> list[Row]:
         """M as it stands."""
-        with on(subject.problem):
-            closed = subject.iteration.closed(subject.problem, subject.state)
-        return _hushed(subject, closed)[-1:]
+        return _hushed(subject, as_it_stands(subject))[-1:]
 
     def title(self, config: dict[str, Any]) -> str:
         """The problem."""

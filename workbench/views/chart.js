@@ -12,8 +12,10 @@ function dress(place) {
   place.before(sheet);
 }
 
-// Draws in `place` with the plotly that `load()` promises; gives [draw(text), gone()].
-function attach(place, load) {
+// A place to draw in with the plotly that `load()` promises: [place, draw(text), gone()].
+function chart(load) {
+  const place = document.createElement("div");
+  place.style.width = "100%";
   let plotly = null, wanted = "", drawn = "", over = false, turn = Promise.resolve();
   const draw = (text) => {
     wanted = text;
@@ -33,7 +35,7 @@ function attach(place, load) {
     if (drawn && place.clientWidth) plotly.Plots.resize(place);
   });
   fit.observe(place);
-  return [draw, () => {
+  return [place, draw, () => {
     over = true;
     fit.disconnect();
     if (plotly) plotly.purge(place);

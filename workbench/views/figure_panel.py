@@ -29,9 +29,7 @@ const loaded = async () => {
   return window.Plotly;
 };
 export function render({ model }) {
-  const place = document.createElement("div");
-  place.style.width = "100%";
-  const [draw, gone] = attach(place, loaded);
+  const [place, draw, gone] = chart(loaded);
   model.on("figure", () => draw(model.figure));
   model.on("remove", gone);
   draw(model.figure);

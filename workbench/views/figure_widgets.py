@@ -63,10 +63,8 @@ const shared = (model) => (window.workbenchPlotly ??= load(model).catch((error) 
   throw error;
 }));
 function render({ model, el }) {
-  const place = document.createElement("div");
-  place.style.width = "100%";
+  const [place, draw, gone] = chart(() => shared(model));
   el.append(place);
-  const [draw, gone] = attach(place, () => shared(model));
   const change = () => draw(model.get("figure"));
   model.on("change:figure", change);
   change();
