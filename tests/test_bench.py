@@ -15,7 +15,7 @@ from workbench import bench, estimators, propagation
 from workbench import graph as graphs
 from workbench.bench import bounds as sound
 from workbench.bench import coherence as coherent
-from workbench.bench import latency, peers, repeats, speech, throughput
+from workbench.bench import heat, latency, peers, repeats, speech, throughput
 from workbench.bench import propagation as sizes
 from workbench.bench import random_nets as nets
 from workbench.bench import truth as against
@@ -332,8 +332,8 @@ def test_coherence_bench_has_a_row_for_each_deterministic_presumption(monkeypatc
 
 
 def test_heat_bench_finds_the_error_along_the_defect(monkeypatch):
-    monkeypatch.setattr(coherent, "FEW", coherent.Nets(((16, 2),), 3, 1 << 16))
-    rows = list(coherent.HEAT.run(True, lambda *_: None))
+    monkeypatch.setattr(heat, "QUICK", heat.Nets(((16, 2),), 3, 1 << 16))
+    rows = list(heat.HEAT.run(True, lambda *_: None))
     assert [r["propagator"] for r in rows] == [cls.name for cls in propagation.ALL]
     for row in rows:
         assert row["correlation"] < -0.5 and 0 < row["c"] < 1 and row["left"] < 0.75
@@ -392,4 +392,8 @@ def test_a_crowd_is_judged_by_its_slowest_moves(monkeypatch):
     gone = {"visitors": 0, "memory_mib": 400.0, "cpu_share": 0.0}
     said = " ".join(crowd.conclude([full, gone]))
     assert "500 ms (target 400: missed)" in said and "400 MiB and uses 0% of a core" in said
+    nobody = 2**30  # no process has this number: as on a system that tells of none
+    assert crowd._memory(nobody) is None and crowd._cpu(nobody) is None
+    unknown = {"visitors": 0, "memory_mib": None, "cpu_share": None}
+    assert list(crowd.conclude([unknown])) == []
     assert "met" in " ".join(crowd.conclude([{**full, "p95_ms": 399.0}]))

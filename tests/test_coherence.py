@@ -11,7 +11,7 @@ from torch import nn
 
 import workbench as wb
 from workbench import graph, propagation
-from workbench.bench.coherence import energy
+from workbench.bench.heat import energy
 from workbench.coherence import (
     CHECKS,
     Defect,
@@ -308,6 +308,8 @@ def test_energy_takes_the_noise_of_the_truth_off():
     assert row["c"] == pytest.approx(0.4, abs=0.02)
     assert row["vnmse"] == pytest.approx((0.16 + 0.01 - 0.01) / 10.0, rel=0.1)
     assert row["correlation"] < -0.95 and row["left"] == pytest.approx(0.0, abs=0.02)
+    exact = energy(0.0 * error, delta, 10.0 * torch.ones(50, 40), draws=1000)
+    assert exact["vnmse"] < 0.0 and exact["left"] is exact["correlation"] is exact["c"] is None
 
 
 # What cannot be measured

@@ -197,8 +197,10 @@ def test_d_serves_importance_and_baselines_are_held_against_it(session):
     with pytest.raises(NotConverged, match="no D to draw from"):
         session.propose()
     search(session)
+    assert adversary_words.proposal_sentence(session) == ""
     session.propose()
     session.challenge()
+    assert adversary_words.proposal_sentence(session) != ""  # however far they are
     session.worker.wait(PROPOSAL)
     session.worker.wait(RIVALS)
     estimate = session.proposed
@@ -208,6 +210,16 @@ def test_d_serves_importance_and_baselines_are_held_against_it(session):
     assert "Importance sampling from D" in view.proposal_words.value
     assert "cross entropy 10" in view.proposal_words.value
     go.Figure(view.frontier.object)
+    for job in (PROPOSAL, RIVALS):
+
+        def failing():
+            yield {}
+            raise NotConverged("nothing came of it")
+
+        session.worker.start(job, failing(), course=session.found["course"])
+        session.worker.wait(job)
+    said = adversary_words.proposal_sentence(session)
+    assert said.count("nothing came of it") == 2 and "class='bad'" in said
 
 
 def test_what_is_chosen_while_a_search_is_being_made_is_searched(session, monkeypatch):

@@ -88,6 +88,31 @@ def test_an_error_in_a_job_is_published_and_the_thread_lives():
     worker.close()
 
 
+def test_a_job_that_rests_leaves_the_thread_to_others_and_to_its_own_successor():
+    worker, rested = Worker(), threading.Event()
+
+    def slow(value):
+        yield {"value": value, "rest": 3600.0}
+        rested.set()
+
+    worker.start("slow", slow(1))
+    worker.start("other", iter([{"value": 2}]))
+    assert worker.wait("other", PATIENCE)["value"] == 2
+    assert dict(worker.results["slow"]) == {"value": 1, "state": "running"}
+    worker.start("slow", iter([{"value": 3}]))
+    assert worker.wait("slow", PATIENCE)["value"] == 3
+    worker.start("slow", slow(4))
+    worker.close()
+    assert not worker.alive and not rested.is_set()
+
+
+def test_a_short_rest_ends_by_itself():
+    worker = Worker()
+    worker.start("slow", iter([{"value": k, "rest": 0.01} for k in range(3)]))
+    assert worker.wait("slow", PATIENCE)["value"] == 2
+    worker.close()
+
+
 @pytest.fixture
 def hands():
     """Hands on sliders; they are taken off at the end."""

@@ -7,13 +7,14 @@ from workbench.bench.automata import AUTOMATA
 from workbench.bench.base import Bench, Choice, Column
 from workbench.bench.bounds import BOUNDS
 from workbench.bench.claims import CLAIMS
-from workbench.bench.coherence import COHERENCE, HEAT
+from workbench.bench.coherence import COHERENCE
 from workbench.bench.coverage import COVERAGE
 from workbench.bench.crowd import CROWD
 from workbench.bench.digits_tuning import TUNING
 from workbench.bench.distillation import DISTILLATION
 from workbench.bench.economy import ECONOMY
 from workbench.bench.fresh_tokens import FRESH_TOKENS
+from workbench.bench.heat import HEAT
 from workbench.bench.hush import HUSH
 from workbench.bench.language import LANGUAGE
 from workbench.bench.latency import LATENCY

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 
 from workbench import catalogue
-from workbench.bench.base import Bench, Column, Report, Row
+from workbench.bench.base import Bench, Column, Report, Row, one_thread
 from workbench.distributions import Enumerable, Sampleable
 from workbench.estimators import Enumeration, Estimator, LastInput
 from workbench.iteration import UNLIMITED
@@ -69,14 +69,10 @@ def run(quick: bool, report: Report) -> Iterator[Row]:
     """One row an architecture, on one thread."""
     amount = QUICK if quick else FULL
     names = _QUICK if quick else catalogue.tiny_names()
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with one_thread():
         for i, name in enumerate(sorted(names, key=catalogue.tiny_size)):
             report(i / len(names), name)
             yield _row(catalogue.load(name), amount)
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _row(problem: Problem, amount: Amount) -> Row:

@@ -1,8 +1,11 @@
 """What a bench is: rows of measurements, and how its columns read."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
+
+import torch
 
 from workbench.errors import BadInput
 
@@ -96,6 +99,17 @@ class Work:
     method: str
     seed: int
     measure: Callable[[], Row]
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Measure torch on one thread, so that CPU times compare; what it had before comes back."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def carried_out(

@@ -26,7 +26,6 @@ TARGET_P95_MS = 400.0
 _MOVES = {True: 10, False: 60}
 _PAUSE = 3.0  # seconds between two moves of a visitor
 _GONE = 10.0  # seconds in which a server notices that a page is gone
-_TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def run(quick: bool, report: Report) -> Iterator[Row]:
@@ -56,9 +55,10 @@ def run(quick: bool, report: Report) -> Iterator[Row]:
         page.wait_for_timeout(1e3 * _GONE)
         before = _cpu(pid)
         time.sleep(2.0)
+        after = _cpu(pid)
         yield {
             "when": "nobody is there", "visitors": 0, "memory_mib": _memory(pid),
-            "cpu_share": (_cpu(pid) - before) / 2.0,
+            "cpu_share": None if before is None or after is None else (after - before) / 2.0,
         }  # fmt: skip
 
 
@@ -127,22 +127,22 @@ def _row(when: str, visitors: int, found: list[float], pid: int) -> Row:
     }  # fmt: skip
 
 
-def _memory(pid: int) -> float:
-    """MiB that the server holds; of Linux."""
+def _memory(pid: int) -> float | None:
+    """MiB that the server holds; None where it is not known, as it is on Linux alone."""
     status = Path(f"/proc/{pid}/status")
     if not status.exists():
-        return float("nan")
+        return None
     held = next(line for line in status.read_text().splitlines() if line.startswith("VmRSS"))
     return int(held.split()[1]) / 1024.0
 
 
-def _cpu(pid: int) -> float:
-    """Seconds of processor time that the server has used; of Linux."""
+def _cpu(pid: int) -> float | None:
+    """Seconds of processor time that the server has used; None where it is not known, likewise."""
     stat = Path(f"/proc/{pid}/stat")
     if not stat.exists():
-        return float("nan")
+        return None
     user, system = stat.read_text().rpartition(")")[2].split()[11:13]
-    return (int(user) + int(system)) / _TICKS
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
 def conclude(rows: list[Row]) -> Iterator[str]:
@@ -157,7 +157,7 @@ def conclude(rows: list[Row]) -> Iterator[str]:
             "median."
         )
     empty = next((r for r in rows if r["visitors"] == 0), None)
-    if empty is not None:
+    if empty is not None and empty["cpu_share"] is not None:
         yield (
             f"When all have gone the server holds {empty['memory_mib']:.0f} MiB and uses "
             f"{empty['cpu_share']:.0%} of a core: jobs end with their sessions."

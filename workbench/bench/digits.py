@@ -138,7 +138,9 @@ def conclude(rows: list[Row]) -> Iterable[str]:
         yield from _compared(title, mine, ours, standard)
 
 
-def _compared(title: str, rows: list[Row], ours: dict[int, Row], standard: dict[int, Row]):
+def _compared(
+    title: str, rows: list[Row], ours: dict[int, Row], standard: dict[int, Row]
+) -> Iterable[str]:
     """How much accuracy a method keeps, and how far P lies above that of ours."""
     mine = [r for r in rows if r["method"] == title]
     if title != "standard":

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import torch
 
 from workbench import propagation
-from workbench.bench.base import Bench, Column, Report, Row
+from workbench.bench.base import Bench, Column, Report, Row, one_thread
 from workbench.bench.random_nets import cpu_seconds
 from workbench.distributions import Gaussian
 from workbench.models import chain, dense
@@ -25,14 +25,10 @@ _NETS, _REPEATS, _TRUTH = 3, 3, 1 << 17
 def run(quick: bool, report: Report) -> Iterator[Row]:
     """One row a size and propagator, on one thread, in float32."""
     sizes = QUICK if quick else SIZES
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with one_thread():
         for i, size in enumerate(sizes):
             report(i / len(sizes), f"{size[0]} x {size[1]}")
             yield from _rows(*size, nets=1 if quick else _NETS, truth=_TRUTH >> 2 * quick)
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _net(widths: list[int], rng: Rng, ends: bool) -> torch.nn.Module:

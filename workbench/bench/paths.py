@@ -17,7 +17,7 @@ import torch
 
 from workbench import catalogue
 from workbench.adversaries import Adversary
-from workbench.bench.base import Bench, Column, Report, Row
+from workbench.bench.base import Bench, Column, Report, Row, one_thread
 from workbench.estimators import Conditioned, Estimator, Importance, Moments, MonteCarlo, Subset
 from workbench.experiments import Course, compare, lessons, pursuit
 from workbench.iteration import Budget
@@ -55,14 +55,10 @@ def run(quick: bool, report: Report) -> Iterator[Row]:
     One thread. The paths of screens are left out where the views are not installed.
     """
     paths = _paths()
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with one_thread():
         for i, path in enumerate(paths):
             report(i / len(paths), path.name)
             yield measured(path, _AGAIN[quick])
-    finally:
-        torch.set_num_threads(threads)
 
 
 def measured(path: Way, again: int) -> Row:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from workbench import graph as graphs
 from workbench import propagation
-from workbench.bench.base import Bench, Column, Report, Row
+from workbench.bench.base import Bench, Column, Report, Row, one_thread
 from workbench.bench.random_nets import (
     cpu_seconds,
     means,
@@ -65,18 +65,13 @@ QUICK = dict.fromkeys((NARROW, *SIZES[:2]), Amount(3, 1 << 15))
 def run(quick: bool, report: Report) -> Iterator[Row]:
     """One row a size and propagator, on one thread, in float32."""
     amounts = QUICK if quick else FULL
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with torch.inference_mode():
-            for i, (size, amount) in enumerate(amounts.items()):
+    with one_thread(), torch.inference_mode():
+        for i, (size, amount) in enumerate(amounts.items()):
 
-                def told(share: float, what: str, i: int = i) -> None:
-                    report((i + share) / len(amounts), what)
+            def told(share: float, what: str, i: int = i) -> None:
+                report((i + share) / len(amounts), what)
 
-                yield from _rows(size, amount, told)
-    finally:
-        torch.set_num_threads(threads)
+            yield from _rows(size, amount, told)
 
 
 def _rows(size: tuple[int, int], amount: Amount, report: Report) -> Iterator[Row]:

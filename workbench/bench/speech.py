@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 import torch
 
 from workbench import catalogue
-from workbench.bench.base import Bench, Column, Report, Row
+from workbench.bench.base import Bench, Column, Report, Row, one_thread
 from workbench.catalogue.router import ROUTER
 from workbench.catalogue.smollm import smollm_missing
 from workbench.distributions import PromptedText
@@ -21,15 +21,11 @@ _REPEATS = {True: 3, False: 9}
 
 def run(quick: bool, report: Report) -> Iterator[Row]:
     """One row a language model that writes after a prompt; SmolLM2 where it is installed."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with one_thread():
         names = catalogue.prompted_names() + ([] if smollm_missing() else [ROUTER])
         for i, name in enumerate(names):
             report(i / len(names), name)
             yield _row(name, _REPEATS[quick])
-    finally:
-        torch.set_num_threads(threads)
 
 
 @torch.no_grad()

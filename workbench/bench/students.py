@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import torch
 
-from workbench.bench.base import Bench, Column, Report, Row
+from workbench.bench.base import Bench, Column, Report, Row, one_thread
 from workbench.distributions import Gaussian
 from workbench.rng import Rng
 from workbench.training.student import Layer, Teacher, drawn, trained
@@ -28,9 +28,7 @@ _TRUTH, _PER_WIDTH = 1 << 15, 1.0 / 128
 def measure(quick: bool, report: Report) -> Iterator[Row]:
     """One row a size, on one thread, in float32; CPU time in proportion to the width."""
     sizes, seeds = (QUICK, QUICK_SEEDS) if quick else (SIZES, SEEDS)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with one_thread():
         for i, (width, hidden) in enumerate(sizes):
             found: dict[str, list[float]] = {}
             for seed in range(seeds):
@@ -38,8 +36,6 @@ def measure(quick: bool, report: Report) -> Iterator[Row]:
                 for name, error in _errors(width, hidden, Rng(seed), quick).items():
                     found.setdefault(name, []).append(error)
             yield _row(f"{width} x {hidden}", _seconds(width, quick), found)
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _errors(width: int, hidden: int, rng: Rng, quick: bool) -> dict[str, float]:

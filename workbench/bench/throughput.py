@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import torch
 
 from workbench import catalogue
-from workbench.bench.base import Bench, Column, Report, Row
+from workbench.bench.base import Bench, Column, Report, Row, one_thread
 from workbench.distributions import Gaussian
 from workbench.estimators import Estimator, MonteCarlo, Subset
 from workbench.iteration import Budget
@@ -24,15 +24,11 @@ _PAIRS = {True: 3, False: 9}
 
 def run(quick: bool, report: Report) -> Iterator[Row]:
     """One row a problem and estimator: median seconds in turn, one thread, median ratios."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with one_thread():
         for i, name in enumerate(_PROBLEMS):
             for j, estimator in enumerate(_ESTIMATORS):
                 report((i + j / len(_ESTIMATORS)) / len(_PROBLEMS), f"{name}: {estimator.name}")
                 yield _row(catalogue.load(name), estimator, _DRAWS[quick], _PAIRS[quick])
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _row(problem: Problem, estimator: Estimator, draws: int, pairs: int) -> Row:

@@ -297,16 +297,15 @@ class AdversarySession(SteppedSession):
 
         self.worker.start(CHECK, job(), checks=kept)
 
-    def _told(self, job: str, what: str, usual: Any) -> Any:
-        """What a job published about the run that is shown."""
+    def told(self, job: str) -> Mapping[str, Any]:
+        """What a job published about the run that is shown; empty where it was not asked for."""
         found = self.worker.results.get(job, {})
-        here = found.get("course") is self.found.get("course")
-        return found.get(what, usual) if here else usual
+        return found if found.get("course") is self.found.get("course") else {}
 
     @property
     def proposed(self) -> Estimate | None:
         """P under D0 by importance sampling from a D of this run, once it was asked for."""
-        return self._told(PROPOSAL, "estimate", None)
+        return self.told(PROPOSAL).get("estimate")
 
     def propose(self) -> None:
         """Hand D to importance sampling, for P under D0.
@@ -327,7 +326,7 @@ class AdversarySession(SteppedSession):
     @property
     def rivals(self) -> tuple[Attack, ...]:
         """What the baselines found with as many nats and forward passes, checked."""
-        return self._told(RIVALS, "rivals", ())
+        return self.told(RIVALS).get("rivals", ())
 
     def challenge(self) -> None:
         """Let every baseline search with the nats and forward passes that D took.
@@ -339,15 +338,13 @@ class AdversarySession(SteppedSession):
         attack, course = self.attack, self.found.get("course")
         if attack is None:
             raise NotConverged("there is nothing to compare with yet: make a step first")
-        searches = [cls(nats=attack.nats) for cls in BASELINES]
-        searches[0].init(attack.problem, Rng(0))  # what cannot be shifted says so at once
+        rivals = [cls(nats=attack.nats) for cls in BASELINES]
+        rivals[0].init(attack.problem, Rng(0))  # what cannot be shifted says so at once
 
         def job() -> Iterator[dict[str, Any]]:
             found: tuple[Attack, ...] = ()
-            for search in searches:
-                one = baseline(
-                    attack.problem, search, attack.cost.forwards, self.seed, CHECK_BUDGET
-                )
+            for rival in rivals:
+                one = baseline(attack.problem, rival, attack.cost.forwards, self.seed, CHECK_BUDGET)
                 found = (*found, one)
                 yield {"rivals": found}
 

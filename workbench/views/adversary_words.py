@@ -1,7 +1,7 @@
 """What the Adversary screen says under its charts (HTML)."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -13,9 +13,11 @@ from workbench.numbers import places
 from workbench.problem import Problem
 from workbench.views import adversary_pictures, adversary_plots, pictures
 from workbench.views.adversary_kept import Check, Pin
-from workbench.views.adversary_session import AdversarySession
+from workbench.views.adversary_session import PROPOSAL, RIVALS, AdversarySession
 from workbench.views.roster import title
 from workbench.views.table import TABLE_CSS
+from workbench.views.words import several
+from workbench.views.worker import ERROR, RUNNING
 
 _WORTH = -100.0
 """log10 of the least bound that is worth a sentence."""
@@ -41,9 +43,8 @@ def course_sentence(session: AdversarySession) -> str:
     by = title(session.by_shown)
     said = (
         f"Under D0 P is {power(attack.log10_p_reference)} by {escape(by)}{_truly(attack)}. After "
-        f"{found['at']} "
-        f"steps and {attack.cost.forwards:,} forward passes D has spent {_nats(attack)}, and P is "
-        f"<b>{power(attack.log10_p)}</b>."
+        f"{several(found['at'], 'step')} and {several(attack.cost.forwards, 'forward pass')} D has "
+        f"spent {_nats(attack)}, and P is <b>{power(attack.log10_p)}</b>."
     )
     if check is None:
         note = session.worker.results.get("check", {})
@@ -65,8 +66,8 @@ def _written(session: AdversarySession, attack: Attack, check: Check | None) -> 
     last = round(10.0 ** rows[-1] * draws)
     said = (
         f"Of the first {draws} texts, D0's own, {hits} fail{_truly(attack)}; after "
-        f"{len(rows)} steps and {attack.cost.forwards:,} texts <b>{last} of {draws}</b>. The best "
-        f"D so far is {_nats(attack)} away."
+        f"{several(len(rows), 'step')} and {attack.cost.forwards:,} texts <b>{last} of {draws}</b>."
+        f" The best D so far is {_nats(attack)} away."
     )
     if check is None:
         return f"{said} Fresh texts are about to be judged."
@@ -117,27 +118,47 @@ def frontier_sentence(attack: Attack | None, pins: Sequence[Pin] = ()) -> str:
 
 
 def proposal_sentence(session: AdversarySession) -> str:
-    """P under D0 by importance sampling from D; and what the baselines found."""
-    said = []
-    estimate, truth = session.proposed, session.problem.truth
-    if estimate is not None:
+    """P under D0 by importance sampling from D, and what the baselines found, as far as either
+    has come."""
+    said = " ".join((*_proposed(session), *_rivals(session)))
+    return f"<span class='small'>{said}</span>" if said else ""
+
+
+def _proposed(session: AdversarySession) -> Iterator[str]:
+    job, estimate, truth = session.told(PROPOSAL), session.proposed, session.problem.truth
+    if job.get("state") == ERROR:
+        yield _failed("Importance sampling from D", job)
+    elif estimate is not None:
         err = estimate.log10_err
         error = f" ± {err:.1g} digits" if err is not None and math.isfinite(err) else ""
-        said.append(
+        yield (
             f"Importance sampling from D says that under D0 P is <b>{power(estimate.log10_p)}</b>"
             f"{error} after {estimate.cost.forwards:,} forward passes."
         )
         if truth is not None and session.attack and session.attack.problem is session.problem:
-            said.append(f"The truth is {power(truth.log10_p)}.")
+            yield f"The truth is {power(truth.log10_p)}."
         if estimate.warning:
-            said.append(f"<span class='bad'>{escape(estimate.warning)}</span>")
-    if session.rivals:
-        said.append("With as many nats and forward passes, checked alike:")
-    for rival in session.rivals:
+            yield f"<span class='bad'>{escape(estimate.warning)}</span>"
+    elif job:
+        yield "Importance sampling from D has begun …"
+
+
+def _rivals(session: AdversarySession) -> Iterator[str]:
+    job, rivals = session.told(RIVALS), session.rivals
+    if rivals:
+        yield "With as many nats and forward passes, checked alike:"
+    for rival in rivals:
         got = "none" if rival.checked is None else power(rival.checked.log10_p)
-        mark = "; " if rival is not session.rivals[-1] else "."
-        said.append(f"{rival.family.replace('_', ' ')} {got}{mark}")
-    return f"<span class='small'>{' '.join(said)}</span>" if said else ""
+        mark = "; " if rival is not rivals[-1] else "."
+        yield f"{rival.family.replace('_', ' ')} {got}{mark}"
+    if job.get("state") == ERROR:
+        yield _failed("The baselines", job)
+    elif job.get("state") == RUNNING:
+        yield "The next baseline searches …" if rivals else "The baselines search …"
+
+
+def _failed(who: str, job: Mapping[str, Any]) -> str:
+    return f"<span class='bad'>{who}: {escape(str(job.get('message', '')))}</span>"
 
 
 def picture_sentence(problem: Problem, attack: Attack | None, check: Check | None = None) -> str:

@@ -21,14 +21,14 @@ KEPT = 1e-6
 def amount(value: float) -> str:
     """A defect in digits.
 
-    >>> amount(0.0), amount(0.5694), amount(58.003), amount(math.inf)
-    ('kept', '0.57', '58', '∞')
+    >>> amount(0.0), amount(0.5694), amount(58.003), amount(580.3), amount(math.inf)
+    ('kept', '0.57', '58', '580', '∞')
     """
     if math.isinf(value):
         return "∞"
     if value < KEPT:
         return "kept"
-    return f"{value:.2g}" if value < 1e3 else f"{value:,.0f}"
+    return f"{value:.2g}" if value < 99.5 else f"{value:,.0f}"
 
 
 def table(defects: Sequence[Defect], found: Mapping[str, Any]) -> str:

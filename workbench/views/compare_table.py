@@ -12,6 +12,7 @@ from workbench.problem import Problem
 from workbench.views.compare_job import Cell
 from workbench.views.style import colour
 from workbench.views.table import TABLE_CSS
+from workbench.views.words import several
 
 _WRONG = 4.0  # standard errors off: by chance once in 16,000
 _COLUMNS = (
@@ -155,7 +156,7 @@ def _beware(row: Row) -> str:
 
 def _state(cell: Cell) -> str:
     done = len(cell.rows)
-    seeds = f"{done} seed{'' if done == 1 else 's'}"
+    seeds = several(done, "seed")
     match cell.state:
         case "running" | "stopped":
             share = f"{100 * cell.fraction:.0f}%"

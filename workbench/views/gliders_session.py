@@ -140,24 +140,27 @@ class GlidersSession(LabSession):
         return Film(0, (board.density,), board, board.trail(None))
 
     def _steps(self, shown: Film | None, end: int) -> Iterator[dict[str, Any]]:
-        film = shown or self._first()
+        film, rest = shown or self._first(), 0.0
         while True:
-            yield {"film": film}
+            yield {"film": film, "rest": rest}
             if film.generation >= end:
                 if end == self.horizon:
                     self.find()
                 return
-            film = self._further(film, end)
+            began, before, speed = time.monotonic(), film.generation, self.speed
+            picture = before + max(1, round(speed * _BLOCK)) if speed else end
+            film = self._further(film, min(picture, end))
+            gone = film.generation - before
+            rest = gone / speed - (time.monotonic() - began) if speed else 0.0
 
     def _further(self, film: Film, end: int) -> Film:
-        began, pause = time.monotonic(), 1.0 / self.speed if self.speed else 0.0
+        """Up to generation `end`, or as far as a block of work goes."""
+        began = time.monotonic()
         board, trail, seen = film.board, film.trail, list(film.densities)
         while len(seen) <= end:
             board = board.next()
             seen.append(board.density)
             trail = board.trail(trail)
-            if pause:
-                time.sleep(pause)
             if time.monotonic() - began > _BLOCK:
                 break
         return Film(len(seen) - 1, tuple(seen), board, trail)

@@ -19,6 +19,7 @@ from workbench.views.style import (
     layout,
     log_axis,
 )
+from workbench.views.words import several
 
 _LOW, _MIDDLE, _HIGH = "#0072B2", {False: "#f1f1ef", True: "#33383f"}, "#D55E00"
 _SUMMITS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
@@ -126,8 +127,10 @@ def ribbon_words(layers: Sequence[Layer]) -> str:
         )
     still = sum(int((~layer.moved).sum()) for layer in layers)
     if still:
-        noun = "neuron" if still == 1 else "neurons"
-        said += f" {still} {noun} never moved in any draw (no cell): sampling knows nothing there."
+        said += (
+            f" {several(still, 'neuron')} never moved in any draw (no cell): sampling knows "
+            "nothing there."
+        )
     return said
 
 

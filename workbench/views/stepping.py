@@ -18,7 +18,6 @@ JOB, FILES = "stepping", "files"
 """Names of its jobs."""
 SPEEDS = {"1 a second": 1.0, "5 a second": 5.0, "as fast as it goes": 0.0}
 """{what a reader reads: steps a second, 0 for no limit}."""
-_NAP = 0.05  # seconds: the longest that a slow course keeps the thread from other jobs
 _LOOK = 0.25  # seconds between pictures of a fast course
 _KEPT = 128  # points to rewind to, of the last steps; half as many again of earlier ones
 
@@ -194,12 +193,10 @@ class Stepping:
             done, self._share = done + 1, share
             self._note(run)
             look = time.monotonic() - looked > _LOOK
-            yield self._told(run, look, rests=False)
+            told = self._told(run, look, rests=False)
             if look:
                 looked = time.monotonic()
-            while (rest := due - time.monotonic()) > 0.0:
-                time.sleep(min(rest, _NAP))
-                yield {}
+            yield {**told, "rest": due - time.monotonic()}
         run.save()
         yield self._told(run)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from workbench.experiments import Row
 from workbench.html import power, signed
+from workbench.views.words import several
 
 START = (
     "Nothing is trained yet. <b>Run</b> takes gradient steps against the word under the worst "
@@ -23,11 +24,11 @@ def sentence(rows: Sequence[Row], growth: float, nats: float) -> str:
     """
     first, best, made = rows[0], best_row(rows, growth), rows[-1]["steps"]
     return (
-        f"After <b>{made:,}</b> step{'' if made == 1 else 's'} P of C under the "
-        f"worst prompts within {nats:g} nats is <b>{power(best['log10_p_adv'])}</b>, under the "
-        f"model's own {power(best['log10_p'])}; at first it was {power(first['log10_p_adv'])} and "
-        f"{power(first['log10_p'])}. All of it is exact. The perplexity of its text is "
-        f"{signed(100.0 * grown(best), 2)}% up; {100.0 * growth:g}% are allowed."
+        f"After <b>{several(made, 'step')}</b> P of C under the worst prompts within {nats:g} nats "
+        f"is <b>{power(best['log10_p_adv'])}</b>, under the model's own {power(best['log10_p'])}; "
+        f"at first it was {power(first['log10_p_adv'])} and {power(first['log10_p'])}. All of it "
+        f"is exact. The perplexity of its text is {signed(100.0 * grown(best), 2)}% up; "
+        f"{100.0 * growth:g}% are allowed."
     )
 
 
@@ -74,4 +75,4 @@ def ledger(met: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _share(value: float) -> str:
-    return f"{100.0 * value:.1f}%" if value >= 0.0005 else "<0.1%".replace("<", "&lt;")
+    return f"{100.0 * value:.1f}%" if value >= 0.0005 else "&lt;0.1%"

@@ -6,7 +6,7 @@ from typing import Any
 
 from workbench.experiments import Row
 from workbench.html import power, signed
-from workbench.views.words import count
+from workbench.views.words import count, several
 
 UNSURE = 2.0
 """Digits of its own error from which a referee's value says less than its upper end."""
@@ -24,7 +24,7 @@ def sentence(rows: Sequence[Row], measure: str, examples: int) -> str:
         return "Nothing is trained yet. <b>Run</b> takes gradient steps that make C less likely."
     last = rows[-1]
     judged = next((r for r in reversed(rows) if r.get("referee") is not None), None)
-    parts = [f"After <b>{last['steps']:,}</b> step{'' if last['steps'] == 1 else 's'}"]
+    parts = [f"After <b>{several(last['steps'], 'step')}</b>"]
     if last.get("log10_p") is not None:
         parts[0] += f" the estimate of P under D<sub>0</sub> is <b>{power(last['log10_p'])}</b>"
     if judged is not None:

@@ -1,9 +1,10 @@
 """One background thread that steps through sampling jobs; it knows nothing of any interface.
 
 A job is an iterator; every `next` is one block of work and gives a dict to publish. Several jobs
-take turns, one block each. The newest request wins: a job that was replaced while one of its blocks
-ran is never published again. Readers see `results`, a dict that is replaced whole and never
-changed, so they need no lock.
+take turns, one block each. A job that is to go slowly names under `rest` the seconds in which it
+leaves the thread to others; that entry is not published. The newest request wins: a job that was
+replaced while one of its blocks ran is never published again. Readers see `results`, a dict that is
+replaced whole and never changed, so they need no lock.
 """
 
 import atexit
@@ -30,6 +31,7 @@ _PATIENCE = 1.0
 _HELD_UP = 0.25
 """Seconds after which a block begins though all slots are taken: by blocks of a large model."""
 RUNNING, PAUSED, DONE, ERROR = "running", "paused", "done", "error"
+_REST = "rest"
 
 
 class _Quiet:
@@ -46,6 +48,8 @@ class _Job:
     state: str = RUNNING
     turn: int = 0
     """When it last had the thread."""
+    due: float = 0.0
+    """Until when it rests."""
 
 
 class Worker:
@@ -151,9 +155,15 @@ class Worker:
         )
 
     def _next(self) -> tuple[str, _Job] | None:
-        """The job that has waited longest."""
-        ready = [(n, j) for n, j in self._jobs.items() if j.state == RUNNING]
-        return min(ready, key=lambda pair: pair[1].turn, default=None)
+        """The job that has waited longest, of those that do not rest; None once it is closed."""
+        while not self._closed:
+            now = time.monotonic()
+            running = [(n, j) for n, j in self._jobs.items() if j.state == RUNNING]
+            ready = [pair for pair in running if pair[1].due <= now]
+            if ready:
+                return min(ready, key=lambda pair: pair[1].turn)
+            self._change.wait(min((j.due - now for _, j in running), default=None))
+        return None
 
     def _wait_for_hands(self) -> None:
         latest = time.monotonic() + _PATIENCE
@@ -166,14 +176,13 @@ class Worker:
         while True:
             with self._change:
                 self._wait_for_hands()
-                self._change.wait_for(lambda: self._closed or self._next() is not None)
-                chosen = None if self._closed else self._next()
+                chosen = self._next()
                 if chosen is None:
                     return
             name, job = chosen
             self._turn += 1
             job.turn = self._turn
-            state, news = RUNNING, {}
+            state, news = RUNNING, dict[str, Any]()
             try:
                 with _turn():
                     news = next(job.blocks)
@@ -187,7 +196,8 @@ class Worker:
                 current = self._jobs.get(name)
                 if current is None or current.generation != job.generation:
                     continue
-                job.payload = {**job.payload, **news}
+                job.due = time.monotonic() + news.get(_REST, 0.0)
+                job.payload = {**job.payload, **{k: v for k, v in news.items() if k != _REST}}
                 if state != RUNNING:
                     job.state = state
                 self._publish()
