@@ -182,7 +182,8 @@ class Worker:
             name, job = chosen
             self._turn += 1
             job.turn = self._turn
-            state, news = RUNNING, dict[str, Any]()
+            state = RUNNING
+            news: dict[str, Any] = {}
             try:
                 with _turn():
                     news = next(job.blocks)
