@@ -57,6 +57,30 @@ def test_sizes_are_refused_before_memory_is_taken(op, put, said, tmp_path, monke
     assert "\n" not in str(refusal.value)
 
 
+LANGUAGE = {
+    "contexts": ("L_zap_1e-7", ("distribution", "network"), {"context": 10**9}, "contexts"),
+    "length": ("L_zap_1e-7", ("distribution",), {"length": 10**9}, "less than or equal to 65536"),
+    "width": ("L_zap_1e-7", ("distribution", "network"), {"width": 10**18}, "too large"),
+    "layers": ("T_bpe_word_1e-6", ("model", "nodes", 0), {"layers": 10**9}, "cannot have 21"),
+    "hidden": ("T_bpe_word_1e-6", ("model", "nodes", 0), {"hidden": 10**19}, "too large"),
+    "stream": ("T_bpe_word_1e-6", ("model", "nodes", 0), {"width": 1 << 40}, "too large|do not"),
+    "attention": ("algzoo_cycle_h2_n3", ("model", "nodes", 0), {"width": 10**18}, "too large"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name, place, put, said", LANGUAGE.values(), ids=LANGUAGE)
+def test_sizes_of_language_models_are_refused_at_once(name, place, put, said, tmp_path):
+    path = wb.load(name).save(tmp_path)
+    card = json.loads(path.read_text())
+    part = card
+    for key in place:
+        part = part[key]
+    part.update(put)
+    path.write_text(json.dumps(card))
+    with pytest.raises(wb.BadInput, match=said):
+        wb.load(path)
+
+
 def _traced_only(forward):
     """A network's own forward for tracing, `forward` for numbers."""
     own = wb.models.Network.forward

@@ -1,5 +1,8 @@
 """What cannot be is refused in a sentence: rows that no other test reaches."""
 
+import math
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -10,7 +13,7 @@ from workbench.adversaries.matched import matched
 from workbench.adversaries.portrait import design_point
 from workbench.anomaly.explanation import explain
 from workbench.coherence.checks import monotone
-from workbench.distributions import Discrete
+from workbench.distributions import Discrete, varied
 from workbench.experiments.workers import workers
 from workbench.math.least_distance import shortest
 from workbench.models import Automaton
@@ -44,6 +47,10 @@ def moved(distribution):
     return LINEAR.vary(distribution=distribution)
 
 
+LONG = wb.Tokens(torch.ones(99, 2))
+BOX = wb.Box(torch.zeros(2), torch.ones(2))
+SPINS = wb.SpinNetwork(torch.zeros(2), torch.nn.Linear(2, 1).requires_grad_(False))
+ZERO = wb.Truth(-math.inf, 0.0, "exact: C never holds")
 MIXED = wb.Mixture(
     torch.ones(2), tuple(wb.Gaussian(torch.full((10,), m), torch.ones(10)) for m in (0.0, 1.0))
 )
@@ -53,7 +60,29 @@ REFUSED = {
     "other shape": (lambda: Discrete(ONE, ONE[:1]), r"one shape \(d, s\), got \(2, 2\) and"),
     "other dtype": (lambda: Discrete(ONE, ONE.float()), "must share a dtype"),
     "negative": (lambda: Discrete(ONE, -ONE), "at least 0, and positive somewhere"),
-    "outcomes": (lambda: Discrete(torch.ones(99, 2), torch.ones(99, 2)), "too large to number"),
+    "outcomes": (
+        lambda: Discrete(torch.ones(99, 2), torch.ones(99, 2)),
+        r"has at most 2\^62 outcomes, got 10\^30",
+    ),
+    "sequences": (lambda: LONG.outcomes, r"counting 10\^30 sequences of tokens: at most 2\^62"),
+    "mixed kinds": (lambda: wb.Mixture(torch.ones(1), (BOX,)), "must be gaussians, one is box"),
+    "one for all": (lambda: wb.Mixture(torch.ones(1), BOX), "needs a tuple of gaussians, got Box"),
+    "temperature": (lambda: varied(SPINS, 2.0, torch.zeros(2)), "the distribution 'spin_network'"),
+    "moved spins": (lambda: varied(SPINS, 1.0, torch.ones(2)), "-1 or 1 wherever D goes"),
+    "by NaN": (lambda: wb.Argmax(0, by=math.nan), "loses or wins must be a finite number, got nan"),
+    "by text": (lambda: wb.Points(by="1"), "right or wrong must be a finite number, got '1'"),
+    "by infinity": (lambda: wb.LongestCycle(by=math.inf), "must be a finite number, got inf"),
+    "near": (lambda: wb.Median("x"), "how near a median is must be a finite number, got 'x'"),
+    "offset": (lambda: wb.Halfspace(torch.ones(1), "x"), "offset of a halfspace must be a finite"),
+    "normals": (lambda: wb.Polytope([[1.0]], [1.0]), r"need shape \(r, k\), got list"),
+    "and a number": (lambda: wb.Argmax(0) & 3, "joins specs, as .* one of them is 3"),
+    "or of one": (lambda: wb.Or(wb.Argmax(0)), "joins specs, as .* got Argmax"),
+    "P above 1": (lambda: wb.Truth(0.1, 0.0, "guess"), "at most 0, .* got 0.1 and 0.0"),
+    "P of NaN": (lambda: wb.Truth(math.nan, 0.0, "guess"), "at most 0, .* got nan and 0.0"),
+    "no such problem": (lambda: wb.load(None), "by its name or its card's path, got None"),
+    "no name": (lambda: codec.encode(replace(LINEAR, name="")), "field 'name': String should have"),
+    "P of 0 on a card": (lambda: codec.encode(replace(LINEAR, truth=ZERO)), "field 'log10_p'"),
+    "characters": (lambda: Automaton(INT[:1], ONE[:1], "ab"), "3 symbols got 2 characters"),
     "no tokens": (lambda: Shape(0), "alphabet must be a whole number above 0: 0"),
     "a flag": (lambda: Shape(3, width=True), "width must be a whole number above 0: True"),
     "heads": (lambda: Shape(3, width=6, heads=4), "4 heads do not share a width of 6"),

@@ -116,7 +116,7 @@ def test_spec_that_does_not_fit_is_refused(spec, outputs, said):
         (lambda: wb.Halfspace(torch.ones(2, 2)), "normal of a halfspace"),
         (lambda: wb.Halfspace(torch.tensor([1, 2])), "floating-point"),
         (lambda: wb.Halfspace(torch.tensor([1.0, math.nan])), "finite"),
-        (lambda: wb.Halfspace(torch.ones(2), math.inf), "offset of a halfspace must be finite"),
+        (lambda: wb.Halfspace(torch.ones(2), math.inf), "a halfspace must be a finite number"),
         (lambda: wb.Halfspace(torch.ones(2), torch.ones(2)), "must be a number"),
         (lambda: wb.Polytope(torch.ones(2), torch.ones(2)), r"shape \(r, k\)"),
         (lambda: wb.Polytope(torch.ones(2, 2), torch.ones(3)), "offsets of a polytope"),

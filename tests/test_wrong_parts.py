@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -38,6 +39,42 @@ def test_broken_weights_are_named():
         model[2].bias[1] = math.nan
     with pytest.raises(wb.BadInput, match=r"the weights 2\.bias of the model hold NaN"):
         wb.Problem(D, model, C)
+
+
+def test_a_bound_spec_is_joined_with_others_as_it_was_written():
+    """Whichever side it stands on; the networks in it are joined to M anew."""
+    head = wb.Trusted(nn.Linear(4, 1))
+    bound, half = wb.Problem(D, network(), head).spec, wb.Halfspace(torch.ones(2), -1.0)
+    for joined in (half & bound, bound & half, bound & bound):
+        problem = wb.Problem(D, network(), joined)
+        assert problem.outputs == 2 + sum(p is head for p in joined.parts)
+        assert set(joined.parts) <= {head, half}
+
+
+def test_a_callable_model_of_tokens_has_a_dtype():
+    law = wb.Tokens(torch.ones(2, 3))
+    problem = wb.Problem(law, lambda x: torch.zeros(len(x), 2), C)
+    assert problem.dtype == torch.get_default_dtype()
+
+
+def test_any_whole_number_is_a_budget():
+    assert wb.Budget(np.int64(1000)) == wb.Budget(1e3) == wb.Budget(1000)
+    assert type(wb.Budget(np.int64(1000)).forwards) is int
+
+
+def test_what_is_known_of_a_truth_goes_through_a_card(tmp_path):
+    """Tensors in its provenance as lists, and a name of any length."""
+    truth = wb.Truth(-1.0, 0.1, "guess", {"seeds": torch.arange(3), "p": (0.5, math.inf)})
+    problem = wb.Problem(D, network(), C, "x" * 200, truth=truth)
+    again = wb.load(problem.save(tmp_path))
+    assert again.name == problem.name
+    assert again.truth.provenance == {"seeds": [0, 1, 2], "p": [0.5, "inf"]}
+
+
+def test_a_name_that_no_file_can_have():
+    with pytest.raises(wb.BadInput, match="no problem and no card is called 'xxx") as refused:
+        wb.load("x" * 5000)
+    assert len(str(refused.value)) < 300
 
 
 def test_a_misspelt_name_is_guessed():

@@ -9,6 +9,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
+from numbers import Integral
 from typing import Any, Protocol, TypeVar
 
 import torch
@@ -66,11 +67,11 @@ class Budget:
     def __post_init__(self) -> None:
         if self.forwards is None and self.seconds is None:
             raise BadInput("a budget needs forwards, seconds or both; got neither")
-        if isinstance(self.forwards, float) and self.forwards.is_integer():
-            object.__setattr__(self, "forwards", int(self.forwards))
         n, s = self.forwards, self.seconds
-        if n is not None and (not isinstance(n, int) or isinstance(n, bool)):
+        whole = isinstance(n, Integral) or (isinstance(n, float) and n.is_integer())
+        if n is not None and (not whole or isinstance(n, bool)):
             raise BadInput(f"a budget needs a whole number of forward passes, got {n!r}")
+        object.__setattr__(self, "forwards", None if n is None else int(n))
         if n is not None and n < 1:
             raise BadInput(f"a budget needs at least one forward pass, got {n}")
         if s is not None and not (isinstance(s, int | float) and s > 0):

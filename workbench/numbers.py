@@ -23,6 +23,8 @@ def power(log10_p: float | None, error: float | None = None) -> str:
 
     >>> power(-8.9712), power(-8.9712, 0.013), power(-math.inf), power(0.0)
     ('10^-8.97', '10^-8.971', '0', '1')
+    >>> power(-1e-3), power(1e-3)  # the mean of weights may exceed 1
+    ('1 - 2.3e-03', '1 + 2.3e-03')
     """
     if log10_p is None:
         return UNKNOWN
@@ -31,7 +33,8 @@ def power(log10_p: float | None, error: float | None = None) -> str:
     if log10_p == 0:
         return "1"
     if abs(log10_p) < 0.005:
-        return f"1 - {-math.expm1(log10_p * math.log(10.0)):.1e}"
+        off = math.expm1(log10_p * math.log(10.0))
+        return f"1 {'-' if off < 0 else '+'} {abs(off):.1e}"
     return f"10^{log10_p:.{places(error)}f}"
 
 

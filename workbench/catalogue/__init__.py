@@ -1,6 +1,7 @@
 """Named problems, read from the data that ships with the package."""
 
 import difflib
+import os
 from pathlib import Path
 
 from workbench.catalogue.algzoo import algzoo_names, algzoo_problem
@@ -69,9 +70,10 @@ def load(name_or_path: str | Path) -> Problem:
     >>> load("A_d10_1e-6").truth.method
     'exact: Phi of the reliability index'
     """
-    path = data_folder() / "problems" / f"{name_or_path}.json"
+    if not isinstance(name_or_path, str | Path):
+        raise BadInput(f"a problem is loaded by its name or its card's path, got {name_or_path!r}")
     if isinstance(name_or_path, str) and name_or_path in names():
-        return Problem.load(path)
+        return Problem.load(data_folder() / "problems" / f"{name_or_path}.json")
     if name_or_path in token_names():
         return token_problem(str(name_or_path))
     if name_or_path in algzoo_names():
@@ -86,10 +88,10 @@ def load(name_or_path: str | Path) -> Problem:
         return router_problem()
     if name_or_path == SMALL:
         return small_router_problem()
-    given = Path(name_or_path)
-    if given.exists():
+    given = str(name_or_path)
+    if given and os.path.exists(given):  # false too where no file can be called so
         return Problem.load(given)
-    raise _unknown(str(name_or_path))
+    raise _unknown(given)
 
 
 def _unknown(asked: str) -> BadInput:
@@ -103,7 +105,7 @@ def _unknown(asked: str) -> BadInput:
         return BadInput(f"there is no card {asked!r}: {hint}")
     known = {name.lower(): name for name in every()}
     alike = difflib.get_close_matches(asked.lower(), known, n=3, cutoff=0.7)
-    holding = [name for name in known if asked.lower() in name]
+    holding = [name for name in known if asked and asked.lower() in name]
     near = [known[name] for name in dict.fromkeys([*alike, *holding])]
     hint = f"did you mean {', '.join(near[:4])}" if near else "`workbench list problems` names them"
-    return BadInput(f"no problem and no card is called {asked!r}: {hint}")
+    return BadInput(f"no problem and no card is called {asked[:200]!r}: {hint}")

@@ -20,7 +20,8 @@ from workbench.errors import BadInput
 from workbench.math.checks import check_finite
 from workbench.math.gaussian import cdf
 
-_MOST = 1 << 62
+MOST = 1 << 62
+"""Outcomes that can be numbered."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,8 +70,10 @@ class Discrete(Reparameterised, Moments, BoxSupport, Enumerable, Distribution):
                 "the probabilities of a discrete law must be at least 0, and positive somewhere "
                 "in every row"
             )
-        if self.outcomes > _MOST:
-            raise BadInput(f"a discrete law of {self.outcomes} outcomes is too large to number")
+        if self.outcomes > MOST:
+            raise BadInput(
+                f"a discrete law has at most 2^62 outcomes, got 10^{math.log10(self.outcomes):.0f}"
+            )
 
     @property
     def dim(self) -> int:

@@ -1,5 +1,6 @@
 """A mixture of normal distributions."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -30,6 +31,9 @@ class Mixture(Reparameterised, Density, Moments, Factored, Distribution):
     Args:
         weights: `(k,)`, positive.
         components: k Gaussians of one dimension.
+
+    Raises:
+        BadInput: where the weights are not positive, or the components no Gaussians alike.
     """
 
     weights: Tensor
@@ -37,9 +41,16 @@ class Mixture(Reparameterised, Density, Moments, Factored, Distribution):
     name: ClassVar[str] = "mixture"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "components", tuple(self.components))
+        if isinstance(self.components, Iterable):
+            object.__setattr__(self, "components", tuple(self.components))
+        if not isinstance(self.components, tuple):
+            raise BadInput(f"a mixture needs a tuple of gaussians, got {self.components!r}")
         if not self.components:
             raise BadInput("a mixture needs at least one component, got none")
+        for part in self.components:
+            if not isinstance(part, Gaussian):
+                got = getattr(part, "name", type(part).__name__)
+                raise BadInput(f"the components of a mixture must be gaussians, one is {got}")
         check_vector("the weights of a mixture", self.weights, len(self.components))
         if not bool((self.weights > 0).all()):
             raise BadInput("the weights of a mixture must be positive")

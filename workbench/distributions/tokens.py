@@ -14,8 +14,8 @@ from workbench.distributions.base import (
     Enumerable,
     IndependentTokens,
 )
-from workbench.distributions.discrete import Discrete
-from workbench.errors import BadInput
+from workbench.distributions.discrete import MOST, Discrete
+from workbench.errors import BadInput, Unsupported
 from workbench.math import simplex
 from workbench.math.checks import check_finite
 
@@ -31,7 +31,8 @@ class Tokens(IndependentTokens, Density, Enumerable, Distribution):
         probs: `(T, V)`, at least 0, with a positive sum in every row.
 
     Raises:
-        BadInput: on wrong shapes, negative probabilities, or more than 2^62 outcomes.
+        BadInput: on wrong shapes or negative probabilities.
+        Unsupported: where more than 2^62 outcomes are to be numbered.
 
     >>> import torch
     >>> law = Tokens(torch.tensor([[0.5, 0.5, 0.0], [0.0, 0.25, 0.75]]))
@@ -81,6 +82,11 @@ class Tokens(IndependentTokens, Density, Enumerable, Distribution):
     def _law(self) -> Discrete:
         """The same law of the numbers 0, ..., V - 1."""
         p = self.probs.detach().double()
+        digits = sum(math.log10(n) for n in (p > 0).sum(1).tolist())
+        if digits > math.log10(MOST):
+            raise Unsupported(
+                f"counting 10^{digits:.0f} sequences of tokens", "at most 2^62 can be numbered"
+            )
         return Discrete(torch.arange(self.alphabet).double().expand_as(p), p)
 
     @property

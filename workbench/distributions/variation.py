@@ -40,8 +40,8 @@ def varied(distribution: Distribution, factor: float, offset: Tensor) -> Distrib
         case Gaussian():
             return Gaussian(distribution.mean + offset, distribution.scale * factor)
         case StudentT():
-            moved = replace(distribution, mean=distribution.mean + offset)
-            return replace(moved, scale=distribution.scale * factor)
+            mean, scale = distribution.mean + offset, distribution.scale * factor
+            return replace(distribution, mean=mean, scale=scale)
         case Mixture():
             parts = tuple(
                 Gaussian(c.mean + offset, c.scale * factor) for c in distribution.components
@@ -59,12 +59,13 @@ def varied(distribution: Distribution, factor: float, offset: Tensor) -> Distrib
             return replace(distribution, base=varied(distribution.base, factor, offset))
         case SpinGlass() if not bool(offset.any()):
             return replace(distribution, beta=distribution.beta / factor)
-        case Spins():
+        case Spins() if bool(offset.any()):
             raise Unsupported("moving the mean of spins", "they are -1 or 1 wherever D goes")
         case _:
             raise Unsupported(
                 f"stretching or moving the distribution {distribution.name!r}",
-                "a gaussian, a mixture, a student_t, a box or a discrete law can be",
+                "a gaussian, a mixture, a student_t, a box or a discrete law can be; of spins with "
+                "couplings the temperature",
             )
 
 

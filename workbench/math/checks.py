@@ -26,6 +26,17 @@ def check_finite(what: str, value: Tensor) -> None:
         raise BadInput(f"{what} must be finite, got {bad} NaN or infinite entries")
 
 
+def check_number(what: str, value: Tensor | float) -> None:
+    """Raises `BadInput` unless `value` is a finite number, or a tensor of one."""
+    plain = value.detach() if isinstance(value, Tensor) else value
+    try:
+        fine = not isinstance(plain, bool | str) and math.isfinite(plain)
+    except (TypeError, ValueError, RuntimeError):
+        fine = False
+    if not fine:
+        raise BadInput(f"{what} must be a finite number, got {value!r}")
+
+
 def known(s: Tensor, of: str = "inputs") -> Tensor:
     """Margins `(n,)` or `(n, r)` as they are. Raises `NotConverged` where one is NaN."""
     bad = int(torch.isnan(s).sum())

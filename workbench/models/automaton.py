@@ -17,7 +17,8 @@ class Automaton(nn.Module):
         symbols: the characters of symbols 0, 1, ..., for readers.
 
     Raises:
-        BadInput: where a next state is none, or the two have different numbers of states.
+        BadInput: where a next state is none, the two have different numbers of states, or there is
+            not a character for every symbol.
 
     >>> parity = Automaton(torch.tensor([[0, 1], [1, 0]]), torch.tensor([[-1.0], [1.0]]))
     >>> parity(torch.tensor([[1, 0, 1], [1, 1, 1]]))
@@ -38,6 +39,11 @@ class Automaton(nn.Module):
         if after.dtype != torch.int64 or bool(((after < 0) | (after >= len(after))).any()):
             raise BadInput(
                 f"the next states of an automaton must be among 0, ..., {len(after) - 1}"
+            )
+        if symbols and len(symbols) != after.shape[1]:
+            raise BadInput(
+                f"an automaton that reads {after.shape[1]} symbols got {len(symbols)} characters "
+                "for them"
             )
         self.symbols = symbols
         self.register_buffer("after", after)

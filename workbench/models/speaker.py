@@ -90,10 +90,11 @@ class Speaker:
         Tokens count up to the first `end`, it included.
         """
         prompt, low = self._low
-        if self._read is None or not torch.equal(self._read[0], x):  # D and D0 read the same texts
+        read = self._read  # held: another thread may put its own there meanwhile
+        if read is None or not torch.equal(read[0], x):  # D and D0 read the same texts
             with torch.no_grad():
-                self._read = x, self.network.extend(x[:, :-1], low, last=self._first)[0]
-        h = self._read[1]
+                read = self._read = x, self.network.extend(x[:, :-1], low, last=self._first)[0]
+        h = read[1]
         first, past = self._above(tensors, prompt, None)
         rest, _ = self._above(tensors, h, past)
         logits = torch.cat([first[:, -1:].expand(len(x), -1, -1), rest], 1) / temperature

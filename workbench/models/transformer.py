@@ -130,7 +130,7 @@ class Transformer(nn.Module):
         generator: torch.Generator | None = None,
         vocabulary: Vocabulary | None = None,
         dtype: torch.dtype = torch.float32,
-        device: str = "cpu",
+        device: str | torch.device = "cpu",
     ):
         super().__init__()
         if vocabulary is not None and len(vocabulary) != shape.alphabet:

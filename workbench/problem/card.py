@@ -11,6 +11,8 @@ from workbench.problem.nodes import NODES, Key, Strict
 
 VERSION = 1
 FORMAT = "workbench-problem"
+LONGEST = 1 << 16
+"""Symbols of a text: models read it one after the other."""
 
 
 class GaussianCard(Strict):
@@ -77,7 +79,7 @@ class ShortTextCard(Strict):
     type: Literal["short_text"] = "short_text"
     network: ShortContextCard
     prompt: list[int] = Field(description="symbols before the text")
-    length: int = Field(ge=1)
+    length: int = Field(ge=1, le=LONGEST)
     temperature: FiniteFloat = Field(gt=0.0)
 
 
@@ -96,7 +98,7 @@ class PromptedTextCard(Strict):
     type: Literal["prompted"] = "prompted"
     network: "TransformerCard"
     prompt: list[int] = Field(min_length=1)
-    length: int = Field(ge=2)
+    length: int = Field(ge=2, le=LONGEST)
     temperature: FiniteFloat = Field(gt=0.0)
     end: int | None = Field(default=None, ge=0, description="the token that ends a text")
 

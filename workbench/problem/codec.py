@@ -27,12 +27,27 @@ from workbench.problem.writer import Writer
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 MAX_BYTES = 1 << 30
 MAX_DEPTH = 32
+_LONGEST = 160  # of a file's name, without its ending
 SUFFIXES = (".json", ".yaml", ".yml")
 ZIP = ".zip"
 
 
 def encode(problem: Problem) -> tuple[cards.Card, bytes]:
-    """A problem as its card and the bytes of its safetensors file."""
+    """A problem as its card and the bytes of its safetensors file.
+
+    Raises:
+        BadInput: where a card cannot hold its name, its truth or one of its numbers.
+        Unsupported: where no card describes D, M or C.
+    """
+    try:
+        return _encode(problem)
+    except ValidationError as error:
+        raise BadInput(
+            f"the problem {str(problem.name)[:80]!r} does not fit a card: {_first(error)}"
+        ) from None
+
+
+def _encode(problem: Problem) -> tuple[cards.Card, bytes]:
     dtype = str(problem.dtype).removeprefix("torch.")
     if dtype not in DTYPES:
         raise Unsupported(f"a problem in {dtype}", f"cards hold {' or '.join(DTYPES)}")
@@ -118,7 +133,7 @@ def _text(card: cards.Card) -> bytes:
 
 def _file_name(name: str) -> str:
     kept = "".join(c if c.isascii() and (c.isalnum() or c in "._+-") else "_" for c in name)
-    return kept if kept[:1].isalnum() else f"p{kept}"
+    return (kept if kept[:1].isalnum() else f"p{kept}")[:_LONGEST]
 
 
 def load(path: Path) -> Problem:

@@ -32,6 +32,9 @@ class Truth:
 
     `gradients` holds reference values of d log P by parameter name: "noise_mean" is the gradient in
     the mean of the standardised noise, E[z | C]; others are in the parameter of that name.
+
+    Raises:
+        BadInput: for a log10 P above 0, an error below 0, or NaN.
     """
 
     log10_p: float
@@ -39,6 +42,17 @@ class Truth:
     method: str
     provenance: dict[str, Any] = field(default_factory=dict)
     gradients: dict[str, Tensor] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        try:
+            fine = self.log10_p <= 0.0 <= self.se_log10  # false of NaN
+        except TypeError:
+            fine = False
+        if not fine:
+            raise BadInput(
+                "a truth is log10 P, at most 0, and its standard error, at least 0: got "
+                f"{self.log10_p!r} and {self.se_log10!r}"
+            )
 
     @property
     def log_p(self) -> float:
@@ -170,7 +184,9 @@ class Problem:
         """What M computes in: the dtype of x, or of M's weights where x are token ids."""
         if self.distribution.dtype.is_floating_point:
             return self.distribution.dtype
-        own = chain(self.model.parameters(), self.model.buffers())
+        own = ()
+        if isinstance(self.model, nn.Module):
+            own = chain(self.model.parameters(), self.model.buffers())
         floats = (p.dtype for p in own if p.is_floating_point())
         return next(floats, torch.get_default_dtype())
 

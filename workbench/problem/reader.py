@@ -1,5 +1,6 @@
 """The parts of a card as the parts of a problem."""
 
+import math
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -172,13 +173,21 @@ class Reader:
         shape = Shape(
             c.alphabet, c.width, c.layers, c.heads, c.context, c.hidden, c.activation
         )  # fmt: skip
+        if c.layers > len(c.weights):
+            raise BadInput(
+                f"a transformer of {c.layers} layers cannot have {len(c.weights)} weights"
+            )
         return self._loaded(
-            lambda: Transformer(shape, vocabulary=vocabulary, dtype=self.dtype), c.weights
+            lambda: Transformer(shape, None, vocabulary, self.dtype, torch.get_default_device()),
+            c.weights,
         )
 
     def _short_context(self, c: cards.ShortContextCard) -> ShortContext:
-        if c.alphabet**c.context > _CONTEXTS:
-            raise BadInput(f"{c.context} symbols of {c.alphabet} make more than {_CONTEXTS} texts")
+        if c.context * math.log(c.alphabet) > math.log(_CONTEXTS):
+            raise BadInput(
+                f"a language model that sees {c.context} symbols of {c.alphabet} has more than "
+                f"{_CONTEXTS:,} contexts, which are made in full"
+            )
         return self._loaded(
             lambda: ShortContext(c.alphabet, c.context, c.width, c.hidden, dtype=self.dtype),
             c.weights,
@@ -186,8 +195,11 @@ class Reader:
 
     def _loaded(self, make: Callable[[], M], keys: dict[str, str]) -> M:
         """A model with these weights, frozen; made in earnest once they fit."""
-        with torch.device("meta"):
-            sized = make()
+        try:
+            with torch.device("meta"):
+                sized = make()
+        except (RuntimeError, TypeError, OverflowError) as error:  # of sizes beyond all memory
+            raise BadInput("the sizes of a language model in the card are too large") from error
         want = {k: w.shape for k, w in sized.state_dict().items()}
         weights = {k: self.get(key) for k, key in keys.items()}
         got = {k: w.shape for k, w in weights.items()}

@@ -34,6 +34,7 @@ from workbench.models import (
     ShortContext,
     Transformer,
 )
+from workbench.plain import plain
 from workbench.problem import card as cards
 from workbench.problem import nodes
 from workbench.problem.core import Truth
@@ -263,5 +264,5 @@ class Writer:
         keys = {k: self.put(f"truth.{k}", v) for k, v in t.gradients.items()}
         return cards.TruthCard(
             log10_p=t.log10_p, se_log10=t.se_log10, method=t.method,
-            provenance=t.provenance, gradients=keys,
+            provenance=plain(t.provenance), gradients=keys,
         )  # fmt: skip

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from workbench.errors import BadInput
+from workbench.math.checks import check_number
 from workbench.specs.base import Halfspaces, Polyhedral
 
 
@@ -39,6 +40,7 @@ class Argmax(Polyhedral):
         if label < 0:
             raise BadInput(f"the label of an argmax must be an integer from 0, got {self.label!r}")
         object.__setattr__(self, "label", label)  # a number of numpy's or torch's may be given
+        check_number("how far a class loses or wins", self.by)
 
     def margin(self, x: Tensor, y: Tensor) -> Tensor:
         own = y[:, self.label]

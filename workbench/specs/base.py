@@ -60,15 +60,19 @@ class Spec(ABC):
             "of `and`, `or` and `not`; ask `is None` for one that is missing"
         )
 
+    def unbound(self) -> "Spec":
+        """The spec as it was written, before a problem joined the networks in it to M."""
+        return self
+
     def __and__(self, other: "Spec") -> "Spec":
         from workbench.specs.boolean import And
 
-        return And((self, other))
+        return And(tuple(s.unbound() if isinstance(s, Spec) else s for s in (self, other)))
 
     def __or__(self, other: "Spec") -> "Spec":
         from workbench.specs.boolean import Or
 
-        return Or((self, other))
+        return Or(tuple(s.unbound() if isinstance(s, Spec) else s for s in (self, other)))
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,6 +1,7 @@
 """And and or of specs: min and max of their margins. Not is De Morgan on the parts."""
 
 from abc import ABC
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any, ClassVar
@@ -25,9 +26,16 @@ class _Combination(Spec, ABC):
         return object.__new__(cls)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "parts", tuple(self.parts))
-        if len(self.parts) < 1:
+        if isinstance(self.parts, Iterable):
+            object.__setattr__(self, "parts", tuple(self.parts))
+        joins = f"'{self.name}' joins specs, as `a & b`, `a | b` or a tuple of them"
+        if not isinstance(self.parts, tuple):
+            raise BadInput(f"{joins}; got {self.parts!r}")
+        if not self.parts:
             raise BadInput(f"'{self.name}' needs at least one spec, got none")
+        for part in self.parts:
+            if not isinstance(part, Spec):
+                raise BadInput(f"{joins}; one of them is {part!r}")
 
     def _margins(self, x: Tensor, y: Tensor) -> Tensor:
         return torch.stack([p.margin(x, y) for p in self.parts], dim=-1)

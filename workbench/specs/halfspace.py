@@ -6,7 +6,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from workbench.errors import BadInput
-from workbench.math.checks import check_finite, check_vector
+from workbench.math.checks import check_number, check_vector
 from workbench.specs.base import Halfspaces, Polyhedral
 
 
@@ -25,10 +25,10 @@ class Halfspace(Polyhedral):
 
     def __post_init__(self) -> None:
         check_vector("the normal of a halfspace", self.a)
-        offset = self.a.new_tensor(self.b) if not isinstance(self.b, Tensor) else self.b
-        if offset.ndim != 0:
-            raise BadInput(f"the offset of a halfspace must be a number, got {tuple(offset.shape)}")
-        check_finite("the offset of a halfspace", offset)
+        if isinstance(self.b, Tensor) and self.b.ndim != 0:
+            raise BadInput(f"the offset of a halfspace must be a number, got {tuple(self.b.shape)}")
+        check_number("the offset of a halfspace", self.b)
+        offset = self.b if isinstance(self.b, Tensor) else self.a.new_tensor(self.b)
         object.__setattr__(self, "b", offset)
 
     def margin(self, x: Tensor, y: Tensor) -> Tensor:

@@ -208,11 +208,8 @@ class Joined(Spec):
     def __invert__(self) -> "Joined":
         return replace(self, stated=~self.stated)
 
-    def __and__(self, other: Spec) -> Spec:
-        return self.stated & other
-
-    def __or__(self, other: Spec) -> Spec:
-        return self.stated | other
+    def unbound(self) -> Spec:
+        return self.stated
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 from torch import Tensor
 
 from workbench.errors import BadInput
+from workbench.math.checks import check_number
 from workbench.math.cycles import longest_cycle
 from workbench.math.order import lead
 from workbench.specs.base import Spec
@@ -32,6 +33,7 @@ class LongestCycle(Spec):
     def __post_init__(self) -> None:
         if self.event not in ("right", "wrong"):
             raise BadInput(f"the event of a cycle must be 'right' or 'wrong', got {self.event!r}")
+        check_number("how far a cycle is right or wrong", self.by)
 
     def margin(self, x: Tensor, y: Tensor) -> Tensor:
         n = x.shape[1]

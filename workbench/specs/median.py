@@ -1,12 +1,12 @@
 """Whether a model says the median of its inputs."""
 
-import math
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 from torch import Tensor
 
 from workbench.errors import BadInput
+from workbench.math.checks import check_number
 from workbench.math.order import middle
 from workbench.specs.base import Ranked
 
@@ -37,8 +37,7 @@ class Median(Ranked):
     def __post_init__(self) -> None:
         if self.event not in ("near", "far"):
             raise BadInput(f"the event of a median must be 'near' or 'far', got {self.event!r}")
-        if isinstance(self.within, bool) or not math.isfinite(self.within):
-            raise BadInput(f"how near a median is must be a finite number, got {self.within!r}")
+        check_number("how near a median is", self.within)
 
     def margin(self, x: Tensor, y: Tensor) -> Tensor:
         off = (y[:, 0] - middle(x)).abs()

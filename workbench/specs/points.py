@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 from torch import Tensor
 
 from workbench.errors import BadInput
+from workbench.math.checks import check_number
 from workbench.math.order import lead, position
 from workbench.specs.base import Ranked
 
@@ -39,6 +40,7 @@ class Points(Ranked):
             )
         if isinstance(self.rank, bool) or not isinstance(self.rank, int) or self.rank < 0:
             raise BadInput(f"the rank of a pointing must be an integer from 0, got {self.rank!r}")
+        check_number("how far a pointing is right or wrong", self.by)
 
     def margin(self, x: Tensor, y: Tensor) -> Tensor:
         if x.shape != y.shape:

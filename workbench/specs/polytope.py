@@ -26,10 +26,9 @@ class Polytope(Polyhedral):
     name: ClassVar[str] = "polytope"
 
     def __post_init__(self) -> None:
-        if self.a.ndim != 2 or self.a.numel() == 0:
-            raise BadInput(
-                f"the normals of a polytope need shape (r, k), got {tuple(self.a.shape)}"
-            )
+        if not isinstance(self.a, Tensor) or self.a.ndim != 2 or self.a.numel() == 0:
+            got = tuple(self.a.shape) if isinstance(self.a, Tensor) else type(self.a).__name__
+            raise BadInput(f"the normals of a polytope need shape (r, k), got {got}")
         check_vector("the normals of a polytope", self.a.flatten())
         check_vector("the offsets of a polytope", self.b, len(self.a))
 
