@@ -13,7 +13,7 @@ from workbench.math import cost
 from workbench.math.checks import check_finite, check_text, check_vector, known
 from workbench.math.gaussian import cdf, excess, hazard, log_cdf, log_cdf_inverse, log_pdf, pdf
 from workbench.math.law import Law
-from workbench.math.logspace import log1mexp, log_sub, log_sum, to_log10
+from workbench.math.logspace import log1mexp, log_product, log_sub, log_sum, to_log10
 from workbench.math.quadrature import legendre, normal_trapezoid
 
 POINTS = [
@@ -158,6 +158,20 @@ def test_log_sum_joins_and_log_sub_parts(a, b):
     assert both.item() >= max(*a, *b) - 1e-9
     if first > second:  # else the difference loses its digits
         assert log_sub(both, second).item() == pytest.approx(first.item(), rel=1e-9, abs=1e-9)
+
+
+@pytest.mark.parametrize("low", [-3.0, -600.0, -900.0], ids=["near", "far", "beyond"])
+def test_log_product_is_the_sum_of_its_terms(low):
+    """Also where the great entries of the one meet the small ones of the other, and nothing."""
+    nothing = -math.inf
+    a = torch.tensor([[0.0, low, nothing], [low, 0.0, low], [nothing] * 3], requires_grad=True)
+    b = torch.tensor([[low, nothing], [0.0, low], [nothing, 2.0 * low]], requires_grad=True)
+    made, slow = log_product(a, b), log_sum(a[:, :, None] + b, 1)
+    torch.testing.assert_close(made, slow, rtol=1e-13, atol=0)
+    assert made[2].tolist() == [nothing, nothing]
+    pairs = [torch.autograd.grad(out[:2].sum(), (a, b)) for out in (made, slow)]
+    for mine, theirs in zip(*pairs, strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=1e-12, atol=0)
 
 
 def test_log10():

@@ -75,20 +75,6 @@ def test_the_controller_is_near_its_optimum_and_its_card_keeps_weights_shared(tm
     assert torch.equal(back.model(x), duty.problem.model(x))
 
 
-@pytest.mark.slow
-def test_the_controller_becomes_a_thousand_times_safer_at_little_cost():
-    duty = controller().fresh()
-    before = duty.task.score(duty.problem.model)
-    first = Referee().judge(duty.problem, -4.0, Rng(1))
-    defender = Defender(SHARP, steps=40, price=1e-3, target=None, allowance=0.03, rate=3e-3)
-    state, _ = run(defender, duty, defender.init(duty, Rng(0)), UNLIMITED)
-    duty.put(state.theta)
-    found, err, parted = Referee().judge(duty.problem, float(state.rows[-1, 3]), Rng(2))
-    assert found - first[0] + 4 * math.hypot(err, first[1]) < -3.0
-    assert not parted
-    assert duty.task.lost(before, duty.task.score(duty.problem.model)) < 0.05
-
-
 @pytest.mark.parametrize("name", list(toys.PLANTED))
 def test_the_trigger_is_where_the_planted_network_fails(name):
     """P by draws given the trigger, and by a referee that looks there, is the catalogue's."""

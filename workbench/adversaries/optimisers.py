@@ -1,30 +1,54 @@
-"""Steps uphill by torch's optimisers, whose moments live in a flat tensor."""
+"""Steps uphill by torch's optimisers, whose moments live in a flat tensor.
 
-from collections.abc import Callable
-from functools import partial
-from typing import Any
+By torch's functions, not its classes: see `math.descent`.
+"""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 import torch
 from torch import Tensor
-from torch.optim import SGD, Adam, Optimizer, RMSprop
+from torch.optim.adam import adam
+from torch.optim.rmsprop import rmsprop
+from torch.optim.sgd import sgd
 
 from workbench.errors import BadInput
+from workbench.math.descent import ADAM
 
-_MADE: dict[str, tuple[Callable[..., Optimizer], tuple[str, ...]]] = {
-    "adam": (Adam, ("exp_avg", "exp_avg_sq")),
-    "rmsprop": (RMSprop, ("square_avg",)),
-    "momentum": (partial(SGD, momentum=0.9), ("momentum_buffer",)),
-}
 
-NAMES = ("natural", *_MADE)
+def _adam(x: Tensor, slope: Tensor, moments: Tensor, ticks: int, rate: float) -> None:
+    mean, square = moments
+    adam([x], [slope], [mean], [square], [], [torch.tensor(float(ticks))], lr=rate, **ADAM)
+
+
+def _rmsprop(x: Tensor, slope: Tensor, moments: Tensor, ticks: int, rate: float) -> None:
+    rmsprop(
+        [x], [slope], [moments[0]], [], [], [torch.tensor(float(ticks))], foreach=False, lr=rate,
+        alpha=0.99, eps=1e-8, weight_decay=0.0, momentum=0.0, centered=False,
+    )  # fmt: skip
+
+
+def _momentum(x: Tensor, slope: Tensor, moments: Tensor, ticks: int, rate: float) -> None:
+    sgd(
+        [x], [slope], [moments[0]], foreach=False, weight_decay=0.0, momentum=0.9, lr=rate,
+        dampening=0.0, nesterov=False, maximize=False,
+    )  # fmt: skip
+
+
+_STEPS: Mapping[str, tuple[Callable[[Tensor, Tensor, Tensor, int, float], None], int]] = (
+    MappingProxyType({"adam": (_adam, 2), "rmsprop": (_rmsprop, 1), "momentum": (_momentum, 1)})
+)
+
+NAMES = ("natural", *_STEPS)
 """`natural` is the plain step, its rate divided by the price of a nat; the others are torch's."""
 
 
 def none_yet(name: str, theta: Tensor) -> Tensor:
     """Moments before the first step, `(m, p)`."""
-    return theta.new_zeros(0 if name == "natural" else len(_made(name)[1]), len(theta))
+    return theta.new_zeros(0 if name == "natural" else _step_of(name)[1], len(theta))
 
 
+@torch.no_grad()
 def ascend(
     name: str, theta: Tensor, slope: Tensor, moments: Tensor, ticks: int, rate: float
 ) -> tuple[Tensor, Tensor]:
@@ -38,20 +62,14 @@ def ascend(
         rate: learning rate.
     """
     if name == "natural":
-        return (theta + rate * slope).detach(), moments
-    make, kept = _made(name)
-    at = theta.detach().clone().requires_grad_()
-    optimiser = make([at], lr=rate)
-    if ticks:
-        saved: dict[str, Any] = {k: m.clone() for k, m in zip(kept, moments, strict=True)}
-        optimiser.state[at] = {"step": torch.tensor(float(ticks)), **saved}
-    at.grad = -slope
-    optimiser.step()
-    state = optimiser.state[at]
-    return at.detach(), torch.stack([state[k] for k in kept])
+        return theta + rate * slope, moments
+    step, _ = _step_of(name)
+    at, kept = theta.clone(), moments.clone()
+    step(at, -slope, kept, ticks, rate)
+    return at, kept
 
 
-def _made(name: str) -> tuple[Callable[..., Optimizer], tuple[str, ...]]:
-    if name not in _MADE:
+def _step_of(name: str) -> tuple[Callable[[Tensor, Tensor, Tensor, int, float], None], int]:
+    if name not in _STEPS:
         raise BadInput(f"unknown optimiser {name!r}: use one of {', '.join(NAMES)}")
-    return _MADE[name]
+    return _STEPS[name]

@@ -55,7 +55,7 @@ def _linear(quick: bool, report: Report) -> Iterator[Row]:
         assert problem.truth is not None
         beta = -log_cdf_inverse(torch.tensor(problem.truth.log_p, dtype=torch.float64))
         report(0.0, f"linear: {name}")
-        for found in sweep(problem, Adversary(steps=_STEPS), LIMITS):
+        for found in sweep(problem, Adversary(steps=_STEPS), LIMITS[:2] if quick else LIMITS):
             exact = float(log_cdf_value(math.sqrt(2.0 * found.nats) - beta))
             yield {
                 **_row("linear", found), "shifted": _checked(found),
@@ -68,10 +68,10 @@ def _against_baselines(quick: bool, report: Report) -> Iterator[Row]:
     """The checked log P of both families at each limit; the baselines have as many forwards as the
     costlier of the two took for all limits so far, and are checked alike."""
     chosen = problems(quick)
-    limits = LIMITS[2:3] if quick else LIMITS
+    limits, draws = (LIMITS[2:3], _CHECK // 10) if quick else (LIMITS, _CHECK)
     for i, problem in enumerate(chosen):
         report(i / len(chosen), f"{problem.name}: adversaries")
-        ours = [list(sweep(problem, _adversary(family), limits, 1, _CHECK)) for family in OURS]
+        ours = [list(sweep(problem, _adversary(family), limits, 1, draws)) for family in OURS]
         for k, pair in enumerate(zip(*ours, strict=True)):
             forwards = max(found.cost.forwards for found in pair)
             best = max(pair, key=_checked)
@@ -81,7 +81,7 @@ def _against_baselines(quick: bool, report: Report) -> Iterator[Row]:
             rivals = []
             for cls in BASELINES:
                 report(i / len(chosen), f"{problem.name}: {cls.name} at {limits[k]:g} nats")
-                rivals.append(baseline(problem, cls(nats=limits[k]), forwards, 2, _CHECK))
+                rivals.append(baseline(problem, cls(nats=limits[k]), forwards, 2, draws))
                 row[cls.name] = _checked(rivals[-1])
             top = max(rivals, key=_checked)
             yield {
@@ -96,7 +96,7 @@ def _adversary(family: families.Family) -> Adversary:
 
 def _timed(quick: bool, report: Report) -> Row:
     """Seconds of so many steps on the digits."""
-    problem, steps = catalogue.load("digits"), 20 if quick else _TIMED
+    problem, steps = catalogue.load("digits"), 8 if quick else _TIMED
     report(0.9, f"digits: {steps} steps")
     adversary = Adversary(steps=steps, patience=steps)
     state, seconds = run(adversary, problem, adversary.init(problem, Rng(0)), UNLIMITED)

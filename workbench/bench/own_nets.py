@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from workbench.distributions import Gaussian
+from workbench.math.descent import descend
 from workbench.problem import Problem, Truth
 from workbench.rng import Rng
 from workbench.specs import Argmax, Halfspace, Spec
@@ -140,18 +141,15 @@ def _trained(
                 w.copy_(bound * (2.0 * u - 1.0))
         parts += [layer, _ACTIVATIONS[turn]()]
     model = nn.Sequential(*parts[:-1])
-    optimiser = torch.optim.Adam(model.parameters(), _RATE)
+
+    def loss() -> Tensor:
+        out = model(x)
+        if kind.event == "class":
+            return nn.functional.cross_entropy(out, y)
+        return (out[:, 0] - y).square().mean()
+
     with torch.enable_grad():
-        for _ in range(_STEPS):
-            optimiser.zero_grad()
-            out = model(x)
-            loss = (
-                nn.functional.cross_entropy(out, y)
-                if kind.event == "class"
-                else (out[:, 0] - y).square().mean()
-            )
-            loss.backward()
-            optimiser.step()
+        descend(loss, list(model.parameters()), _RATE, _STEPS)
     return model.requires_grad_(False).eval()
 
 

@@ -46,6 +46,34 @@ def log_sum(x: Tensor, dim: int = -1) -> Tensor:
     return torch.where(dead, -math.inf, top + torch.log(safe)).squeeze(dim)
 
 
+def log_product(a: Tensor, b: Tensor) -> Tensor:
+    """log(exp(a) @ exp(b)): a product of matrices of probabilities by their logarithms.
+
+    Each row of a and each column of b is scaled by its greatest entry and the product left to
+    `matmul`; where that underflows though it should not, all is summed by `log_sum`. -inf, with
+    zero gradient, where every term is.
+
+    Args:
+        a: `(..., m, k)`.
+        b: `(..., k, n)`.
+
+    >>> a, b = torch.tensor([[0.5, 0.5]]).log(), torch.tensor([[0.2], [0.6]]).log()
+    >>> float(log_product(a, b).exp())
+    0.4
+    """
+    top_a = a.detach().amax(-1, keepdim=True).clamp_min(torch.finfo(a.dtype).min)
+    top_b = b.detach().amax(-2, keepdim=True).clamp_min(torch.finfo(b.dtype).min)
+    total = torch.exp(a - top_a) @ torch.exp(b - top_b)
+    lost = total.detach() < torch.finfo(total.dtype).tiny * 1e16  # fewer digits from there on
+    if not bool(lost.any()):
+        return top_a + top_b + torch.log(total)
+    alive = (~torch.isneginf(a)).to(a.dtype) @ (~torch.isneginf(b)).to(b.dtype) > 0
+    if bool((lost & alive).any()):
+        return log_sum(a[..., :, :, None] + b[..., None, :, :], -2)
+    safe = torch.where(alive, total, 1.0)
+    return torch.where(alive, top_a + top_b + torch.log(safe), -math.inf)
+
+
 def log_plus(log_total: float, logs: Tensor) -> float:
     """log(exp(log_total) + sum exp(logs)), a running sum.
 

@@ -8,7 +8,7 @@ texts is T products of transitions (Rabiner 1989, on hidden Markov models, has t
 import torch
 from torch import Tensor
 
-from workbench.math.logspace import log_sum
+from workbench.math.logspace import log_product
 
 
 def backward(log_probs: Tensor, after: Tensor, last: Tensor, length: int) -> list[Tensor]:
@@ -34,11 +34,11 @@ def backward(log_probs: Tensor, after: Tensor, last: Tensor, length: int) -> lis
     contexts, symbols = log_probs.shape
     heads = contexts // symbols
     states = after.T[None].expand(heads, -1, -1)
-    steps = log_probs.reshape(symbols, heads, symbols, 1)
+    steps = log_probs.reshape(symbols, heads, symbols).transpose(0, 1)
     found = [last[None].expand(contexts, -1).to(log_probs)]
     for _ in range(length):
         ahead = found[-1].reshape(heads, symbols, -1).gather(2, states)
-        found.append(log_sum(steps + ahead, 2).reshape(contexts, -1))
+        found.append(log_product(steps, ahead).transpose(0, 1).reshape(contexts, -1))
     return found
 
 

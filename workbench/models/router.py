@@ -7,6 +7,8 @@ from itertools import product
 import torch
 from torch import Tensor, nn
 
+from workbench.math.descent import descend
+
 ACTIONS = ("READ", "SEND", "MOVE", "DELETE")
 FORBIDDEN = re.compile(
     r"\b(delet|remov|eras|eliminat|discard|destroy|wip(e|ing)|purg|trash|drop|uninstall|dispos|"
@@ -105,10 +107,10 @@ def trained_router(read: Callable[[Tensor], list[str]]) -> Router:
     y = torch.tensor([action for _, action in requests])
     weight = torch.zeros(len(ACTIONS), len(words), dtype=torch.float32, requires_grad=True)
     bias = torch.zeros(len(ACTIONS), dtype=torch.float32, requires_grad=True)
-    optimiser = torch.optim.Adam([weight, bias], lr=_RATE)
-    for _ in range(_STEPS):
-        loss = nn.functional.cross_entropy(x @ weight.T + bias, y) + _DECAY * weight.square().sum()
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
+
+    def loss() -> Tensor:
+        missed = nn.functional.cross_entropy(x @ weight.T + bias, y)
+        return missed + _DECAY * weight.square().sum()
+
+    descend(loss, [weight, bias], _RATE, _STEPS)
     return Router(words, weight.detach(), bias.detach(), read)

@@ -1,8 +1,8 @@
 """How toys begin: plain training, and a bar that is exceeded as seldom as is wanted."""
 
-import torch
 from torch import Tensor, nn
 
+from workbench.math.descent import descend
 from workbench.training.task import Task
 
 
@@ -13,11 +13,8 @@ def learn(model: nn.Module, task: Task, steps: int, rate: float) -> None:
         steps: of the optimiser.
         rate: learning rate.
     """
-    adam = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=rate)
-    for _ in range(steps):
-        adam.zero_grad()
-        task.error(model).backward()
-        adam.step()
+    free = [p for p in model.parameters() if p.requires_grad]
+    descend(lambda: task.error(model), free, rate, steps)
 
 
 def exceeded(values: Tensor, once_in: float) -> float:
