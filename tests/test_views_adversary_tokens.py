@@ -76,7 +76,7 @@ def test_the_worth_of_a_nat_stays_below_what_any_d_can_gain():
         session.close()
     own, most, checked = (
         next(d for d in made["data"] if d["name"] == n)
-        for n in ("this search", "no D gains more", "checked by a sampler")
+        for n in ("this search", "the most any D can gain", "checked by a sampler")
     )
     start = attack.found.reference / math.log(10)
     assert own["y"][-1] == pytest.approx((attack.log10_p - start) / attack.nats)

@@ -13,6 +13,7 @@ from workbench.views.style import GREY, Figure, axis, colour, ink, layout, power
 
 CHECKED = "importance"
 """The row whose accent marks a check."""
+MOST = "the most any D can gain"
 _LEAST, _LEVELS = 0.02, 60
 _LEAST_DRAWN = 0.5  # nats below which a gain seen by few draws is their luck
 _RIVALS = ("x", "cross", "triangle-up", "triangle-down")
@@ -91,15 +92,15 @@ def gain(
         if most:  # where P is 1 there is no more to gain
             nats, worth = most[-1]
             most += [(nats * f, worth / f) for f in (1.25, 1.6, 2.0, 2.5, 3.2, 4.0, 5.0, 8.0)]
-        data.append(_line("no D gains more", [n for n, _ in most], [g for _, g in most], GREY,
-                          "linear", dash="dot"))  # fmt: skip
+        data.append(_line(MOST, [n for n, _ in most], [g for _, g in most], GREY, "linear",
+                          dash="dot"))  # fmt: skip
         seen = [(c.attack.nats, (c.log10_p - start) / c.attack.nats) for c in checks
                 if _drawn(c.log10_p) and math.isfinite(start) and c.attack.nats > 0.0]  # fmt: skip
         data.append(_points("checked by a sampler", [n for n, _ in seen], [g for _, g in seen],
                             colour(CHECKED), symbol(CHECKED)))  # fmt: skip
     for trace in data:
         trace["hovertemplate"] = "%{x:.3g} nats: %{y:.2f} digits a nat<extra></extra>"
-    found = [d for d in data if d["name"] != "no D gains more"]
+    found = [d for d in data if d["name"] != MOST]
     reach = max([1.0, *(n for d in found for n in d["x"])])
     top = max([1.0, *(g for d in found for g in d["y"])])  # the bound may go off it
     return {

@@ -16,7 +16,7 @@ from workbench.views.adversary_search import UNITS, adjustable
 from workbench.views.adversary_session import AdversarySession
 from workbench.views.controls import Dial, label, settings_panel
 from workbench.views.following import ByTicker
-from workbench.views.parts import button, figure_pane, load_extension, on_ground, text
+from workbench.views.parts import aside, button, figure_pane, load_extension, on_ground, text
 from workbench.views.picker import picker
 from workbench.views.toolbar import Toolbar
 
@@ -80,7 +80,7 @@ class AdversaryScreen(AdversaryActs, ByTicker, pn.viewable.Viewer):
 
     def _controls(self) -> pn.Column:
         p = self.session.param
-        return pn.Column(
+        return aside(
             label("Problem", p.problem_name.doc, "(D0, M, C)"),
             self.picker,
             self.about,
@@ -99,8 +99,6 @@ class AdversaryScreen(AdversaryActs, ByTicker, pn.viewable.Viewer):
             *settings_panel(
                 self.session, lambda: None, self.say, adjustable(), "Settings of the search"
             ),
-            width=330,
-            margin=(0, 26, 0, 0),
         )  # fmt: skip
 
     def _main(self) -> pn.Column:

@@ -68,7 +68,7 @@ def foretold(points: Sequence[Point], dark: bool = False, height: int = 360) -> 
                     "opacity": [0.95 if r else 0.35 for r in right],
                     "line": {"width": 1, "color": ink(dark)},
                 },
-                "hovertemplate": "%{text}<br>foretold %{x:.2g}, true %{y:.2g} digits"
+                "hovertemplate": "%{text}<br>predicted %{x:.2g}, true %{y:.2g} digits"
                 "<extra>%{fullData.name}</extra>",
             }
         )  # fmt: skip
@@ -79,7 +79,7 @@ def foretold(points: Sequence[Point], dark: bool = False, height: int = 360) -> 
             dark, height, showlegend=len(data) > 2,
             legend={"x": 0.02, "y": 0.98, "bgcolor": "rgba(0,0,0,0)"},
             xaxis=axis(dark, type="log", range=ends, tickvals=_TICKS, ticktext=_NAMES,
-                       title={"text": "foretold by the defect, digits"}),
+                       title={"text": "predicted by the defect, digits"}),
             yaxis=axis(dark, type="log", range=ends, tickvals=_TICKS, ticktext=_NAMES,
                        title={"text": "true error, digits"}),
         ),

@@ -10,7 +10,7 @@ from workbench.views.acts import CoherenceActs
 from workbench.views.coherence_session import CoherenceSession, entries
 from workbench.views.controls import label
 from workbench.views.following import ByTicker
-from workbench.views.parts import button, figure_pane, load_extension, on_ground, text
+from workbench.views.parts import aside, button, figure_pane, load_extension, on_ground, text
 from workbench.views.picker import picker
 from workbench.views.table import TABLE_CSS
 
@@ -66,7 +66,7 @@ class Coherence(CoherenceActs, ByTicker, pn.viewable.Viewer):
 
     def _controls(self) -> pn.Column:
         s = self.session
-        return pn.Column(
+        return aside(
             label("Problem", s.param.problem_name.doc, "(D, M, C)"),
             self.picker,
             self.about,
@@ -77,18 +77,16 @@ class Coherence(CoherenceActs, ByTicker, pn.viewable.Viewer):
                 sizing_mode="stretch_width", margin=(4, 0, 0, 0),
             ),
             pn.FlexBox(self.run, self.hold, self.all, gap="0", margin=(8, 0, 0, 0)),
-            width=330,
-            margin=(0, 26, 0, 0),
         )  # fmt: skip
 
     def _main(self) -> pn.FlexBox:
         own = pn.Column(
-            text("<h3>What does the estimate owe?</h3>"),
+            text("<h3>Does the estimate contradict itself?</h3>"),
             self.sentence, self.bars, self.table, self.status,
             styles={"flex": "1 1 600px", "min-width": "0"},
         )  # fmt: skip
         known = pn.Column(
-            text("<h3>Does the defect foretell the error?</h3>"),
+            text("<h3>Does the defect predict the error?</h3>"),
             self.scatter,
             self.points_words,
             styles={"flex": "1 1 520px", "min-width": "0"},

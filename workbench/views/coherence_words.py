@@ -48,7 +48,7 @@ def table(defects: Sequence[Defect], found: Mapping[str, Any]) -> str:
             f"<tr><td>{escape(d.name)}</td><td class='l'>{law}</td>"
             f"<td class='n'><span class='wb-defect-{slug}'{mark}>{told}</span></td></tr>"
         )
-    head = "<tr><th>defect</th><th>what is owed</th><th class='n'>off by, digits</th></tr>"
+    head = "<tr><th>defect</th><th>what should hold</th><th class='n'>off by, digits</th></tr>"
     return f"<table class='wb-table'>{head}{''.join(lines)}</table>"
 
 

@@ -13,7 +13,7 @@ from workbench.views.compare_table import table
 from workbench.views.controls import Dial, label, settings_panel
 from workbench.views.following import ByTicker
 from workbench.views.live_panel import LiveHTML
-from workbench.views.parts import button, figure_pane, load_extension, on_ground, text
+from workbench.views.parts import aside, button, figure_pane, load_extension, on_ground, text
 from workbench.views.roster import roster
 from workbench.views.screen import Explore
 from workbench.views.state import Session
@@ -97,7 +97,7 @@ class Compare(Pressed, ByTicker, pn.viewable.Viewer):
 
     def _controls(self) -> pn.Column:
         s = self.session
-        return pn.Column(
+        return aside(
             label("Problems", s.param.problems.doc, "(D, M, C)"),
             self.problems,
             label("Estimators", s.param.estimators.doc),
@@ -110,8 +110,6 @@ class Compare(Pressed, ByTicker, pn.viewable.Viewer):
             pn.FlexBox(self.run, self.hold, self.reset, gap="0", margin=(8, 0, 0, 0)),
             pn.FlexBox(*self.files, gap="0", margin=0),
             *settings_panel(s, lambda: None, self.say),
-            width=330,
-            margin=(0, 26, 0, 0),
         )  # fmt: skip
 
     def _main(self) -> pn.Column:

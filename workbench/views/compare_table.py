@@ -215,6 +215,12 @@ CSS = f"""
 .wb-table td.s {{ min-width: 116px; }}
 .wb-table td, .wb-table th {{ padding-right: 8px; }}
 .wb-table .bar {{ width: 48px; }}
+@media (max-width: 1180px) {{
+  .wb-table {{ font-size: 12px; }}
+  .wb-table td, .wb-table th {{ padding-right: 4px; }}
+  .wb-table .v, .wb-table td.s {{ min-width: 0; }}
+  .wb-table button.wb-open {{ font-size: 12px; padding: 0; white-space: normal; }}
+}}
 .wb-table button, .wb-recipe button {{ font: inherit; font-size: 12px; color: inherit;
   background: transparent; border: 1px solid rgba(128,128,128,.45); border-radius: 4px;
   padding: 0 7px; margin-left: 6px; cursor: pointer; }}

@@ -18,7 +18,7 @@ def densities(session: GlidersSession) -> str:
         if 0 < now < len(values)
     ]
     if told:
-        parts.append(f"From the first generation alone, foretold: {', '.join(told)}.")
+        parts.append(f"Predicted from the first generation alone: {', '.join(told)}.")
     forecast = session.found(FOUND).get("forecast")
     if forecast is not None and now >= forecast.now:
         parts.append(

@@ -32,9 +32,10 @@ def _say_seen(session: AnomalySession) -> str:
     account = session.accounts["anomalous"]
     without = float((account.explained.amin(1) < 0.0).double().mean())
     return (
-        "An input a mark: normal, unusual in what has nothing to do with the behaviour, or "
-        "anomalous. Above 0 the behaviour occurs; on the line the terms explain all of it. On "
-        f"{100 * without:.0f}% of the anomalous inputs they explain no behaviour at all."
+        "Each mark is an input: normal, unusual in what has nothing to do with the behaviour, or "
+        "anomalous. The behaviour occurs where the margin seen is above 0; on the dotted line the "
+        f"terms explain all of it. On {100 * without:.0f}% of the anomalous inputs the terms alone "
+        "would not bring the behaviour about."
     )
 
 
@@ -62,16 +63,18 @@ def _say_left(session: AnomalySession) -> str:
 def _say_unlikely(session: AnomalySession) -> str:
     both = [f"{v:.3f} against {k} inputs" for k, v in session.areas("surprise").items()]
     return (
-        "Where the anomaly takes the usual path nothing is left, and this score is blind; how "
-        f"unlikely the terms or what they leave are on trusted inputs has {', '.join(both)}."
+        "Where the anomaly takes the usual path nothing is left, and this score is blind. Another "
+        "score, how unlikely on trusted inputs the terms or what they leave are, has "
+        f"{', '.join(both)}."
     )
 
 
 ANOMALIES = Laboratory(
     name="anomalies",
     title="Anomalies",
-    about="The same behaviour may occur for its usual reason or for another. What the terms that "
-    "account for it on trusted inputs leave of it on an input tells which.",
+    about="A behaviour may occur for its usual reason or for another. First the terms are found "
+    "that account for it on trusted inputs. How much of the behaviour these terms leave "
+    "unexplained on a given input then tells the two apart.",
     session=AnomalySession,
     controls=("bed", "seed", Slider("share", 0.5, 0.99), "inputs"),
     actions=(Action("Judge", "judge", "Explain the behaviour and judge fresh inputs.", True),),

@@ -9,9 +9,10 @@ from workbench.views.lab import Action, Chart, Laboratory, Slider, Words
 GLIDERS = Laboratory(
     name="gliders",
     title="Gliders",
-    about="A random board follows a local rule. Presuming that its cells are independent foretells "
-    "the next density, and ever less of what comes then, where structures form that hold together. "
-    "What stands out against the presumption is found, and given it the density is foretold anew.",
+    about="A random board follows a local rule. Presuming that its cells are independent predicts "
+    "the next density, and less and less of what comes later, as structures form that hold "
+    "together. What stands out against the presumption is found; given that, the density is "
+    "predicted again.",
     session=GlidersSession,
     controls=(
         "rule",

@@ -10,7 +10,7 @@ from workbench.errors import WorkbenchError
 from workbench.views.controls import Dial, label
 from workbench.views.following import ByTicker
 from workbench.views.lab import Action, Chart, Laboratory, LabSession, Slider, Words
-from workbench.views.parts import button, figure_pane, hint, on_ground, text
+from workbench.views.parts import aside, button, figure_pane, hint, on_ground, text
 from workbench.views.table import TABLE_CSS
 
 PULL_MS = 200
@@ -35,11 +35,11 @@ class LabScreen(ByTicker, pn.viewable.Viewer):
         self.controls: dict[str, Any] = {}
         self.panes: dict[str, Any] = {}
         self.words: dict[str, Any] = {}
-        left = pn.Column(
+        left = aside(
             text(f"<span class='small'>{lab.about}</span>"),
             *[self._control(c) for c in lab.controls],
             pn.FlexBox(*self.buttons.values(), gap="0", margin=(8, 0, 0, 0)),
-            self.status, width=330, margin=(0, 26, 0, 0),
+            self.status,
         )  # fmt: skip
         right = pn.FlexBox(
             *[self._block(b) for b in lab.blocks], gap="14px 34px", sizing_mode="stretch_width"

@@ -54,13 +54,13 @@ def _say_errors(session: TinySession) -> str:
 def _compared(best: Known, last: Errors) -> str:
     drawn = _binomial(best.p, last.forwards)
     text = (
-        f" For the operations of {count(last.forwards)} draws the weights leave an error of "
-        f"{100 * last.weights:.2g}%, draws one of {100 * drawn:.2g}%"
+        f" For the operations of {count(last.forwards)} draws the estimate from the weights has an "
+        f"error of {100 * last.weights:.2g}%, the draws one of {100 * drawn:.2g}%"
     )
     if last.weights < drawn:
         times = small((drawn / max(last.weights, best.error)) ** 2)
         least = " at least" if last.weights < 2.0 * best.error else ""
-        text += f"; these need{least} {times} times the operations for as small a one."
+        text += f"; draws need{least} {times} times the operations for as small an error."
     else:
         text += ": <b>here draws are better</b>."
     if not best.along:
@@ -100,17 +100,19 @@ def _say_noise(session: TinySession) -> str:
         return "Under way." if session.running(BENT) else ""
     (_, first), (noise, last) = session.bent[0], session.bent[-1]
     return (
-        f"As trained {100 * first:.0f}% are right, at noise {noise:g} {100 * last:.0f}%; all from "
-        "the weights, the same noise more and more. The dot is the network that the slider makes."
+        f"As trained the network is right on {100 * first:.0f}% of the inputs, with noise "
+        f"{noise:g} on {100 * last:.0f}%. All of it is read off the weights; from left to right "
+        "the same noise grows. The dot is the network that the slider makes."
     )
 
 
 TINY = Laboratory(
     name="tiny",
     title="Tiny networks",
-    about="A few ReLUs read numbers one by one, and point at one of them or say their median, right"
-    " if within a tenth. How often are they right, over all inputs? Instead of trying inputs, the "
-    "share is read off the weights: given the others, the last number is followed in closed form.",
+    about="A few ReLUs read numbers one by one, and point at one of them, or say their median to "
+    "within a tenth. On what share of all inputs are they right? Instead of trying inputs, the "
+    "share is read off the weights: given the other numbers, the last one is followed in closed "
+    "form.",
     session=TinySession,
     controls=("network", Slider("noise", 0.0, 1.0), "seed"),
     actions=(Action("Measure", "measure", "All of it once more.", True),),

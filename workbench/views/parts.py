@@ -64,6 +64,12 @@ def figure_pane(height: int) -> Chart:
     return Chart(sizing_mode="stretch_width", height=height, margin=0)
 
 
+def aside(*parts: Any) -> pn.Column:
+    """The column of controls to the left of a room; narrower where the page is."""
+    narrow = "@media (max-width: 1180px) { :host { width: 296px !important; margin-right: 18px; } }"
+    return pn.Column(*parts, width=330, margin=(0, 26, 0, 0), stylesheets=[narrow])
+
+
 def on_ground(view: Any, dark: bool) -> Any:
     """The view, with the colours of its words fit for a light or a dark ground."""
     view.stylesheets = [*view.stylesheets, f":host {{ {TONES[dark]} }}"]

@@ -17,7 +17,15 @@ from workbench.views.about import about
 from workbench.views.controls import Dial, label, settings_panel
 from workbench.views.following import ByTicker
 from workbench.views.inside_panel import Inside
-from workbench.views.parts import button, figure_pane, load_extension, on_ground, text, upload
+from workbench.views.parts import (
+    aside,
+    button,
+    figure_pane,
+    load_extension,
+    on_ground,
+    text,
+    upload,
+)
 from workbench.views.picker import picker
 from workbench.views.position import POSITION
 from workbench.views.roster import askable
@@ -123,7 +131,7 @@ class Explore(ByTicker, pn.viewable.Viewer):
 
     def _controls(self) -> pn.Column:
         s = self.session
-        return pn.Column(
+        return aside(
             label("Problem", s.param.problem_name.doc, "(D, M, C)"),
             self.picker,
             self.about,
@@ -143,8 +151,6 @@ class Explore(ByTicker, pn.viewable.Viewer):
             label("Open a card", OPEN, "a zip of it and its tensors"),
             self.load,
             *settings_panel(s, self.settle, self.say),
-            width=330,
-            margin=(0, 26, 0, 0),
         )  # fmt: skip
 
     def _main(self) -> pn.FlexBox:

@@ -77,11 +77,13 @@ class Session(Position, RoomSession):
         bring(self, problem)
 
     def closed_forms(self) -> dict[str, Row]:
-        """The deterministic estimates here that are cheap enough to follow a slider."""
-        live = [e for e in roster().values() if self._watch.live(e, self.problem_name)]
-        key = (self.position, _frozen(self.settings), tuple(e.key for e in live))
+        """The deterministic estimates here that are cheap enough to follow a slider.
+
+        One that turns out to be slow is not made again, but stands as long as nothing has moved.
+        """
 
         def make() -> dict[str, Row]:
+            live = [e for e in roster().values() if self._watch.live(e, self.problem_name)]
             try:
                 made = live_rows(self.problem, self.settings, live)
             except WorkbenchError as error:
@@ -90,7 +92,7 @@ class Session(Position, RoomSession):
                 self._watch.note(row.key, self.problem_name, row.seconds)
             return made
 
-        return self._kept("closed", key, make)
+        return self._kept("closed", (self.position, _frozen(self.settings)), make)
 
     def rows(self) -> tuple[Row, ...]:
         """All rows of the table."""

@@ -150,7 +150,7 @@ def _state(row: Row) -> str:
         case "ready":
             return "live, from the weights"
         case "done":
-            return f"{'done' if _asked(row) else 'from the weights'}, {row.seconds:.2g} s"
+            return f"done, {row.seconds:.2g} s"
         case "idle":
             return "when the sliders rest"
         case "running" | "paused":
@@ -171,7 +171,7 @@ sup, sub { line-height: 0; font-size: .75em; }
   border-bottom: 1px solid rgba(128,128,128,.22); }
 .wb-table .n { text-align: right; }
 .wb-table .v { font-weight: 600; min-width: 72px; }
-.wb-table .s { width: 30%; padding-left: 14px; }
+.wb-table .s { width: 22%; padding-left: 14px; }
 .wb-table td.s { white-space: normal; min-width: 96px; }
 .wb-table td.e { white-space: normal; }
 .wb-table .wb-marked td { background: rgba(230,159,0,.18); }

@@ -34,7 +34,8 @@ def networks() -> dict[str, str]:
     for name in sorted(sizes, key=lambda name: sizes[name]):
         task, h, n = name.split("_")[1:]
         how = "by hand" if h == "built" else f"{h[1:]} ReLUs"
-        found[f"{TASKS[task]} of {n[1:]}, {how}, {sizes[name]} weights"] = name
+        what = TASKS[task].removeprefix("points at the ")
+        found[f"{what} of {n[1:]}, {how}, {sizes[name]} weights"] = name
     return dict(sorted(found.items(), key=lambda pair: pair[1].split("_")[1]))
 
 

@@ -5,7 +5,7 @@ import math
 from workbench.adversaries import Prices
 from workbench.math.logspace import LN10
 from workbench.problem import Truth
-from workbench.views.adversary_plots import most_gain
+from workbench.views.adversary_plots import MOST, most_gain
 from workbench.views.style import GREY, Figure, axis, colour, ink, layout, symbol
 
 _BY = "importance"  # whose accent marks what was sampled
@@ -28,7 +28,7 @@ def worth(
     most_x, most_y = bound(start)
     data = [
         {
-            "type": "scatter", "mode": "lines", "name": "no D gains more", "x": most_x,
+            "type": "scatter", "mode": "lines", "name": MOST, "x": most_x,
             "y": most_y, "line": {"color": GREY, "width": 2, "dash": "dot"},
         },
         {

@@ -9,7 +9,7 @@ from workbench.views.about import about
 from workbench.views.acts import TokensActs
 from workbench.views.controls import Dial, label
 from workbench.views.following import ByTicker
-from workbench.views.parts import button, figure_pane, load_extension, on_ground, text
+from workbench.views.parts import aside, button, figure_pane, load_extension, on_ground, text
 from workbench.views.picker import picker
 from workbench.views.plots import estimates
 from workbench.views.tokens_plots import worth
@@ -67,7 +67,7 @@ class TokensScreen(TokensActs, ByTicker, pn.viewable.Viewer):
 
     def _controls(self) -> pn.Column:
         s = self.session
-        return pn.Column(
+        return aside(
             label("Problem", s.param.problem_name.doc, "(D, M, C)"), self.picker, self.about,
             label("Tilt", s.param.nats.doc, "from D towards C"), self.tilt,
             self.budget.view,
@@ -76,7 +76,7 @@ class TokensScreen(TokensActs, ByTicker, pn.viewable.Viewer):
                 sizing_mode="stretch_width", margin=(4, 0, 0, 0),
             ),
             pn.FlexBox(self.run, self.hold, gap="0", margin=(8, 0, 0, 0)),
-            self.status, width=330, margin=(0, 26, 0, 0),
+            self.status,
         )  # fmt: skip
 
     def _main(self) -> pn.FlexBox:

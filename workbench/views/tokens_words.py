@@ -40,7 +40,8 @@ def estimates_sentence(rows: tuple[Row, ...], problem: Problem) -> str:
     if seen:
         near = min(seen, key=lambda r: abs((r.log10_p or 0.0) - truth.log10_p))
         gap = abs((near.log10_p or 0.0) - truth.log10_p)
-        exact += f" Nearest: <b>{near.title}</b>, {gap:.2f} digits off."
+        off = "less than 0.01" if gap < 0.005 else f"{gap:.2f}"
+        exact += f" Nearest: <b>{near.title}</b>, {off} digits off."
     if none:
         exact += f" Seen no failure: {', '.join(none)}."
     return exact

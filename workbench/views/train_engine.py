@@ -10,6 +10,12 @@ from workbench.views.train_hush import HushTelling
 from workbench.views.train_telling import Telling
 
 CHOICES = {"follow": tuple(duties.FOLLOWED), "weigh": duties.WEIGHED}
+LABELS = {
+    "follow": "estimate followed", "weigh": "weighed by", "target": "target, log10 P",
+    "allow": "loss allowed", "nats": "adversary's nats", "rate": "learning rate",
+    "price": "price of a digit", "every": "steps between looks", "referee": "referee's passes",
+}  # fmt: skip
+"""{setting: what its control is called, where not by its own name}."""
 DOCS = {
     "follow": "The estimate of log P whose gradient is followed: mean, covariance or conditioned "
     "propagation, where the next stricter one takes over if the referee catches it; or score and "

@@ -40,8 +40,9 @@ class Fields:
 
     def _control(self, key: str, usual: Any) -> pn.widgets.Widget:
         common: dict[str, Any] = {
-            "label": key.replace("_", " "), "value": self.session.settings.get(key, usual),
-            "width": 148, "margin": (0, 0, 4, 0), "description": self._docs[key],
+            "label": engine.LABELS.get(key, key.replace("_", " ")),
+            "value": self.session.settings.get(key, usual),
+            "width": 140, "margin": (0, 0, 4, 0), "description": self._docs[key],
             "css_classes": [f"wb-set-{key}"],
         }  # fmt: skip
         choices = engine.CHOICES.get(key)

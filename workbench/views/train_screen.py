@@ -11,7 +11,16 @@ from workbench.views import train_engine as engine
 from workbench.views.acts import TrainActs
 from workbench.views.controls import label
 from workbench.views.following import ByTicker
-from workbench.views.parts import button, figure_pane, hint, load_extension, on_ground, text, upload
+from workbench.views.parts import (
+    aside,
+    button,
+    figure_pane,
+    hint,
+    load_extension,
+    on_ground,
+    text,
+    upload,
+)
 from workbench.views.table import TABLE_CSS
 from workbench.views.toolbar import Toolbar
 from workbench.views.train_fields import Fields
@@ -84,7 +93,7 @@ class Train(TrainActs, ByTicker, pn.viewable.Viewer):
 
     def _controls(self) -> pn.Column:
         s = self.session
-        return pn.Column(
+        return aside(
             label("Problem", s.param.problem_name.doc, "task, D₀, C"),
             self.picker,
             self.about,
@@ -96,8 +105,6 @@ class Train(TrainActs, ByTicker, pn.viewable.Viewer):
             pn.FlexBox(self.pin, self.unpin, self.save, gap="0", margin=(8, 0, 0, 0)),
             label("Train your own", _OWN, "a card and its examples"),
             self.load,
-            width=330,
-            margin=(0, 26, 0, 0),
         )  # fmt: skip
 
     def _main(self) -> pn.Column:
