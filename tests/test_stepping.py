@@ -197,6 +197,13 @@ def test_pause_stops_it_and_play_goes_on(stepping):
     assert equal(stepping.run.subject.state, straight(STEPS))
 
 
+def test_a_press_that_another_took_the_place_of_makes_no_step(stepping):
+    late = stepping._stepping(1)  # of which no block had run yet
+    assert after(stepping, stepping.step)["steps"] == 1
+    assert [told["steps"] for told in late] == [1]
+    assert equal(stepping.run.subject.state, straight(1))
+
+
 def test_speed_holds_it_back_but_not_a_single_step(stepping):
     stepping.speed = 20.0
     begun = time.monotonic()

@@ -337,3 +337,22 @@ def test_a_sentence_is_shown_where_a_button_cannot_serve(session):
     session.setting("subset", "keep", 2.0)
     view.ask["subset"].clicks += 1
     assert "keep must lie between 0 and 1" in view.status.value
+
+
+def test_a_row_that_turns_out_slow_stands_until_something_moves(monkeypatch):
+    """It follows no slider any more, and is made again once they rest."""
+    from workbench.views import pace
+
+    session = Session("A_d10_1e-6")
+    first = session.closed_forms()["moments"]
+    monkeypatch.setattr(pace, "DRAG", -1.0)
+    monkeypatch.setattr(pace, "FIRST", -1.0)  # nothing is fast enough
+    assert session.closed_forms()["moments"] is first
+    session.sigma = 1.5
+    states = {row.key: row.state for row in session.rows()}
+    assert "moments" not in session.closed_forms() and states["moments"] == "idle"
+    session.refresh()
+    session.worker.wait("moments")
+    states = {row.key: row.state for row in session.rows()}
+    assert states["moments"] == "done"
+    session.close()

@@ -57,6 +57,9 @@ def test_the_room_serves_tokens_and_text(name, family, by, least):
         assert "Columns are positions" in adversary_words.picture_sentence(
             session.problem, attack, session.checked
         )
+        for act in (session.propose, session.challenge):
+            with pytest.raises(wb.Unsupported, match=f"on {name}: D0 must be a Gaussian"):
+                act()
         for face in (AdversaryScreen(session), AdversaryWidgets(session)):
             face.paint()
             assert "wb-tokens" in face.gallery.value

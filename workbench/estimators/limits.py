@@ -45,8 +45,8 @@ def too_deep(problem: Problem, propagator: str) -> str:
         return ""
     return (
         f"through {len(hidden)} activation layers {min(hidden)} wide, sampling for the same time "
-        f"knows the means of outputs better than propagator {propagator!r}, as measured on random "
-        "ReLU networks"
+        "knows the means of outputs better than this propagation, as measured on random ReLU "
+        "networks"
     )
 
 

@@ -66,7 +66,7 @@ def digits(problem: Problem, d: Distribution, seed: int, nearest: Likeliest | No
     scale = gap / reach if reach > 0 else gap
     cells = [
         _cell(pictures.image(moved[0]), "mean of D"),
-        _cell(pictures.signed(scale), f"less D0 (± {reach:.2g})"),
+        _cell(pictures.signed(scale), f"minus D0 (± {reach:.2g})"),
     ]
     if nearest is not None:
         cells.append(_cell(pictures.image(nearest.x), "likeliest failure", True))
@@ -173,7 +173,7 @@ def coordinates(problem: Problem, d: Distribution | None, dark: bool, height: in
         }],
         "layout": layout(
             dark, height,
-            xaxis=axis(dark, title={"text": "mean of D less that of D0, standard deviations"},
+            xaxis=axis(dark, title={"text": "mean of D minus that of D0, standard deviations"},
                        zeroline=True, zerolinecolor=GREY),
             yaxis=axis(dark, autorange="reversed", type="category"),
         ),

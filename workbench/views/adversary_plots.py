@@ -83,8 +83,8 @@ def gain(
 ) -> Figure:  # fmt: skip
     """Digits of P gained for each nat spent, against nats; and the most that any D could gain."""
     data = []
-    for pin in pins:
-        data.append(_worth(f"pinned: {pin.name}", pin.attack, GREY, "dash"))
+    for k, pin in enumerate(pins):
+        data.append(_worth(_pinned(k, pins), pin.attack, GREY, "dash"))
     if attack is not None:
         start = start_of(attack)
         data.append(_worth("this search", attack, colour(by), "solid"))

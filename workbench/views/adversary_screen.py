@@ -16,7 +16,15 @@ from workbench.views.adversary_search import UNITS, adjustable
 from workbench.views.adversary_session import AdversarySession
 from workbench.views.controls import Dial, label, settings_panel
 from workbench.views.following import ByTicker
-from workbench.views.parts import aside, button, figure_pane, load_extension, on_ground, text
+from workbench.views.parts import (
+    aside,
+    button,
+    figure_pane,
+    hint,
+    load_extension,
+    on_ground,
+    text,
+)
 from workbench.views.picker import picker
 from workbench.views.toolbar import Toolbar
 
@@ -57,6 +65,13 @@ class AdversaryScreen(AdversaryActs, ByTicker, pn.viewable.Viewer):
         self.check = button("Check now", self._check, self.guard)
         self.propose = button("Use as proposal", self._doing(s.propose), self.guard)
         self.challenge = button("Baselines", self._doing(s.challenge), self.guard)
+        for made, said in (
+            (self.check, words.CHECK),
+            (self.propose, words.PROPOSE),
+            (self.challenge, words.CHALLENGE),
+            (self.pin, words.PIN),
+        ):
+            made.description = hint(said)
         self.proposal_words = text(margin=(4, 0))
         self.about = text()
         self.course, self.frontier = figure_pane(_CHART), figure_pane(_FRONTIER)

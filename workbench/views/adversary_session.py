@@ -7,7 +7,8 @@ import param
 
 from workbench.adversaries import BASELINES, Attack, baseline
 from workbench.adversaries.lm import LMAdversary
-from workbench.errors import NotConverged
+from workbench.distributions import Gaussian
+from workbench.errors import NotConverged, Unsupported
 from workbench.estimators import Estimate
 from workbench.experiments import Course, Run, pursuit
 from workbench.iteration import Budget
@@ -317,6 +318,7 @@ class AdversarySession(SteppedSession):
         attack, course = self.attack, self.found.get("course")
         if attack is None:
             raise NotConverged("there is no D to draw from yet: make a step first")
+        _need_gaussian("importance sampling from D", attack.problem)
         estimator, budget = attack.as_proposal(), Budget(PROPOSAL_BUDGET)
         estimator.check(attack.problem)
         self.worker.start(
@@ -338,6 +340,7 @@ class AdversarySession(SteppedSession):
         attack, course = self.attack, self.found.get("course")
         if attack is None:
             raise NotConverged("there is nothing to compare with yet: make a step first")
+        _need_gaussian("the baselines, which shift the mean of D0", attack.problem)
         rivals = [cls(nats=attack.nats) for cls in BASELINES]
         rivals[0].init(attack.problem, Rng(0))  # what cannot be shifted says so at once
 
@@ -366,6 +369,14 @@ class AdversarySession(SteppedSession):
     def unpin(self) -> None:
         """Let all pins go."""
         self.pins = ()
+
+
+def _need_gaussian(what: str, problem: Problem) -> None:
+    d0 = problem.distribution
+    if not isinstance(d0, Gaussian):
+        raise Unsupported(
+            f"{what} on {problem.name}", f"D0 must be a Gaussian, and it is of kind {d0.name!r}"
+        )
 
 
 def _same(a: Problem, b: Problem) -> bool:

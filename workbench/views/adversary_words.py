@@ -13,12 +13,25 @@ from workbench.numbers import places
 from workbench.problem import Problem
 from workbench.views import adversary_pictures, adversary_plots, pictures
 from workbench.views.adversary_kept import Check, Pin
-from workbench.views.adversary_session import PROPOSAL, RIVALS, AdversarySession
+from workbench.views.adversary_session import (
+    PROPOSAL,
+    PROPOSAL_BUDGET,
+    RIVALS,
+    AdversarySession,
+)
 from workbench.views.roster import title
 from workbench.views.table import TABLE_CSS
 from workbench.views.words import several
-from workbench.views.worker import ERROR, RUNNING
+from workbench.views.worker import DONE, ERROR, RUNNING
 
+CHECK = "An independent sampler looks at the D that is shown."
+PROPOSE = "Importance sampling from D, for P under D0; D0 must be a Gaussian."
+CHALLENGE = (
+    "What cross-entropy, margin ascent, score function and random search find with as many nats "
+    "and forward passes; D0 must be a Gaussian."
+)
+PIN = "Keep this result, to compare later ones with."
+"""What the buttons do."""
 _WORTH = -100.0
 """log10 of the least bound that is worth a sentence."""
 
@@ -128,7 +141,7 @@ def _proposed(session: AdversarySession) -> Iterator[str]:
     job, estimate, truth = session.told(PROPOSAL), session.proposed, session.problem.truth
     if job.get("state") == ERROR:
         yield _failed("Importance sampling from D", job)
-    elif estimate is not None:
+    elif estimate is not None and job.get("state") == DONE:
         err = estimate.log10_err
         error = f" ± {err:.1g} digits" if err is not None and math.isfinite(err) else ""
         yield (
@@ -140,7 +153,8 @@ def _proposed(session: AdversarySession) -> Iterator[str]:
         if estimate.warning:
             yield f"<span class='bad'>{escape(estimate.warning)}</span>"
     elif job:
-        yield "Importance sampling from D has begun …"
+        spent = estimate.cost.forwards if estimate else 0
+        yield f"Importance sampling from D: {spent:,} of {PROPOSAL_BUDGET:,} forward passes …"
 
 
 def _rivals(session: AdversarySession) -> Iterator[str]:
@@ -229,7 +243,8 @@ def _line(name: str, attack: Attack) -> str:
             told = escape(attack.warning, quote=True)
             checked = f"<span style='color:var(--wb-bad, #b3261e)' title='{told}'>{checked}</span>"
     return (
-        f"<tr><td>{escape(name)}</td><td class='n'>{attack.nats:.3g}</td>"
+        f"<tr><td style='white-space:normal'>{escape(name)}</td>"
+        f"<td class='n'>{attack.nats:.3g}</td>"
         f"<td class='n'>{signed(attack.log10_p)}</td><td class='n'>{checked}</td>"
         f"<td class='n'>{attack.cost.forwards:,}</td></tr>"
     )

@@ -53,6 +53,7 @@ class Stepping:
         self._due: Callable[[], Run] | None = None
         self._by_controls = True  # and not a folder's, what is due, or was last
         self._pressed: Callable[[], Blocks] = self._resetting
+        self._presses = 0
         self._opened: Any = None
         self._past: list[tuple[Any, float, int]] = []
         self._share = 0.0
@@ -134,6 +135,7 @@ class Stepping:
     def _begin(self, pressed: Callable[[], Blocks]) -> None:
         self._ask()
         self._pressed = pressed
+        self._presses += 1
         held = {k: v for k, v in self.found.items() if k not in ("state", "message")}
         self.worker.start(JOB, pressed(), **held)
 
@@ -180,12 +182,16 @@ class Stepping:
         }  # fmt: skip
 
     def _stepping(self, count: int | None) -> Blocks:
+        return self._walking(count, self._presses)
+
+    def _walking(self, count: int | None, press: int) -> Blocks:
+        """Steps, as long as nothing else was pressed since: what replaced it may be a step too."""
         run = self._live()
         if run.finished:
             yield self._told(run)
             return
         walk, done, looked = run.walk(), 0, 0.0
-        while count is None or done < count:
+        while press == self._presses and (count is None or done < count):
             due = time.monotonic() + (1.0 / self.speed if self.speed and count is None else 0.0)
             share = next(walk, None)
             if share is None:

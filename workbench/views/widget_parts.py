@@ -113,11 +113,15 @@ def _setting(session: Adjustable, guard: Guard, cls: type[Any], key: str, usual:
 
 
 def field_control(
-    key: str, value: Any, doc: str, choices: Any, change: Callable[[Any], None]
+    name: str, value: Any, doc: str, choices: Any, change: Callable[[Any], None]
 ) -> Any:
-    """A control for one field of a dataclass, by the type of its value."""
+    """A control for one field of a dataclass, by the type of its value.
+
+    Args:
+        name: of the field, or what it is called.
+    """
     common = {
-        "value": value, "description": key.replace("_", " "), "tooltip": doc,
+        "value": value, "description": name.replace("_", " "), "tooltip": doc,
         "style": {"description_width": "130px"}, "layout": w.Layout(width="290px"),
     }  # fmt: skip
     if choices is not None:

@@ -81,6 +81,13 @@ class AdversaryWidgets(AdversaryActs, ByTask, w.VBox):
         self.check = button("Check now", self._check, self.guard)
         self.propose = button("Use as proposal", self._doing(s.propose), self.guard)
         self.challenge = button("Baselines", self._doing(s.challenge), self.guard)
+        for made, said in (
+            (self.check, words.CHECK),
+            (self.propose, words.PROPOSE),
+            (self.challenge, words.CHALLENGE),
+            (self.pin, words.PIN),
+        ):
+            made.tooltip = said
         self.proposal_words = w.HTML()
         self.about, self.unit, self.status, self.table, self.gallery = (w.HTML() for _ in range(5))
         self.course_words, self.frontier_words, self.picture_words = (w.HTML() for _ in range(3))

@@ -74,13 +74,14 @@ class TrainWidgets(TrainActs, ByTask, w.VBox):
         usual, docs = lessons.settings_of(s.problem_name), engine.docs(s.problem_name)
         self.fields.children = [
             field_control(
-                key, s.settings.get(key, value), docs[key], engine.CHOICES.get(key),
+                engine.LABELS.get(key, key), s.settings.get(key, value), docs[key],
+                engine.CHOICES.get(key),
                 lambda new, key=key: self.guard(lambda: s.setting(key, new)),
             )
             for key, value in usual.items()
         ]  # fmt: skip
         for control in self.fields.children:  # in line with the controls around them
-            control.layout.width, control.style.description_width = "310px", "108px"
+            control.layout.width, control.style.description_width = "310px", "130px"
 
     def _chosen(self) -> None:
         super()._chosen()
