@@ -33,7 +33,7 @@ def test_the_limits_are_those_measured_and_lie_between_elsewhere():
 def test_a_deep_network_is_said_to_be_one(propagator, layers):
     assert "activation layers" not in wb.Moments(propagator)(net(64, layers)).warning
     warning = wb.Moments(propagator)(net(64, layers + 1)).warning
-    assert warning.startswith(f"Through {layers + 1} activation layers 64 wide, sampling")
+    assert warning.startswith(f"{layers + 1} activation layers 64 wide are too deep for")
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_a_deep_network_is_said_to_be_one(propagator, layers):
 def test_a_narrow_network_is_said_to_have_no_known_tail(width, b, said):
     found = wb.Moments()(net(width, 2, b))
     assert (found.log10_p < -4.0) == (b == -30.0)
-    assert ("too narrow for a tail" in found.warning) == said
+    assert ("too narrow for propagated tails" in found.warning) == said
 
 
 @pytest.mark.parametrize(
