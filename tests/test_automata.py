@@ -86,6 +86,13 @@ def test_bad_boards_are_refused():
         Segments.independent(0.5, 17)
 
 
+def test_segments_that_a_measure_excludes_have_no_chance():
+    """Without a warning of numpy's."""
+    nothing = Segments.counted(np.zeros(64, bool), 2)
+    rows = np.array([[False] * 5, [False, False, True, False, False]])
+    assert nothing.log_p(rows).tolist() == [0.0, -np.inf]
+
+
 def test_first_generations_are_seeded():
     assert (random_plane(64, 64, 0.3, 7) == random_plane(64, 64, 0.3, wb.Rng(7))).all()
     assert (random_plane(64, 64, 0.3, 7) != random_plane(64, 64, 0.3, 8)).any()

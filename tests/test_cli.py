@@ -17,7 +17,7 @@ from commands import KEYS, ask, one_object, refuse, workbench
 
 import workbench as wb
 from workbench import bench, catalogue, estimators
-from workbench.cli import extras, start
+from workbench.cli import extras, settings, start
 from workbench.cli.listing import GROUPS
 from workbench.cli.settings import build
 from workbench.errors import BadInput
@@ -159,6 +159,9 @@ def test_settings_are_parsed_by_their_type(monkeypatch):
         (["compare", "A_d10_1e-6", "--estimators", "moments,nope"], "'nope'"),
         (["compare", "A_d10_1e-6", "--seeds", "0"], "--seeds must be at least 1"),
         (["compare", "A_d10_1e-6", "--plot", "/no/such/folder/x.html"], "does not exist"),
+        (["life", "--generations", "0"], "--generations must be at least 1, got 0"),
+        (["life", "--side", "32"], "--side must be at least 64, got 32"),
+        (["life", "--against", "3x3"], "--against is one of cell, pair, 2x2, got '3x3'"),
         (["list", "cats"], "use one of estimators, families, problems"),
         (["bench", "nope"], f"use one of {', '.join(b.name for b in bench.ALL)}"),
         (["serve", "--port", "99999"], "ports are 0 to 65535"),
@@ -168,6 +171,11 @@ def test_bad_input_is_one_sentence(words, said, monkeypatch):
     monkeypatch.chdir(ROOT)
     assert said in refuse(*words)
     assert said in refuse(*words, "--json")
+
+
+def test_whole_numbers_keep_all_their_digits():
+    assert settings.whole("9007199254740993") == 2**53 + 1
+    assert settings.whole("1e5") == 100_000 and settings.whole(" -3 ") == -3
 
 
 def test_debug_shows_where():

@@ -32,6 +32,17 @@ def test_the_failures_of_any_problem_are_told_from_its_draws():
     assert row["testbed"] == "A_d10_1e-6" and row["auroc"] == 1.0  # the margin tells failures
 
 
+def test_detectors_that_do_not_serve_are_named_and_the_others_answer():
+    """A linear model has no hidden activations to look at."""
+    words = ["anomaly", "A_d10_1e-3", "--inputs", "20"]
+    shown = workbench(*words).stdout
+    assert "Not for this problem: mahalanobis, quantum_entropy, svd," in " ".join(shown.split())
+    assert "output" in shown.split("Not for")[0] and "unlikely" in shown.split("Not for")[0]
+    named = workbench(*words, "-d", "output,svd").stdout
+    assert "an activation that all later values go through is needed" in " ".join(named.split())
+    assert "hidden activations of this model" in refuse(*words, "-d", "svd")
+
+
 @pytest.fixture
 def inputs(tmp_path):
     bed = make_testbed("mintree", 0, 2)

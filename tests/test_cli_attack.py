@@ -58,3 +58,4 @@ def test_attack_refuses_in_a_sentence():
     assert "carries one is needed; try instead: conditioned, moments, importance" in told
     told = refuse("attack", "A_d10_1e-6", "--set", "rank=2")
     assert "shifted has no setting 'rank'" in told
+    assert "--check takes forward passes" in refuse("attack", "A_d10_1e-6", "--check", "0")

@@ -49,6 +49,15 @@ def exact():
     return wb.load("A_d10_1e-3")
 
 
+def test_problems_of_one_name_are_told_apart(exact):
+    """Else their rows would be summed up as repeats of one."""
+    other = exact.vary(spec=exact.spec.shift(0.5))
+    found = summarise(list(compare([exact, other, exact], wb.Moments())))
+    assert [row["problem"] for row in found] == [exact.name + n for n in ("", " (2)", " (3)")]
+    assert found[0]["log10_p"] == found[2]["log10_p"] > found[1]["log10_p"]
+    assert [row["seeds"] for row in found] == [1, 1, 1]
+
+
 def unreadable():
     d = wb.Gaussian(torch.zeros(2), torch.ones(2))
     return wb.Problem(d, Branches(), wb.Halfspace(torch.tensor([1.0, 0.0]), -1.0))

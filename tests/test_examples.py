@@ -98,7 +98,7 @@ def test_examples_that_do_not_fit_are_refused_in_a_sentence(tmp_path):
         save_file(held, tmp_path / "f.safetensors")
         with pytest.raises(BadInput, match=told):
             read_task(tmp_path / "f.safetensors", mine)
-    with pytest.raises(BadInput, match="two examples or more"):
+    with pytest.raises(BadInput, match="2 examples or more"):
         Task.split(x[:1], y[:1])
 
 

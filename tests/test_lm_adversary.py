@@ -2,6 +2,7 @@
 
 import math
 from itertools import product
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -13,11 +14,12 @@ from workbench.adversaries.families import FineTuned
 from workbench.adversaries.lm import LMAdversary
 from workbench.adversaries.search import Search
 from workbench.adversaries.sources import Elites, Score, Tilted, left_out
-from workbench.catalogue import planted, short_text_names
-from workbench.distributions import ShortText
+from workbench.catalogue import language_model, planted, short_text_names
+from workbench.cli.attack_lm import reader_of
+from workbench.distributions import PromptedText, ShortText
 from workbench.estimators.transitions import Transitions
 from workbench.iteration import UNLIMITED, equal, pack, run, steps, unpack
-from workbench.models import ShortContext, watching
+from workbench.models import Continuation, ShortContext, watching
 
 V, T = 3, 5
 
@@ -165,6 +167,27 @@ def test_report_is_checked_by_fresh_draws(tiny):
     exact = judged(tiny, found.distribution)[1] * math.log(10.0)
     assert abs(float(found.checked.log_p) - exact) < 4.4 * found.checked.log_err
     assert found.record()["forwards"] == 5 * 400
+
+
+def test_only_draws_of_d0_are_counted_as_its_own(tiny):
+    """The first draws of `tilted` all fail, and say nothing of D0; a budget may cut them short."""
+    for source, told in ((Elites(), True), (Tilted(), False)):
+        search = LMAdversary(source, steps=1, draws=40)
+        state, _ = run(search, tiny, search.init(tiny, wb.Rng(0)), wb.Budget(25))
+        info = search.read(state).info
+        assert ("first_hits" in info) == told
+        if told:
+            assert info["first_hits"][1] == 25
+
+
+def test_texts_are_shown_whatever_model_reads_them(tiny):
+    model = language_model("char_1")
+    text = PromptedText(Continuation(model, (1, 2)), 4)
+    x = torch.tensor([[3, 4, 5, 6]])
+    said = model.vocabulary.decode([3, 4, 5, 6])
+    for d, M in ((text, torch.nn.Linear(4, 2)), (tiny.distribution, model)):
+        assert reader_of(SimpleNamespace(distribution=d, model=M))(x) == [said]
+    assert reader_of(SimpleNamespace(distribution=tiny.distribution, model=None))(x) == ["3 4 5 6"]
 
 
 def test_bad_settings_are_told_in_a_sentence(tiny):

@@ -14,7 +14,7 @@ from commands import ask, refuse, workbench
 
 from workbench.errors import BadInput
 from workbench.experiments.notebooks import contents, execute, kernel, parameters_of
-from workbench.experiments.rehearsal import Rehearsal, agrees, rehearse
+from workbench.experiments.rehearsal import Rehearsal, _recorded, agrees, rehearse
 from workbench.views.rehearsal_page import page
 
 ROOT = Path(__file__).parents[1]
@@ -98,6 +98,15 @@ def test_agreement_is_strict_where_it_should_be():
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("text", ["{", "[]", '{"a": 1}', "\xff"])
+def test_a_broken_record_is_told_in_a_sentence(text, tmp_path):
+    path = tmp_path / "mine.recorded.json"
+    path.write_bytes(text.encode("latin-1"))
+    with pytest.raises(BadInput, match="is no record of a notebook: restore it"):
+        _recorded(path)
+    assert _recorded(tmp_path / "none.json") == {}
+
+
 def test_a_notebook_is_recorded_compared_and_reported(tmp_path):
     small = written(tmp_path, "profile, seed = '', 1", saying(a=[-1.0, None], b=["-inf", "inf"]))
     (first,) = rehearse([small], tmp_path)

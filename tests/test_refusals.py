@@ -11,19 +11,25 @@ from workbench import numbers
 from workbench.adversaries.checking import check
 from workbench.adversaries.matched import matched
 from workbench.adversaries.portrait import design_point
+from workbench.adversaries.sources import Score
+from workbench.anomaly.detectors.base import hidden
 from workbench.anomaly.explanation import explain
 from workbench.coherence.checks import monotone
 from workbench.distributions import Discrete, varied
+from workbench.experiments import compare
 from workbench.experiments.workers import workers
 from workbench.math.least_distance import shortest
 from workbench.models import Automaton
 from workbench.models.transformer import Shape, Transformer
 from workbench.problem import codec
 from workbench.rng import Rng
+from workbench.training import Referee, Task
 from workbench.training.shifts import along_tangents, by_cross_entropy
+from workbench.training.toys import riccati
 
 ONE = torch.ones(2, 2)
 INT = torch.zeros(2, 3, dtype=torch.int64)
+EYE = torch.eye(1)
 LINEAR = wb.load("A_d10_1e-3")
 GLASS = "G_glass_b05_1e-6"
 
@@ -83,6 +89,20 @@ REFUSED = {
     "no name": (lambda: codec.encode(replace(LINEAR, name="")), "field 'name': String should have"),
     "P of 0 on a card": (lambda: codec.encode(replace(LINEAR, truth=ZERO)), "field 'log10_p'"),
     "characters": (lambda: Automaton(INT[:1], ONE[:1], "ab"), "3 symbols got 2 characters"),
+    "never judged": (lambda: Referee(every=0), "referee: every must be a positive whole number"),
+    "no gap": (lambda: Referee(apart=math.nan), "apart must be digits above 0, got nan"),
+    "equal targets": (
+        lambda: Task(ONE, ONE, (ONE, ONE), "mse"),
+        "all the same: nothing to explain",
+    ),
+    "few values": (lambda: Task.split(ONE, ONE), "needs 4 examples or more, .* got 2 and 2"),
+    "never settles": (
+        lambda: riccati(2 * EYE, 0 * EYE, EYE, EYE),
+        "Riccati equation did not settle",
+    ),
+    "seeds": (lambda: compare(LINEAR, wb.Moments(), seeds=3), "such as range.3., got 3"),
+    "no layers": (lambda: hidden(LINEAR, torch.ones(1, 10)), "hidden activations of this model"),
+    "cap": (lambda: Score(cap=-5.0), "the cap must lie above minus the floor, got -5.0 and 4.0"),
     "no tokens": (lambda: Shape(0), "alphabet must be a whole number above 0: 0"),
     "a flag": (lambda: Shape(3, width=True), "width must be a whole number above 0: True"),
     "heads": (lambda: Shape(3, width=6, heads=4), "4 heads do not share a width of 6"),
@@ -115,7 +135,7 @@ REFUSED = {
 @pytest.mark.parametrize("row", REFUSED)
 def test_what_cannot_be_is_refused(row):
     ask, said = REFUSED[row]
-    with pytest.raises((wb.BadInput, wb.Unsupported), match=said):
+    with pytest.raises((wb.BadInput, wb.Unsupported, wb.NotConverged), match=said):
         ask()
 
 

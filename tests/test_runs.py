@@ -241,6 +241,13 @@ def test_only_one_process_holds_a_run(stopped):
     assert shelf(stopped)[0]["standing"] == "stopped"
 
 
+def test_a_run_that_nobody_may_write_to_is_not_held(stopped):
+    """A look leaves nothing behind, where it could not."""
+    (stopped / "lock").unlink()
+    assert shelf(stopped)[0]["standing"] == "stopped"
+    assert not (stopped / "lock").exists()
+
+
 def test_infinities_survive_the_metrics(tmp_path):
     state, rows = State(rng=wb.Rng(0)), [{"log10_p": float("-inf"), "n": [float("inf"), None]}]
     config, data = {"a": float("inf")}, {"x.bin": b"\x00"}

@@ -98,6 +98,7 @@ def test_an_estimator_without_gradient_is_refused():
 def test_a_task_that_does_not_fit_is_refused():
     x = torch.zeros(4, 3, dtype=torch.float64)
     with pytest.raises(BadInput, match="does not fit the task"):
-        Duty(_toy().problem, Task(x, x[:, :1], (x, x[:, :1]), "mse"))
+        y = torch.arange(4, dtype=torch.float64)[:, None]
+        Duty(_toy().problem, Task(x, y, (x, y), "mse"))
     with pytest.raises(BadInput, match="do not fit the loss"):
         Task(x, x[:, 0].long(), (x, x[:, 0].long()), "mse")

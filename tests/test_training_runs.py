@@ -44,6 +44,15 @@ def test_everything_that_can_be_trained_has_a_task_and_a_catastrophe():
         duties.duty("A_d10_1e-3")
 
 
+def test_a_card_is_read_as_it_stands_now(tmp_path):
+    digits = wb.load("digits")
+    path = str(digits.save(tmp_path))
+    assert duties.duty(path).problem.spec.by == digits.spec.by
+    digits.vary(spec=digits.spec.shift(1.0)).save(tmp_path)
+    assert duties.duty(path).problem.spec.by == digits.spec.by + 1.0
+    assert duties.duty("plane") is duties.duty("plane")
+
+
 def test_a_duty_is_trained_in_a_model_of_its_own():
     one, other = duties.fresh("plane"), duties.fresh("plane")
     one.put(one.theta + 1.0)

@@ -6,10 +6,11 @@ import os
 import signal
 
 import pytest
-from commands import refuse, workbench
+from commands import ask, refuse, workbench
 
 import workbench as wb
 from workbench.experiments import estimated, grid, sweep
+from workbench.experiments import workers as hired
 from workbench.experiments.workers import workers
 
 CONFIGS = grid(
@@ -43,6 +44,27 @@ def test_a_refusal_in_a_process_costs_no_other_row(tmp_path):
     assert [row["log10_p"] != "" for row in rows] == [False, True, True]
     assert float(rows[1]["log10_p"]) == -math.inf
     assert "D_needle_1e-6 monte_carlo 0  beware: not found within this budget" in shown
+
+
+def test_every_value_of_a_setting_is_swept_once(monkeypatch, tmp_path):
+    monkeypatch.setattr(hired, "_processes", lambda count: iter([None]))  # in this process
+    words = ["A_d10_1e-3", "A_d10_1e-3", "--estimators", "subset,subset", "--budget", "300"]
+    several = ["--set", "particles=50,100", "--set", "levels=fixed"]
+    told = ask("sweep", *words, *several, "--runs", tmp_path)
+    assert [row["settings"]["particles"] for row in told["rows"]] == [50, 100]
+    assert {row["settings"]["levels"] for row in told["rows"]} == {"fixed"}
+    kept = {path.name for path in tmp_path.iterdir()}
+    assert kept == {f"A_d10_1e-3_subset[particles={n}, levels=fixed]_0" for n in (50, 100)}
+    shown = workbench("sweep", *words, *several).stdout
+    assert "subset[particles=50, levels=fixed]" in shown
+    assert len(ask("sweep", *words)["rows"]) == 1
+    assert "of one estimator" in refuse("sweep", "A_d10_1e-3", "--set", "particles=50")
+    assert "got 0" in refuse("sweep", *words, "--set", "particles=50,0")
+
+
+def test_what_is_no_problem_is_told_once(tmp_path):
+    assert refuse("sweep", "A_d10_1e-3", "nowhere").count("nowhere") == 1
+    assert "holds 0 JSON or YAML files" in refuse("sweep", tmp_path)
 
 
 def dying(config):

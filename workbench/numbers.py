@@ -88,6 +88,16 @@ def count(number: float | None) -> str:
     return UNKNOWN if number is None else f"{round(number):,}"
 
 
+def several(n: int, noun: str) -> str:
+    """A number of things.
+
+    >>> several(1, "step"), several(2000, "forward pass")
+    ('1 step', '2,000 forward passes')
+    """
+    ending = "" if n == 1 else "es" if noun.endswith("s") else "s"
+    return f"{n:,} {noun}{ending}"
+
+
 def seconds(value: float | None) -> str:
     """Seconds to three digits, no finer than a tenth of a millisecond.
 

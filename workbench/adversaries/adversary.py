@@ -163,7 +163,7 @@ class Adversary(Seeking):
             else:
                 estimate, (gain,) = log_p_and_grad(posed, estimator, [theta], budget, estimate_rng)
             spent = self._spent(module, problem, rng)
-            value, cost, _ = ride.with_slope(spent, state.theta)
+            value, cost = ride.with_slope(spent, state.theta)
         except (Unsupported, NotConverged):  # log P is -inf or NaN, or D has left its family
             if state.scouting:
                 return self._after_scout(state)

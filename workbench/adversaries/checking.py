@@ -64,14 +64,15 @@ def check(problem: Problem, log_p: float, rng: Rng, budget: int = BUDGET) -> Est
 
 
 def _of_two(a: Estimate, b: Estimate) -> Estimate:
-    """The sharper of two independent estimates; without a warning where the other confirms it."""
+    """The sharper of two independent estimates; without a warning where the other, which must
+    have an error of its own, confirms it."""
     sharper, other = (a, b) if error_of(a) <= error_of(b) else (b, a)
     cost = Cost(
         a.cost.forwards + b.cost.forwards, a.cost.flops + b.cost.flops,
         a.cost.seconds + b.cost.seconds,
     )  # fmt: skip
     info = {k: v for k, v in sharper.info.items() if k != "warning"}
-    if not math.isfinite(other.log10_p):  # it saw nothing, which confirms nothing
+    if math.isinf(error_of(other)):  # it saw nothing, or states no error: it confirms nothing
         return replace(sharper, cost=cost)
     gap, err = abs(a.log10_p - b.log10_p), math.hypot(error_of(a), error_of(b))
     if gap > _DIFFER * err:

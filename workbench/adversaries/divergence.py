@@ -44,8 +44,8 @@ def relative_entropy(d: Distribution, d0: Distribution, rng: Rng, draws: int = _
     """KL(D || D0) = E_D[log D(x) - log D0(x)], in nats.
 
     In closed form where there is one; of laws by context by the chain rule, the context being seen.
-    Else the mean over `draws` draws x = G(z) of D, whose noise
-    is the same for the same `rng`, so that the answer is a smooth function of D's parameters.
+    Else the mean over `draws` draws x = G(z) of D, whose noise is the same for the same `rng`, so
+    that the answer is a smooth function of D's parameters.
 
     Raises:
         Unsupported: where neither is to be had.

@@ -8,6 +8,7 @@ from workbench.adversaries.baselines import Baseline
 from workbench.adversaries.checking import BUDGET
 from workbench.adversaries.region import KL
 from workbench.adversaries.result import Attack
+from workbench.device import on
 from workbench.iteration import UNLIMITED, Budget, run
 from workbench.problem import Problem
 from workbench.rng import Rng, as_rng
@@ -27,15 +28,18 @@ def sweep(
         An attack a limit; its cost is that of the sweep so far.
     """
     rng, seconds = as_rng(rng), 0.0
-    state = adversary.init(problem, rng)
+    with on(problem):
+        state = adversary.init(problem, rng)
     for k, nats in enumerate(sorted(limits)):
         one = replace(adversary, region=KL(float(nats)))
-        if k:
-            state = one.carried(state)
-        state, spent = run(one, problem, state, UNLIMITED)
-        seconds += spent
-        found = one.report(problem, state, seconds)
-        yield found.check(rng.child("check", k), check) if check else found
+        with on(problem):  # left before whoever asked has its turn
+            if k:
+                state = one.carried(state)
+            state, spent = run(one, problem, state, UNLIMITED)
+            seconds += spent
+            found = one.report(problem, state, seconds)
+            found = found.check(rng.child("check", k), check) if check else found
+        yield found
 
 
 def baseline(
@@ -43,6 +47,7 @@ def baseline(
 ) -> Attack:
     """What a baseline finds with so many forward passes, checked as an adversary's D is."""
     rng = as_rng(rng)
-    state, seconds = run(search, problem, search.init(problem, rng), Budget(forwards))
-    found = search.report(problem, state, seconds)
-    return found.check(rng.child("check"), check) if check else found
+    with on(problem):
+        state, seconds = run(search, problem, search.init(problem, rng), Budget(forwards))
+        found = search.report(problem, state, seconds)
+        return found.check(rng.child("check"), check) if check else found

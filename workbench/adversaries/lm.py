@@ -15,7 +15,7 @@ from workbench.adversaries.region import KL, Penalty, Region
 from workbench.adversaries.result import Attack, attacked
 from workbench.adversaries.search import Found, Search
 from workbench.adversaries.seeking import Seeking
-from workbench.adversaries.sources import Drawn, Elites, Score, Source, left_out
+from workbench.adversaries.sources import Drawn, Elites, Score, Source, Tilted, left_out
 from workbench.distributions import Density, Distribution, PromptedText, Sampleable, ShortText
 from workbench.errors import BadInput, NotConverged, Unsupported
 from workbench.estimators.base import check_positive
@@ -169,15 +169,18 @@ class LMAdversary(Seeking):
 
     def read(self, state: Search) -> Found:
         """Where the search stands, by its own draws."""
+        info: dict[str, Any] = {"source": self.source.name}
+        if not isinstance(self.source, Tilted):  # its first draws are not D0's own
+            info["first_hits"] = self._first_hits(state)
         return Found(
             state.best, state.best_log_p, state.best_spent, state.reference, self.region.price,
-            state.path, state.forwards,
-            {"source": self.source.name, "first_hits": [self._first_hits(state), self.draws]},
+            state.path, state.forwards, info,
         )  # fmt: skip
 
-    def _first_hits(self, state: Search) -> int:
-        """How many of the first draws failed, which were D0's own."""
-        return round(math.exp(state.reference) * self.draws) if len(state.path) else 0
+    def _first_hits(self, state: Search) -> list[int]:
+        """How many of the first draws failed, which were D0's own, and how many there were."""
+        n = self.draws if state.limit is None else min(self.draws, state.limit)
+        return [round(math.exp(state.reference) * n) if len(state.path) else 0, n]
 
     def distribution(self, problem: Problem, state: Search, theta: Tensor) -> Distribution:
         """D at parameters theta `(p,)` such as the state holds: `theta`, or `best`."""

@@ -11,13 +11,13 @@ from workbench.adversaries.divergence import Nats
 _ROUNDS, _FINE, _LONGEST = 25, 1e-10, 4.0
 
 
-def with_slope(spent: Callable[[Tensor], Nats], theta: Tensor) -> tuple[float, Tensor, float]:
-    """What D spends at theta, its gradient `(p,)`, and its standard error."""
+def with_slope(spent: Callable[[Tensor], Nats], theta: Tensor) -> tuple[float, Tensor]:
+    """What D spends at theta, and its gradient `(p,)`."""
     with torch.enable_grad():
         at = theta.detach().requires_grad_()
         nats = spent(at)
         (slope,) = torch.autograd.grad(nats.value, at)
-    return float(nats.value.detach()), slope, nats.err
+    return float(nats.value.detach()), slope
 
 
 def price(gain: Tensor, cost: Tensor) -> float:
@@ -36,7 +36,7 @@ def onto_edge(spent: Callable[[Tensor], Nats], theta: Tensor, limit: float) -> T
     rounds, or where the gradient vanishes.
     """
     for _ in range(_ROUNDS):
-        value, slope, _ = with_slope(spent, theta)
+        value, slope = with_slope(spent, theta)
         root, square = math.sqrt(max(value, 0.0)), float(slope @ slope)
         gap = math.sqrt(limit) - root
         if abs(gap) <= _FINE * math.sqrt(limit) or root == 0.0 or square == 0.0:

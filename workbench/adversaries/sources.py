@@ -84,6 +84,15 @@ class Score(Source):
     temperature: float = 0.0
     name: ClassVar[str] = "score"
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.temperature < math.inf:
+            raise BadInput(f"score: temperature must be at least 0, got {self.temperature!r}")
+        if not -self.floor < self.cap:
+            raise BadInput(
+                f"score: the cap must lie above minus the floor, got {self.cap!r} and "
+                f"{self.floor!r}"
+            )
+
     @torch.no_grad()
     def draw(self, problem: Problem, d: Distribution, n: int, rng: Rng) -> Drawn:
         x = _plain(d, n, rng)
@@ -93,10 +102,6 @@ class Score(Source):
         if self.temperature:
             return _drawn(x, torch.softmax(reward / self.temperature, 0) - 1.0 / n, s)
         return _drawn(x, left_out(reward), s)
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.temperature < math.inf:
-            raise BadInput(f"score: temperature must be at least 0, got {self.temperature!r}")
 
     def _shaped(self, problem: Problem, x: Tensor, y: Tensor) -> Tensor:
         parts = problem.spec.parts if isinstance(problem.spec, And) else (problem.spec,)
@@ -109,8 +114,8 @@ class Elites(Source):
     """Cross-entropy (Rubinstein 1997): fit D to its elites, weighed back to D0.
 
     Elites have margins among the highest `share` of the draws, or above 0 once so many fail; where
-    many tie at that level, those above it. The
-    weights D0 / D make them draws of D0 given the level, the D of least KL(D || D0) at that level.
+    many tie at that level, those above it. The weights D0 / D make them draws of D0 given the
+    level, the D of least KL(D || D0) at that level.
 
     Args:
         share: of the draws, in (0, 1).

@@ -77,7 +77,7 @@ class Tilting:
     def init(self, problem: Problem, rng: Rng) -> Tilted:
         d = problem.distribution
         if not isinstance(d, IndependentTokens):
-            raise Unsupported("tilting D along a slope", "a D of independent tokens")
+            raise Unsupported("tilting D along a slope", "a D of independent tokens is needed")
         log_p = d.log_probs().detach().double()
         log_q = torch.stack([tilted_by(log_p, self.slope, n) if n else log_p for n in self.nats])
         zero = torch.zeros(len(self.nats), dtype=torch.float64)

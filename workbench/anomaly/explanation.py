@@ -127,7 +127,7 @@ def explain(
         shares.append(_accounted(found, vectors[: len(shares)], scale))
     strengths = values[order] / values.abs().sum()
     return Explanation(
-        found, vectors[: len(shares) - 1], strengths, torch.tensor(shares), mean, scale
+        found, vectors[: len(shares) - 1], strengths, mean.new_tensor(shares), mean, scale
     )
 
 

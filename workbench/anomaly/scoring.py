@@ -7,7 +7,7 @@ from torch import Tensor
 
 from workbench.anomaly.detectors import Detector
 from workbench.anomaly.survey import Row
-from workbench.errors import BadInput, NotConverged
+from workbench.errors import BadInput, NotConverged, Unsupported
 from workbench.problem import Problem
 
 
@@ -31,9 +31,11 @@ def scored(
 
     Yields:
         {"input": its number from 0, "margin": s, C occurs above 0, "detector", "score": the higher
-        the odder, "above": share of the normal inputs that score less, ties half}.
+        the odder, "above": share of the normal inputs that score less, ties half}; of a detector
+        that cannot serve, where there are others, {"detector", "reason"}.
 
     Raises:
+        Unsupported: where the only detector cannot serve.
         BadInput: where inputs do not fit D or are not finite.
         NotConverged: where a score is NaN.
     """
@@ -46,7 +48,13 @@ def scored(
         margins = problem.margin(inputs)
     for i, (name, detector) in enumerate(methods.items()):
         report(i / len(methods), name)
-        found = detector.scores(problem, trusted, torch.cat([normal, inputs]))
+        try:
+            found = detector.scores(problem, trusted, torch.cat([normal, inputs]))
+        except Unsupported as error:
+            if len(methods) == 1:
+                raise
+            yield {"detector": name, "reason": str(error)}
+            continue
         if bool(torch.isnan(found).any()):
             raise NotConverged(f"{name} gives a score that is NaN")
         usual, new = found.split([len(normal), len(inputs)])

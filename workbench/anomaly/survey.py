@@ -8,6 +8,7 @@ from workbench.anomaly.auroc import over_seeds
 from workbench.anomaly.detectors import Detector
 from workbench.anomaly.judging import judge
 from workbench.anomaly.testbed import Testbed
+from workbench.errors import Unsupported
 
 Row: TypeAlias = dict[str, Any]
 
@@ -27,14 +28,24 @@ def survey(
 
     Yields:
         {"testbed", "normal": the kind, "detector", "seed", "auroc", "err": over inputs, "seconds":
-        processor time of the scores}.
+        processor time of the scores}; of a detector that cannot serve, where there are others,
+        {"testbed", "detector", "seed", "reason"}.
+
+    Raises:
+        Unsupported: where the only detector cannot serve.
     """
     for i, seed in enumerate(seeds):
         report(i / len(seeds), f"seed {seed}")
         bed = make(seed)
         for j, (method, detector) in enumerate(methods.items()):
             report((i + j / len(methods)) / len(seeds), f"{bed.name}, seed {seed}: {method}")
-            judged = judge(bed, detector)
+            try:
+                judged = judge(bed, detector)
+            except Unsupported as error:
+                if len(methods) == 1:
+                    raise
+                yield {"testbed": bed.name, "detector": method, "seed": seed, "reason": str(error)}
+                continue
             for kind, area in judged.against.items():
                 yield {
                     "testbed": bed.name, "normal": kind, "detector": method, "seed": seed,
@@ -45,10 +56,13 @@ def survey(
 def summary(rows: Iterable[Row]) -> list[Row]:
     """A row a testbed, kind and detector: mean AUROC, its 95% interval over seeds, the worst seed.
 
-    Over one seed the interval is that over its inputs, value +- 1.96 err.
+    Over one seed the interval is that over its inputs, value +- 1.96 err. Rows with a `reason` are
+    left out.
     """
     found: dict[tuple[str, str, str], list[Row]] = {}
     for row in rows:
+        if "reason" in row:
+            continue
         found.setdefault((row["testbed"], row["normal"], row["detector"]), []).append(row)
     ordered = sorted(found.items(), key=lambda item: item[0][:2])  # a section a kind
     return [_summed(mine) for _, mine in ordered]

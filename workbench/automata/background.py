@@ -70,6 +70,7 @@ def background(trail: Cells) -> Background:
         trail: `(t, columns)`, at least `LATEST` + 1 generations, with wrap-around edges.
 
     Raises:
+        BadInput: for too few generations or cells.
         NotConverged: where there is none, or cells still look independent.
     """
     if trail.ndim != 2 or len(trail) <= LATEST or trail.shape[1] < 2 * STRETCH:

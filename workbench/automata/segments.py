@@ -74,11 +74,11 @@ class Segments:
 
     def log_p(self, cells: Cells) -> np.ndarray:
         """log of the chance of segments `(..., n)` with n >= k, natural, by the Markov chain."""
-        with np.errstate(divide="ignore"):
-            whole, context = np.log(self.table), np.log(self.table.reshape(-1, 2).sum(1))
         k, weight = self.order, 1 << np.arange(self.order - 1, -1, -1)
         codes = np.lib.stride_tricks.sliding_window_view(cells, k, -1) @ weight
-        found = whole[codes].sum(-1) - context[codes[..., 1:] >> 1].sum(-1)
+        with np.errstate(divide="ignore", invalid="ignore"):  # of what the measure excludes
+            whole, context = np.log(self.table), np.log(self.table.reshape(-1, 2).sum(1))
+            found = whole[codes].sum(-1) - context[codes[..., 1:] >> 1].sum(-1)
         return np.where(np.isnan(found), -np.inf, found)
 
     def image(self, rule: Elementary) -> "Segments":

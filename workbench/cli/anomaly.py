@@ -11,7 +11,7 @@ from workbench.cli.frame import INTERRUPTED, AsJson, Debug, warn
 from workbench.cli.options import Seeds, assigned, whole
 from workbench.cli.plain import print_json
 from workbench.cli.progress import Bar
-from workbench.cli.tables import say, table
+from workbench.cli.tables import grid, say, table
 from workbench.errors import BadInput
 
 if TYPE_CHECKING:
@@ -98,7 +98,9 @@ def anomaly(
             "summary": summed, "interrupted": interrupted,
         })  # fmt: skip
     elif rows:
-        _show(summed or rows, scores=asked is not None)
+        answered = [row for row in rows if "reason" not in row] if summed is None else summed
+        _show(answered, scores=asked is not None)
+        _excuse({row["detector"]: row["reason"] for row in rows if "reason" in row}, names)
     if interrupted:
         warn("stopped early; these are the rows so far.")
         raise typer.Exit(INTERRUPTED)
@@ -122,7 +124,17 @@ def _write(path: Path, rows: list[dict[str, Any]]) -> None:
     files.write(path, made(rows))
 
 
+def _excuse(refused: dict[str, str], names: str | None) -> None:
+    """Which detectors do not serve: why, where they were asked for by name."""
+    if refused and names is None:
+        say(f"Not for this problem: {', '.join(refused)} (--detector NAME says why).")
+    elif refused:
+        say(grid(list(refused.items())))
+
+
 def _show(rows: list[dict[str, Any]], scores: bool) -> None:
+    if not rows:
+        return
     from workbench.bench import Column
     from workbench.bench.anomaly import AREAS
 

@@ -86,6 +86,8 @@ def attack(
     from workbench.adversaries import Adversary
     from workbench.experiments import Run, pursuit
 
+    if check < 1:
+        raise BadInput(f"--check takes forward passes, at least one, got {check}")
     adversary = Adversary(
         settings.build_family(family, assignments or []), _region(nats, ball, box),
         settings.build_written(estimator), optimiser, steps=steps, restarts=restarts,

@@ -1,6 +1,6 @@
 """`workbench attack-lm`: an adversary that begins as a language model."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,7 +15,10 @@ from workbench.cli.tables import grid, say
 from workbench.errors import BadInput
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from workbench.adversaries import Attack
+    from workbench.problem import Problem
     from workbench.rng import Rng
 
 SHOWN = 48
@@ -106,27 +109,49 @@ def drive(subject: Any, walk: Iterator[float], as_json: bool) -> None:
 
 
 def _texts(found: "Attack", rng: "Rng") -> list[dict[str, Any]]:
-    """Fresh texts of D, as M reads them where it does, and whether it fails on them."""
+    """Fresh texts of D, and whether M fails on them."""
     from workbench.distributions import Sampleable
-    from workbench.models import Automaton
-    from workbench.models.router import Router
 
-    d, M = found.distribution, found.problem.model
-    assert isinstance(d, Sampleable) and isinstance(M, Automaton | Router)
+    d = found.distribution
+    assert isinstance(d, Sampleable)
     x = d.sample(SHOWN, rng.child("texts").generator())
     fails = (found.problem.margin(x) > 0).tolist()
-    return [{"text": t, "fails": f} for t, f in zip(M.read(x), fails, strict=True)]
+    texts = reader_of(found.problem)(x)
+    return [{"text": t, "fails": f} for t, f in zip(texts, fails, strict=True)]
+
+
+def reader_of(problem: "Problem") -> "Callable[[Tensor], list[str]]":
+    """Token ids as text: as M reads them, by the vocabulary of M or D, or as numbers."""
+    from workbench.distributions import PromptedText
+    from workbench.models import Automaton, Continuation, Transformer
+    from workbench.models.router import Router
+
+    d, M = problem.distribution, problem.model
+    if isinstance(M, Automaton | Router):
+        return M.read
+    writer: Any = M
+    if isinstance(d, PromptedText) and isinstance(d.speaker, Continuation):
+        writer = d.speaker.network
+    vocabulary = writer.vocabulary if isinstance(writer, Transformer) else None
+    if vocabulary is not None:
+        return lambda x: [vocabulary.decode(row) for row in x.tolist()]
+    return lambda x: [" ".join(map(str, row)) for row in x.tolist()]
 
 
 def _lines(found: "Attack", steps: int) -> list[tuple[str, str]]:
     """What a reader wants to know, a line each."""
     assert found.checked is not None
     hits, draws = found.checked.info["hits"], found.checked.info["draws"]
-    first = found.found.info["first_hits"]
+    first = found.found.info.get("first_hits")
+    begun = f"{numbers.power(found.log10_p_reference)}, exactly"
+    if first is not None:
+        begun = f"{first[0]} of {numbers.several(first[1], 'text')} fail"
+    fails = f"{hits} of {numbers.several(draws, 'fresh text')} fail ({hits / draws:.0%})"
+    took = cost_text(found.cost.forwards, found.cost.seconds)
     return [
         (found.problem.name, f"language model fine-tuned by {found.found.info['source']}"),
-        ("under D0", f"{first[0]} of {first[1]} texts fail"),
-        ("under D", f"{hits} of {draws} fresh texts fail ({hits / draws:.0%})"),
+        ("under D0", begun),
+        ("under D", fails),
         ("spent", f"{found.nats:.3g} ± {found.nats_err:.2g} nats"),
-        ("cost", f"{steps} steps, " + cost_text(found.cost.forwards, found.cost.seconds)),
+        ("cost", f"{numbers.several(steps, 'step')}, {took}"),
     ]

@@ -66,7 +66,7 @@ def compare(
     known = [cls.name for cls in estimators.ALL]
     methods = [settings.build(name.strip(), []) for name in (names or ",".join(known)).split(",")]
     sources = list(dict.fromkeys(problems))
-    triples = [catalogue.load(source) for source in sources]
+    triples = experiments.told_apart(catalogue.load(source) for source in sources)
     if device is not None:
         triples = [triple.to(device=device) for triple in triples]
     limit = settings.budget_of(budget, seconds)

@@ -167,5 +167,4 @@ def error_text(off: float, claimed: float | None) -> str:
 
 def cost_text(forwards: int, seconds: float) -> str:
     """Forward passes and seconds."""
-    passes = "forward pass" if forwards == 1 else "forward passes"
-    return f"{numbers.count(forwards)} {passes}, {numbers.seconds(seconds)} s"
+    return f"{numbers.several(forwards, 'forward pass')}, {numbers.seconds(seconds)} s"

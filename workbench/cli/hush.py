@@ -73,6 +73,9 @@ def drive(subject: Any, walk: Iterator[float], as_json: bool, out: Path | None =
                 bar.update(share, f"{name}, step {subject.state.ticks}")
         except KeyboardInterrupt:
             interrupted = True
+    if interrupted and not subject.state.ticks:
+        warn("stopped before the first step was done: nothing is trained yet.")
+        raise typer.Exit(INTERRUPTED)
     state = as_it_stands(subject) if interrupted else subject.state
     with on(subject.problem):
         found = subject.iteration.report(subject.problem, state)
@@ -91,8 +94,9 @@ def drive(subject: Any, walk: Iterator[float], as_json: bool, out: Path | None =
             f"{numbers.power(pair[0])} at first, {numbers.power(pair[1])} now, exactly"
             for pair in (found.log10_p, found.log10_p_adversary)
         )
+        took = numbers.seconds(subject.seconds)
         say(grid([
-            (name, f"{subject.state.ticks} steps, {numbers.seconds(subject.seconds)} s"),
+            (name, f"{numbers.several(subject.state.ticks, 'step')}, {took} s"),
             ("its own prompts", own), ("the worst prompts", adverse),
             ("perplexity", f"{found.growth - 1.0:+.2%}"),
         ]))  # fmt: skip

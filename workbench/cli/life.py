@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from workbench.automata.look import Look
 
 _SHOWN = 12
+_AGAINST = ("cell", "pair", "2x2")
 
 
 def life(
@@ -42,11 +43,12 @@ def life(
     from workbench.automata.look import look
 
     law = parse(rule)
-    if generations < 1 or side < 64 or against not in ("cell", "pair", "2x2"):
-        raise BadInput(
-            "it takes a generation, 64 cells a side and --against cell, pair or 2x2 at least; got "
-            f"{generations}, {side} and {against!r}"
-        )
+    if generations < 1:
+        raise BadInput(f"--generations must be at least 1, got {generations}")
+    if side < 64:
+        raise BadInput(f"--side must be at least 64, got {side}")
+    if against not in _AGAINST:
+        raise BadInput(f"--against is one of {', '.join(_AGAINST)}, got {against!r}")
     board = start(law, side, density, seed)
     seen, trail = [board.density], board.trail(None)
     names = presumptions(law)

@@ -6,6 +6,7 @@ import math
 import types
 import typing
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -114,11 +115,11 @@ def parse(what: str, text: str, kind: Any) -> Any:
             return text.lower() in _TRUE
         raise BadInput(f"{what} must be true or false, got {text!r}")
     if kind in (int, float):
-        number = _number(text)
-        if number is None or (kind is int and not number.is_integer()):
+        number = _number(text, kind)
+        if number is None:
             want = "a whole number" if kind is int else "a number"
             raise BadInput(f"{what} must be {want}, got {text!r}")
-        return int(number) if kind is int else number
+        return number
     raise BadInput(f"{what} is a {type_name(kind)}, which cannot be given on the command line")
 
 
@@ -139,12 +140,18 @@ def _option(text: str, kind: type) -> Any:
         raise typer.BadParameter(str(error)) from None
 
 
-def _number(text: str) -> float | None:
+def _number(text: str, kind: type) -> int | float | None:
+    """What the text says; None where that is no number, or no whole one where `kind` is int."""
     try:
         number = float(text)
     except ValueError:
         return None
-    return number if math.isfinite(number) else None
+    if not math.isfinite(number) or (kind is int and not number.is_integer()):
+        return None
+    if kind is int:
+        with suppress(ValueError):  # 1e5
+            return int(text)  # all digits, of which a float would round some
+    return kind(number)
 
 
 def estimator_class(name: str) -> "type[Estimator]":

@@ -1,5 +1,6 @@
 """`workbench sweep`."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,6 +22,14 @@ def sweep(
     names: Annotated[
         str | None,
         typer.Option("--estimators", metavar="A,B,C", help=f"Which ones; {USUAL} by default."),
+    ] = None,
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=V,W",
+            help="A setting of the one estimator, with each of these values; repeatable.",
+        ),
     ] = None,
     budget: Forwards = None,
     seconds: Seconds = None,
@@ -44,11 +53,12 @@ def sweep(
 ) -> None:
     """Many estimates side by side: on processes of this machine, or on a Dask cluster.
 
-    With --runs each is kept in a folder of its own, and a sweep that was stopped goes on there:
-    what is done is not done again. Exits with 1 where a row has no answer; that an estimator does
-    not serve a problem counts only where estimators are named.
+    With --set, every combination of the values that are given. With --runs each is kept in a folder
+    of its own, and a sweep that was stopped goes on there: what is done is not done again. Exits
+    with 1 where a row has no answer; that an estimator does not serve a problem counts only where
+    estimators are named.
     """
-    from workbench import experiments
+    from workbench import catalogue, experiments
     from workbench.device import named
     from workbench.experiments import export
     from workbench.experiments.workers import workers as hired
@@ -57,23 +67,31 @@ def sweep(
         raise BadInput(f"--seeds must be at least 1, got {seeds}")
     if out is not None:
         files.check(out, (".csv", ".parquet"))
-    chosen = [settings.build(name.strip(), []).name for name in (names or USUAL).split(",")]
+    asked = dict.fromkeys(name.strip() for name in (names or USUAL).split(","))
+    chosen = [settings.build(name, []).name for name in asked]
+    varied = _varied(chosen, assignments or [])
+    sources = list(dict.fromkeys(problems))
+    for source in sources:
+        catalogue.load(source)  # what is none is told once, before anything runs
     refuse_both(device, runs, "--runs")
     if device is not None:
         named(device)
     limit = settings.budget_of(budget, seconds)
-    configs = experiments.grid(problem=problems, estimator=chosen, seed=range(seeds))
+    configs = experiments.grid(
+        problem=sources, estimator=chosen, settings=varied, seed=range(seeds)
+    )
     for config in configs:
         config |= {"forwards": limit.forwards, "seconds": limit.seconds}
         if device is not None:
             config["device"] = device
         if runs is not None:
-            place = "_".join(str(config[k]) for k in ("problem", "estimator", "seed"))
-            config["run"] = str((runs / place.replace("/", "_")).resolve())
+            parts = config["problem"], _method(config, config["settings"]), config["seed"]
+            place = "_".join(map(str, parts)).replace("/", "_")
+            config["run"] = str((runs / place).resolve())
     rows: list[dict[str, Any]] = []
     interrupted = False
     try:
-        with hired(workers, scheduler) as team, Bar(problems[0]) as bar:
+        with hired(workers, scheduler) as team, Bar(sources[0]) as bar:
             rows.extend(experiments.sweep(experiments.estimated, configs, team, bar.update))
     except KeyboardInterrupt:
         interrupted = True
@@ -84,12 +102,42 @@ def sweep(
     if as_json:
         print_json({"rows": rows, "interrupted": interrupted})
     else:
-        _show(rows)
+        _show([{**row, "method": _method(row, varied[0])} for row in rows])
     if interrupted:
         warn("stopped early; with --runs the same command goes on.")
         raise typer.Exit(INTERRUPTED)
     if experiments.unanswered(rows, names is not None):
         raise typer.Exit(FAILED)
+
+
+def _varied(estimators: list[str], assignments: list[str]) -> list[dict[str, Any]]:
+    """Every combination of the values that `key=value,value` texts give to settings.
+
+    Raises:
+        BadInput: on several estimators, or as `settings.build`.
+    """
+    from workbench.experiments import grid
+
+    if assignments and len(estimators) != 1:
+        raise BadInput("--set is of one estimator: name it by --estimators")
+    axes: dict[str, list[Any]] = {}
+    for text in assignments:
+        key, equals, values = text.partition("=")
+        each = [f"{key}={value}" for value in values.split(",")] if equals else [text]
+        cls = settings.estimator_class(estimators[0])
+        for told in each:
+            for name, value in settings.values_of(cls, [told]).items():
+                axes.setdefault(name, []).append(value)
+    found = grid(**axes)
+    for some in found:
+        settings.estimator_class(estimators[0])(**some)  # what is out of range is told at once
+    return found
+
+
+def _method(row: dict[str, Any], varied: Iterable[str]) -> str:
+    """The estimator, with the settings that were asked for."""
+    told = ", ".join(f"{key}={row['settings'][key]}" for key in varied)
+    return f"{row['estimator']}[{told}]" if told else row["estimator"]
 
 
 def _show(rows: list[dict[str, Any]]) -> None:
@@ -98,7 +146,7 @@ def _show(rows: list[dict[str, Any]]) -> None:
 
     done = [row for row in rows if "log10_p" in row]
     columns = [
-        Column("problem", "problem"), Column("estimator", "estimator"), Column("seed", "seed"),
+        Column("problem", "problem"), Column("method", "estimator"), Column("seed", "seed"),
         Column("log10_p", "estimate", "power", "log10_err"),
         Column("forwards", "forwards", "count"), Column("seconds", "seconds", "seconds"),
     ]  # fmt: skip
@@ -111,4 +159,4 @@ def _show(rows: list[dict[str, Any]]) -> None:
 
 
 def _named(row: dict[str, Any]) -> str:
-    return f"{row['problem']} {row['estimator']} {row['seed']}"
+    return f"{row['problem']} {row['method']} {row['seed']}"

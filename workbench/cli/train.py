@@ -192,4 +192,4 @@ def _lines(record: dict[str, Any]) -> list[tuple[str, str]]:
     if record["exploited"]:
         lines.append(("EXPLOITED", "estimate and referee parted: see the metrics of the run"))
     seconds = numbers.seconds(record["seconds"])
-    return [*lines, ("cost", f"{record['steps']:,} steps, {seconds} s")]
+    return [*lines, ("cost", f"{numbers.several(record['steps'], 'step')}, {seconds} s")]

@@ -127,7 +127,10 @@ def _show(
     lines: list[tuple[str, str]] = []
     if evidence.draws:
         lines.append(
-            ("plain draws", f"{evidence.hits:,} failures in {numbers.count(evidence.draws)}")
+            (
+                "plain draws",
+                f"{numbers.several(evidence.hits, 'failure')} in {numbers.count(evidence.draws)}",
+            )
         )
     for method, shares in evidence.mode_shares.items():
         held = [f"{name} {share:.0%}" for name, share in shares.items() if share >= 0.005]

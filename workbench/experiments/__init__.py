@@ -1,7 +1,7 @@
 """Several estimates set side by side, and runs on disk."""
 
 from workbench.experiments.attempt import Attempt, Row, error_in_digits, runs, seeds_of
-from workbench.experiments.compare import compare
+from workbench.experiments.compare import compare, told_apart
 from workbench.experiments.config import decode, encode
 from workbench.experiments.course import Course, Subject
 from workbench.experiments.export import table_csv, table_parquet, to_csv, to_parquet
@@ -19,5 +19,5 @@ __all__ = [
     "Attempt", "Course", "Folder", "Row", "Run", "Subject", "best_truth", "beware", "compare",
     "decode", "encode", "error_in_digits", "estimated", "grid", "publish", "pursuit", "recipe",
     "recipes", "runs", "seeds_of", "shelf", "summarise", "sweep", "table_csv", "table_parquet",
-    "to_csv", "to_parquet", "truth_row", "unanswered",
+    "to_csv", "to_parquet", "told_apart", "truth_row", "unanswered",
 ]  # fmt: skip

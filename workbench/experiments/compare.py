@@ -1,6 +1,8 @@
 """Several estimators and seeds on several problems: plain rows as they finish."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -24,10 +26,11 @@ def compare(
 ) -> Iterator[Row]:
     """One row a problem, estimator and seed, in order, each yielded as soon as it is there.
 
-    An estimator that does not draw has one row, of the first seed.
-    An estimator that cannot serve a problem, or fails there, has one row with the `reason`, and
-    with whether it was `refused` (`Unsupported`) rather than failed. An interrupt
-    (Ctrl-C) yields the row of the estimate under way, marked `interrupted`, and then goes on up.
+    An estimator that does not draw has one row, of the first seed. An estimator that cannot serve a
+    problem, or fails there, has one row with the `reason`, and with whether it was `refused`
+    (`Unsupported`) rather than failed. An interrupt (Ctrl-C) yields the row of the estimate under
+    way, marked `interrupted`, and then goes on up. Problems of one name are told apart by a number
+    behind it: see `told_apart`.
 
     Args:
         problems: one or several; a name or a card's path stands for what `load` makes of it.
@@ -37,7 +40,7 @@ def compare(
         report: told how far it is.
 
     Raises:
-        BadInput: for what is no problem and no estimator.
+        BadInput: for what is no problem, no estimator or no sequence of seeds.
     """
     triples = [load(p) if isinstance(p, str | Path) else p for p in _several(problems)]
     chosen = list(_several(estimators))
@@ -49,7 +52,24 @@ def compare(
                 raise BadInput(
                     f"compare takes {kind.__name__.lower()}s, such as {such}, got {given!r}"
                 )
-    return _rows(triples, chosen, Budget.of(budget, Budget()), seeds, report)
+    drawn = list(seeds) if isinstance(seeds, Iterable) else []
+    if not drawn:
+        raise BadInput(f"compare takes a sequence of seeds, such as range(3), got {seeds!r}")
+    return _rows(told_apart(triples), chosen, Budget.of(budget, Budget()), drawn, report)
+
+
+def told_apart(problems: Iterable[Problem]) -> list[Problem]:
+    """The same problems, those of one name numbered from the second on: "mine", "mine (2)".
+
+    Rows are known by the name of their problem, and repeats are summed up by it.
+    """
+    seen: Counter[str] = Counter()
+    found = []
+    for problem in problems:
+        seen[problem.name] += 1
+        n = seen[problem.name]
+        found.append(problem if n == 1 else replace(problem, name=f"{problem.name} ({n})"))
+    return found
 
 
 def _several(given: Any) -> Iterable[Any]:

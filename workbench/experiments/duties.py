@@ -70,9 +70,10 @@ def defender(
     )  # fmt: skip
 
 
-@cache
 def duty(name: str) -> Duty:
     """What is trained, by its name, or by the path of a card whose model does a digits task.
+
+    Of a name there is one, made once; a card is read anew, as it may have changed.
 
     Training writes into the model of a duty, so that two runs at once need one each: see `fresh`.
 
@@ -85,7 +86,7 @@ def duty(name: str) -> Duty:
     short = {long: short for short, long in toys.PLANTED.items()}
     name = short.get(name, name)
     if name in DUTIES:
-        return DUTIES[name]()
+        return _made(name)
     problem = catalogue.load(name)
     if problem.distribution.dim != 64 or problem.outputs != 10:
         raise BadInput(
@@ -93,6 +94,11 @@ def duty(name: str) -> Duty:
             "model reads digits; your own needs the examples that it is for (`--data`)"
         )
     return Duty(problem, _digits_task())
+
+
+@cache
+def _made(name: str) -> Duty:
+    return DUTIES[name]()
 
 
 def fresh(name: str) -> Duty:

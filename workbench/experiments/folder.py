@@ -172,7 +172,10 @@ class Folder:
     @property
     def held(self) -> bool:
         """Whether some process is at work on it."""
-        handle = os.open(self.path / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            handle = os.open(self.path / LOCK, os.O_RDONLY)  # read, where it cannot be written
+        except OSError:  # no process has ever held it
+            return False
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -5,10 +5,7 @@ import platform
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from datetime import date
-from importlib.metadata import version
 from typing import Any
-
-import torch
 
 from workbench.distributions import Recognised
 from workbench.errors import BadInput, NotConverged, Unsupported
@@ -26,6 +23,7 @@ from workbench.estimators.witness import Failures, Witness
 from workbench.experiments import modes
 from workbench.experiments.attempt import Attempt
 from workbench.experiments.evidence import Answer, Evidence
+from workbench.experiments.folder import versions
 from workbench.iteration import Budget
 from workbench.math.logspace import LN10
 from workbench.problem import Problem, Truth
@@ -182,8 +180,7 @@ def conclude(evidence: Evidence, problem: Problem, budget: int, seed: int) -> Tr
         "command": f"workbench truth {problem.name} --budget {budget} --seed {seed}",
         "made": date.today().isoformat(),
         "versions": {
-            "workbench": version("catastrophe-workbench"),
-            "torch": torch.__version__,
+            **versions(),
             "python": platform.python_version(),
         },
         "budget": budget,

@@ -75,7 +75,7 @@ def rehearse(
             seconds = time.monotonic() - began
             now, pictures = contents(output) if output.exists() else ({}, ())
             size = output.stat().st_size if output.exists() else 0
-        then = json.loads(record.read_text()) if record.exists() else {}
+        then = _recorded(record)
         made = Rehearsal(path.stem, "failed", seconds, reason, now, then, pictures, size)
         if not reason:
             if update and now:
@@ -98,6 +98,28 @@ def _record(path: Path, recorded: Path | None, profile: str) -> Path:
     if recorded is None:
         return path.with_name(f"{path.stem}.recorded{ending}")
     return recorded / f"{path.stem}{ending}"
+
+
+def _recorded(path: Path) -> dict[str, Value]:
+    """What is recorded in a file, nothing where there is none.
+
+    Raises:
+        BadInput: where it holds something else.
+    """
+    if not path.exists():
+        return {}
+    try:
+        found = json.loads(path.read_bytes())
+    except ValueError:
+        found = None
+    if not isinstance(found, dict) or not all(
+        isinstance(value, list) and len(value) == 2 for value in found.values()
+    ):
+        raise BadInput(
+            f"{path} is no record of a notebook: restore it, or remove it and record anew by "
+            "--update"
+        )
+    return found
 
 
 def agrees(now: Value, then: Value) -> bool:

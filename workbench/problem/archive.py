@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from workbench.errors import BadInput
+from workbench.numbers import several
 
 MAX_BYTES = 64 << 20
 """The most that may be packed in one."""
@@ -46,8 +47,8 @@ def unpacked(data: bytes, folder: Path) -> None:
     folders = {entry.filename.rpartition("/")[0] for entry in entries}
     if len(entries) != 2 or len(folders) != 1:
         raise BadInput(
-            f"the zip holds {len(entries)} files in {len(folders)} folders; a card and its "
-            "safetensors file in one folder are needed"
+            f"the zip holds {several(len(entries), 'file')} in {several(len(folders), 'folder')}; "
+            "a card and its safetensors file in one folder are needed"
         )
     room = MAX_BYTES
     for entry in entries:

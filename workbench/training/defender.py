@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from workbench.adversaries import Adversary, optimisers
-from workbench.adversaries.families import at
+from workbench.adversaries.families import at, no_points
 from workbench.adversaries.families.base import join
-from workbench.distributions import Distribution, Reparameterised
+from workbench.distributions import Distribution
 from workbench.errors import BadInput, Unsupported
 from workbench.estimators import Conditioned, Estimator
 from workbench.estimators.base import check_positive
@@ -211,10 +211,8 @@ class Defender:
         total, forwards = torch.zeros_like(state.theta), 0
         laws = self._laws(problem, state)
         for k, law in enumerate(laws):
-            posed, rng = (
-                problem.problem.vary(distribution=law),
-                state.rng.child("p", state.ticks, k),
-            )
+            posed = problem.problem.vary(distribution=law)
+            rng = state.rng.child("p", state.ticks, k)
             budget = self._budget(estimator, state)
             try:
                 if _differentiable(estimator):
@@ -244,9 +242,7 @@ class Defender:
     def _module(self, problem: Duty, rng: Rng) -> Any:
         assert self.adversary is not None
         d = problem.problem.distribution
-        n = d.noise_dim if isinstance(d, Reparameterised) else d.dim
-        none = torch.zeros(0, n, dtype=d.dtype)
-        return self.adversary.family.module(d, rng.child("start", 0), none)
+        return self.adversary.family.module(d, rng.child("start", 0), no_points(d))
 
     def _search(self, problem: Duty, state: Training, adversary: Adversary) -> Training:
         """One more distribution in the ledger."""

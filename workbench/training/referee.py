@@ -9,7 +9,9 @@ from torch import Tensor
 
 from workbench.adversaries import checking
 from workbench.distributions import Distribution, Gaussian
+from workbench.errors import BadInput
 from workbench.estimators import Estimate, Estimator, Importance
+from workbench.estimators.base import check_positive
 from workbench.estimators.importance import around
 from workbench.iteration import Budget, run
 from workbench.math.gaussian import TWO_SIDED_95
@@ -29,11 +31,19 @@ class Referee:
         budget: forward passes for each distribution.
         apart: digits that estimate and referee may differ by, where the referee is sure of as much
             (its own 95%).
+
+    Raises:
+        BadInput: for settings that are not above 0.
     """
 
     every: int = 25
     budget: int = 20_000
     apart: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_positive("referee", every=self.every, budget=self.budget)
+        if not self.apart > 0:
+            raise BadInput(f"referee: apart must be digits above 0, got {self.apart!r}")
 
     def judge(
         self, problem: Problem, log10_p: float, rng: Rng, watched: Tensor | None = None

@@ -90,7 +90,7 @@ class Teacher:
         """
         if not layers or not all(name for *_, name in layers[:-1]) or layers[-1][2]:
             raise BadInput("a teacher has an activation behind every layer but its last")
-        mean, cov, bent = d.mean, _covariance(d), []
+        mean, cov, bent = d.mean, d.covariance_of(torch.eye(d.dim, dtype=d.dtype)), []
         for weight, bias, name in layers:
             mean, cov = weight @ mean + bias, weight @ cov @ weight.T
             if name:
@@ -109,7 +109,7 @@ class Teacher:
         """
         if [name for *_, name in hidden] != [name for *_, name in self.layers[:-1]]:
             raise BadInput("teacher and student need the same activations, in the same order")
-        mean, own = self.d.mean, _covariance(self.d)
+        mean, own = self.d.mean, self.d.covariance_of(torch.eye(self.d.dim, dtype=self.d.dtype))
         cross = own
         for (weight, bias, name), (above, _, _), bent in zip(
             hidden, self.layers, self.bent, strict=False
@@ -121,11 +121,6 @@ class Teacher:
         cross = self.layers[-1][0] @ cross
         cov = torch.cat([torch.cat([self.cov, cross], 1), torch.cat([cross.T, own], 1)])
         return Moments(torch.cat([self.mean, mean]), cov, len(self.mean))
-
-
-def _covariance(d: Gaussian) -> Tensor:
-    scale = torch.diag(d.scale) if d.scale.ndim == 1 else d.scale
-    return scale @ scale.T
 
 
 def drawn(layers: Sequence[Layer], x: Tensor) -> Callable[[Sequence[Layer]], Moments]:

@@ -28,7 +28,8 @@ class Task:
             M puts out, an entry a term.
 
     Raises:
-        BadInput: where inputs and targets do not fit together.
+        BadInput: where inputs and targets do not fit together, or values do not vary, of which a
+            share explained would be nothing over nothing.
     """
 
     inputs: Tensor
@@ -51,6 +52,8 @@ class Task:
                     f"targets of {tuple(y.shape)} {y.dtype} do not fit the loss {self.loss!r}: "
                     "classes (n,) or values (n, k) are needed"
                 )
+            if self.loss == "mse" and not bool((y != y[0]).any()):
+                raise BadInput(f"the {what}targets of a task are all the same: nothing to explain")
 
     @staticmethod
     def split(inputs: Tensor, targets: Tensor, share: float = 0.2) -> "Task":
@@ -59,10 +62,11 @@ class Task:
         Args:
             inputs: `(n, d)`.
             targets: classes `(n,)`, for "cross_entropy", or values `(n, k)`, for "mse".
-            share: of the examples that is held out, one at least.
+            share: of the examples that is held out, one at least, of values two.
 
         Raises:
-            BadInput: where inputs and targets do not fit together, or fewer than two came.
+            BadInput: where inputs and targets do not fit together, or fewer than two came, of
+                values four.
 
         >>> task = Task.split(torch.randn(10, 3), torch.arange(10) % 2)
         >>> task.size, len(task.held_out[0]), task.loss
@@ -70,16 +74,17 @@ class Task:
         """
         if not 0.0 < share < 1.0:
             raise BadInput(f"the share of held-out examples lies between 0 and 1, got {share!r}")
-        if len(inputs) != len(targets) or len(inputs) < 2:
-            raise BadInput(
-                f"to split a task needs two examples or more, and a target for each, got "
-                f"{len(inputs)} and {len(targets)}"
-            )
-        n = len(inputs)
-        order = torch.randperm(n, generator=torch.Generator().manual_seed(n), device="cpu")
-        out = min(n - 1, max(1, round(share * n)))
-        away, kept = order[:out], order[out:]
         loss = "mse" if targets.is_floating_point() else "cross_entropy"
+        least = 2 if loss == "mse" else 1  # of one value there is no variance
+        n = len(inputs)
+        if n != len(targets) or n < 2 * least:
+            raise BadInput(
+                f"to split a task needs {2 * least} examples or more, and a target for each, got "
+                f"{n} and {len(targets)}"
+            )
+        order = torch.randperm(n, generator=torch.Generator().manual_seed(n), device="cpu")
+        out = min(n - least, max(least, round(share * n)))
+        away, kept = order[:out], order[out:]
         return Task(inputs[kept], targets[kept], (inputs[away], targets[away]), loss)
 
     def to(self, device: torch.device) -> "Task":

@@ -9,7 +9,7 @@ from workbench.adversaries import Attack
 from workbench.distributions import PromptedText, Sampleable, Sequences
 from workbench.html import power, signed
 from workbench.math.logspace import LN10
-from workbench.numbers import places
+from workbench.numbers import places, several
 from workbench.problem import Problem
 from workbench.views import adversary_pictures, adversary_plots, pictures
 from workbench.views.adversary_kept import Check, Pin
@@ -21,7 +21,6 @@ from workbench.views.adversary_session import (
 )
 from workbench.views.roster import title
 from workbench.views.table import TABLE_CSS
-from workbench.views.words import several
 from workbench.views.worker import DONE, ERROR, RUNNING
 
 CHECK = "An independent sampler looks at the D that is shown."

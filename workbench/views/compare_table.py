@@ -7,12 +7,11 @@ from itertools import groupby
 
 from workbench.experiments import Row
 from workbench.html import MINUS, signed
-from workbench.numbers import places
+from workbench.numbers import places, several
 from workbench.problem import Problem
 from workbench.views.compare_job import Cell
 from workbench.views.style import colour
 from workbench.views.table import TABLE_CSS
-from workbench.views.words import several
 
 _WRONG = 4.0  # standard errors off: by chance once in 16,000
 _COLUMNS = (

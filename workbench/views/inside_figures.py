@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from workbench.html import MINUS, power
+from workbench.numbers import several
 from workbench.views import pictures
 from workbench.views.inside import Look, Summit
 from workbench.views.ribbon import Layer
@@ -19,7 +20,6 @@ from workbench.views.style import (
     layout,
     log_axis,
 )
-from workbench.views.words import several
 
 _LOW, _MIDDLE, _HIGH = "#0072B2", {False: "#f1f1ef", True: "#33383f"}, "#D55E00"
 _SUMMITS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")

@@ -6,7 +6,8 @@ from typing import Any
 
 from workbench.experiments import Row
 from workbench.html import power, signed
-from workbench.views.words import count, several
+from workbench.numbers import several
+from workbench.views.words import count
 
 UNSURE = 2.0
 """Digits of its own error from which a referee's value says less than its upper end."""

@@ -26,16 +26,6 @@ def count(n: float) -> str:
     return f"{n:.3g}"
 
 
-def several(n: int, noun: str) -> str:
-    """A number of things.
-
-    >>> several(1, "step"), several(2000, "forward pass")
-    ('1 step', '2,000 forward passes')
-    """
-    ending = "" if n == 1 else "es" if noun.endswith("s") else "s"
-    return f"{n:,} {noun}{ending}"
-
-
 _CLOSED = ("conditioned", "moments", "ratio", "partition", "free_energy", "mean_field")
 """Estimates without an error bar that may stand for P, the most trusted first."""
 

@@ -11,6 +11,7 @@ from workbench.adversaries.families.base import Family, Parameters
 from workbench.distributions import Distribution, Gaussian
 from workbench.distributions.transformed import Transformed
 from workbench.errors import BadInput
+from workbench.estimators.base import check_positive
 from workbench.math.swapped import own_weights
 from workbench.rng import Rng
 
@@ -42,10 +43,7 @@ class Flow(Family):
     def __post_init__(self) -> None:
         if self.kind not in _MAKES:
             raise BadInput(f"unknown flow {self.kind!r}: use one of {', '.join(_MAKES)}")
-        for key in ("transforms", "hidden", "bins"):
-            value = getattr(self, key)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise BadInput(f"flow: {key} must be a positive whole number, got {value!r}")
+        check_positive(self.name, transforms=self.transforms, hidden=self.hidden, bins=self.bins)
 
     def serves(self, reference: Distribution) -> bool:
         return isinstance(reference, Gaussian) and reference.dim > 1

@@ -8,7 +8,7 @@ from torch import Tensor
 from workbench.adversaries.families.base import AroundGaussian, Parameters
 from workbench.distributions import Distribution, Gaussian
 from workbench.distributions.transformed import Transformed
-from workbench.errors import BadInput
+from workbench.estimators.base import check_positive
 from workbench.math.swapped import own_weights
 from workbench.models.residual import Residual
 from workbench.rng import Rng
@@ -33,10 +33,7 @@ class Generator(AroundGaussian):
     natural: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        for key in ("hidden", "blocks"):
-            value = getattr(self, key)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise BadInput(f"generator: {key} must be a positive whole number, got {value!r}")
+        check_positive(self.name, hidden=self.hidden, blocks=self.blocks)
 
     def module(self, reference: Distribution, rng: Rng, points: Tensor) -> Parameters:
         assert isinstance(reference, Gaussian)

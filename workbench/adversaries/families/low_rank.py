@@ -8,7 +8,8 @@ from torch import Tensor, nn
 
 from workbench.adversaries.families.base import AroundGaussian, Parameters
 from workbench.distributions import Distribution, Gaussian
-from workbench.errors import BadInput, NotConverged
+from workbench.errors import NotConverged
+from workbench.estimators.base import check_positive
 from workbench.rng import Rng
 
 
@@ -26,8 +27,7 @@ class LowRank(AroundGaussian):
     name: ClassVar[str] = "low_rank"
 
     def __post_init__(self) -> None:
-        if isinstance(self.rank, bool) or not isinstance(self.rank, int) or self.rank < 1:
-            raise BadInput(f"low_rank: rank must be a positive whole number, got {self.rank!r}")
+        check_positive(self.name, rank=self.rank)
 
     def module(self, reference: Distribution, rng: Rng, points: Tensor) -> Parameters:
         assert isinstance(reference, Gaussian)

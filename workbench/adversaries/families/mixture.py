@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from workbench import distributions
 from workbench.adversaries.families.base import AroundGaussian, Parameters
 from workbench.distributions import Distribution, Gaussian
-from workbench.errors import BadInput
+from workbench.estimators.base import check_positive
 from workbench.rng import Rng
 
 
@@ -29,8 +29,7 @@ class Mixture(AroundGaussian):
     spreads: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        if isinstance(self.parts, bool) or not isinstance(self.parts, int) or self.parts < 1:
-            raise BadInput(f"mixture: parts must be a positive whole number, got {self.parts!r}")
+        check_positive(self.name, parts=self.parts)
 
     def module(self, reference: Distribution, rng: Rng, points: Tensor) -> Parameters:
         assert isinstance(reference, Gaussian)

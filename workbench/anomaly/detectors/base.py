@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from workbench.anomaly.inner import hidden_layers
+from workbench.errors import Unsupported
 from workbench.graph import activations_of
 from workbench.problem import Problem
 
@@ -29,11 +30,27 @@ class Detector(ABC):
         """
 
 
+def layers_of(problem: Problem) -> list[int]:
+    """Numbers of the nodes of M whose values are its hidden activations.
+
+    Raises:
+        Unsupported: where it has none, as a linear model.
+    """
+    found = hidden_layers(problem.graph)
+    if not found:
+        raise Unsupported(
+            "a look at the hidden activations of this model",
+            "an activation that all later values go through is needed",
+            ["unexplained", "unlikely", "output"],
+        )
+    return found
+
+
 @torch.no_grad()
 def hidden(problem: Problem, x: Tensor) -> list[Tensor]:
-    """Values `(batch, n)` behind every activation of M, layer by layer."""
+    """Values `(batch, n)` behind every activation of M, layer by layer; errors as `layers_of`."""
     values = activations_of(problem.graph, x)
-    return [values[i] for i in hidden_layers(problem.graph)]
+    return [values[i] for i in layers_of(problem)]
 
 
 def standardised(trusted: Tensor, inputs: Tensor) -> tuple[Tensor, Tensor]:

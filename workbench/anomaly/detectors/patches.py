@@ -6,8 +6,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from workbench.anomaly.detectors.base import Detector, standardised
-from workbench.anomaly.inner import Inner, hidden_layers, inner
+from workbench.anomaly.detectors.base import Detector, layers_of, standardised
+from workbench.anomaly.inner import Inner, inner
 from workbench.errors import BadInput
 from workbench.problem import Problem
 
@@ -35,7 +35,7 @@ class Patches(Detector):
 
     def scores(self, problem: Problem, trusted: Tensor, inputs: Tensor) -> Tensor:
         known = trusted[: self.most]
-        parts = [inner(problem, i) for i in hidden_layers(problem.graph)]
+        parts = [inner(problem, i) for i in layers_of(problem)]
         effects = [
             torch.cat([patched(p, x, p.value(known).mean(0)) for p in parts], 1)
             for x in (known, inputs)

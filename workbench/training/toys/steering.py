@@ -1,9 +1,12 @@
 """A controller that must keep a mass within its track."""
 
+import math
+
 import torch
 from torch import Tensor
 
 from workbench.distributions import Gaussian
+from workbench.errors import NotConverged
 from workbench.models import dense, mlp, rollout
 from workbench.problem import Problem
 from workbench.rng import Rng
@@ -18,6 +21,7 @@ STATE = 3
 
 _DT, _KICK, _START = 0.5, 0.2, 0.1
 _WEIGHTS = (1.0, 0.1, 0.3)
+_ROUNDS = 10_000
 _EXAMPLES, _CLONED, _WIDE, _WARM, _RATE = 512, 400, 0.6, 60, 5e-3
 
 
@@ -80,16 +84,20 @@ def riccati(a: Tensor, b: Tensor, q: Tensor, r: Tensor) -> Tensor:
     """The gain K `(k, m)` of u = -K s that is optimal for sum s.Q s + u.R u under s' = A s + B u.
 
     By iterating S = Q + A^T S (A - B K), K = (R + B^T S B)^-1 B^T S A (the discrete algebraic
-    Riccati equation) until S stands still.
+    Riccati equation) until S stands still. Raises `NotConverged` where it never does.
 
     >>> one = torch.ones(1, 1, dtype=torch.float64)
     >>> round(float(riccati(one, one, one, one)), 6)  # S = 1 + S - S^2 / (1 + S): the golden ratio
     0.618034
     """
     s = q
-    while True:
+    for _ in range(_ROUNDS):
         k = torch.linalg.solve(r + b.T @ s @ b, b.T @ s @ a)
         after = q + a.T @ s @ (a - b @ k)
-        if float((after - s).abs().max()) <= 1e-13 * float(after.abs().max()):
+        size = float(after.abs().max())
+        if not math.isfinite(size):
+            break
+        if float((after - s).abs().max()) <= 1e-13 * size:
             return k
         s = after
+    raise NotConverged("the Riccati equation did not settle: is the system stabilisable?")
