@@ -363,3 +363,20 @@ def test_log_p_keeps_its_gradient_for_training():
     problem = wb.load(NET)
     _, grads = log_p_and_grad(problem, wb.Moments(), list(problem.model.parameters()))
     assert all(bool(torch.isfinite(g).all()) for g in grads)
+
+
+@dataclass(frozen=True)
+class Blind(Crooked):
+    """0 wherever D lies below where it was."""
+
+    name: ClassVar[str] = "blind"
+
+    def read(self, state):
+        log_p = torch.where(state.log_p < -10.4, -math.inf, state.log_p)
+        return Estimate(log_p, None, self.kind, Cost(forwards=1))
+
+
+def test_an_answer_of_zero_next_door_is_no_defect_of_zero(tail):
+    """log Phi(-4) = -10.36, and a hundredth less a little beyond."""
+    with pytest.raises(wb.NotConverged, match="answers 0 for some D"):
+        heat_flow(tail, Blind())

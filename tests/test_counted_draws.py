@@ -45,3 +45,21 @@ def test_clopper_pearson_has_the_tails_it_says(hits, n):
         assert binom.cdf(hits, n, math.exp(high)) == pytest.approx(0.025, rel=1e-9)
     else:
         assert high == 0.0
+
+
+def test_gld_warns_where_margins_cannot_be_gaussian():
+    """Under powers, and under a network whose outputs jump; not on Gaussian margins."""
+    line = torch.nn.Linear(2, 1, bias=False)
+    torch.nn.init.constant_(line.weight, 2**-0.5)
+    event = wb.Halfspace(torch.ones(1), -300.0)
+    heavy = wb.StudentT(torch.zeros(2), torch.ones(2), df=30.0)
+    assert "tails that are powers" in wb.GLD()(wb.Problem(heavy, line, event), 4000).warning
+
+    class Cubed(torch.nn.Module):
+        def forward(self, x):
+            return line(x) ** 3
+
+    d = wb.Gaussian(torch.zeros(2), torch.ones(2))
+    told = wb.GLD()(wb.Problem(d, Cubed(), event), 4000).warning
+    assert "standard deviations from their mean" in told
+    assert not wb.GLD()(wb.Problem(d, line, event), 4000).warning

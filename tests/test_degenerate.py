@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 import workbench as wb
-from workbench.estimators import ALL
+from workbench.estimators import ALL, Strata, Tangent
 
 BUDGET = 600
 REFUSALS = (wb.BadInput, wb.Unsupported, wb.NotConverged)
@@ -148,3 +148,33 @@ def test_a_network_surely_and_never_fails(name):
     assert method(sure, 20_000, 0).log10_p == pytest.approx(0.0, abs=1e-9)
     never = wb.Problem(gaussian(4), model, wb.Argmax(0) & ~wb.Argmax(0))
     assert method(never, 20_000, 0).log10_p == -math.inf
+
+
+class Above(nn.Module):
+    """A step that torch has no graph through."""
+
+    def forward(self, x):
+        return (x > 0).to(x.dtype)
+
+
+@pytest.mark.parametrize("bend", [wb.models.Sign, wb.models.Heaviside, Above])
+@pytest.mark.parametrize("learns", [False, True])
+def test_steps_without_a_slope_are_answered_or_refused(bend, learns):
+    """A Heaviside has no derivative in torch, a sign has 0, and a comparison no graph."""
+    model = net(2, 8, 1, bend=bend).requires_grad_(learns)
+    x = torch.randn(4000, 2, generator=torch.Generator().manual_seed(0))
+    problem = wb.Problem(gaussian(2), model, half(1e-6 - float(model(x).detach().quantile(0.9))))
+    told = {cls.name: answer(cls, lambda: problem, 2000) for cls in (*ALL, Strata, Tangent)}
+    plain = told["monte_carlo"]
+    assert plain is not None and -4.0 < plain < -0.2
+    assert told["tangent"] is None and told["subset"] == pytest.approx(plain, abs=0.5)
+
+
+def test_a_gradient_through_steps_is_refused_where_lines_would_follow_it():
+    """It had been a zero: of `conditioned` through signs, which have no slope."""
+    model = net(2, 8, 1, bend=wb.models.Sign)
+    problem = wb.Problem(gaussian(2), model, half(-0.7))
+    with pytest.raises(wb.Unsupported, match="a margin that has a gradient is needed"):
+        wb.log_p_and_grad(problem, wb.Conditioned(), list(model.parameters()), 5000)
+    _, slopes = wb.log_p_and_grad(problem, wb.Moments(), list(model.parameters()))
+    assert any(bool(g.any()) for g in slopes)

@@ -134,3 +134,25 @@ def test_under_a_flow_that_hides_nothing_the_lines_are_all_there_is():
     """Its transforms take no empty batch, and every part of C is counted."""
     search = wb.Adversary(wb.families.Flow(), wb.KL(1.0), wb.Conditioned(), steps=1)
     assert search(wb.load("A_d10_1e-6")).log10_p >= -6.0 - 1e-6
+
+
+def test_where_no_gradient_leads_it_says_so():
+    network = nn.Sequential(nn.Linear(4, 2), wb.models.Sign(), nn.Linear(2, 1))
+    with torch.no_grad():
+        network[0].weight.copy_(torch.tensor([[1.0, 0, 0, 0], [-1.0, 0, 0, 0]]))
+        network[0].bias.fill_(-2.0)
+        network[2].weight.fill_(1.0)
+        network[2].bias.fill_(1.0)
+        answer = wb.Conditioned()(problem_of(network))
+    assert answer.info["looked_from"] == 0
+    assert "the margin has no gradient to look along" in answer.warning
+
+
+def test_where_the_budget_holds_no_look_it_says_so():
+    problem = wb.load("digits")
+    with torch.no_grad():
+        (state,) = piloted(problem)
+        state = replace(state, limit=state.forwards + 500)
+        after = wb.Conditioned().step(problem, state)
+        assert after.looked and not after.starts
+        assert "the budget held no look" in wb.Conditioned().read(after).warning

@@ -13,7 +13,15 @@ from workbench.math import cost
 from workbench.math.checks import check_finite, check_text, check_vector, known
 from workbench.math.gaussian import cdf, excess, hazard, log_cdf, log_cdf_inverse, log_pdf, pdf
 from workbench.math.law import Law
-from workbench.math.logspace import log1mexp, log_product, log_sub, log_sum, to_log10
+from workbench.math.logspace import (
+    effective,
+    log1mexp,
+    log_product,
+    log_sub,
+    log_sum,
+    to_log10,
+)
+from workbench.math.order import position
 from workbench.math.quadrature import legendre, normal_trapezoid
 
 POINTS = [
@@ -246,3 +254,24 @@ def test_all_quantiles_of_a_batch_are_exact_however_many_steps_each_takes():
     torch.testing.assert_close(log_cdf_inverse(log_cdf(x)), x, rtol=1e-12, atol=1e-9)
     ends = log_cdf_inverse(torch.tensor([-math.inf, 0.0]))
     assert ends.tolist() == [-math.inf, math.inf]
+
+
+@pytest.mark.parametrize("rare", [1e-10, 1e-20, 1e-40, 1e-300])
+def test_quantiles_near_one_are_those_of_the_other_tail(rare):
+    """log P = log(1 - rare) rounds to -rare."""
+    above = log_cdf_inverse(torch.tensor(-rare))
+    assert float(above) == pytest.approx(
+        -float(log_cdf_inverse(torch.tensor(rare).log())), rel=1e-9
+    )
+
+
+def test_no_weights_at_all_are_worth_none():
+    assert effective(torch.full((3,), -math.inf)) == 0.0
+    assert effective(torch.tensor([0.0, -math.inf])) == 1.0
+
+
+@pytest.mark.parametrize("rank", range(4))
+def test_ties_go_to_the_earlier_index(rank):
+    x = torch.tensor([[1.0, 1.0, 1.0, 1.0], [0.0, 2.0, 2.0, 1.0], [3.0, 0.0, 1.0, 3.0]])
+    expected = [sorted(range(4), key=lambda i: -row[i])[rank] for row in x.tolist()]
+    assert position(x, rank).tolist() == expected

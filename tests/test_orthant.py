@@ -367,3 +367,11 @@ def test_beside_a_literal_that_always_holds_the_gradient_is_that_of_the_other_al
     found = torch.autograd.grad(log_bivariate_cdf(*ends, rho), (*ends, rho))
     alone = hazard(torch.tensor(-2.0)).item()
     assert [g.item() for g in found] == pytest.approx([0.0, alone, 0.0] if side else [alone, 0, 0])
+
+
+@pytest.mark.parametrize("clauses", [[(0,), (1, 2)], [(1, 2), (0, 3)]])
+def test_a_union_with_a_clause_that_always_holds_is_certain(clauses):
+    beta = torch.tensor([math.inf, 0.0, 0.1, math.inf], requires_grad=True)
+    log_p = log_union(beta, torch.eye(4), clauses)
+    assert log_p.item() == 0.0
+    assert torch.autograd.grad(log_p, beta)[0].isfinite().all()

@@ -204,3 +204,22 @@ def test_too_many_cells_are_refused():
     clauses = [(3 * k, 3 * k + 1, 3 * k + 2) for k in range(12)]
     with pytest.raises(wb.Unsupported, match=f"at most {MOST}"):
         disjoint(clauses)
+
+
+@pytest.mark.parametrize("angle", [0.0, 0.05, 2.0])
+@pytest.mark.parametrize("end", [None, 6.5])
+def test_a_strip_that_is_narrow_as_seen_from_the_mean_is_not_missed(angle, end):
+    """Between +-0.004 across and beyond 6 along a turned axis, with and without an end."""
+    c, s = math.cos(angle), math.sin(angle)
+    along, across = [c, s, 0.0], [-s, c, 0.0]
+    rows = [along, across, [-v for v in across]] + [[-v for v in along]] * (end is not None)
+    offsets = [-6.0, 0.004, 0.004] + [end] * (end is not None)
+    exact = math.log(norm.sf(6.0) - (norm.sf(end) if end else 0.0))
+    exact += math.log(norm.cdf(0.004) - norm.cdf(-0.004))
+    found = Orthant()(polytope(rows, offsets))
+    assert error(found, exact)[0] < 1e-9
+
+
+def test_a_polygon_without_a_point_stays_empty():
+    rows = [[1.0, 0.0, 0.0], [-1.0, 0.1, 0.0], [-1.0, -0.1, 0.0]]
+    assert Orthant()(polytope(rows, [-1.0, 0.9, 0.9])).log10_p == -math.inf

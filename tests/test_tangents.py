@@ -6,10 +6,11 @@ import pytest
 import torch
 
 import workbench as wb
-from workbench.estimators.pieces import Field, event_of, mislabelled, nearest, pieces_of
+from workbench.estimators.pieces import Field, event_of, mislabelled, pieces_of
 from workbench.estimators.tangents import log_p_each
 from workbench.iteration import UNLIMITED
 from workbench.math.gaussian import log_cdf
+from workbench.math.least_distance import nearest
 from workbench.math.nodes import normal_nodes
 from workbench.models import dense, mlp
 from workbench.objective import log_p_and_grad
@@ -88,7 +89,7 @@ def test_the_nearest_point_of_a_cone():
     """Two planes at an angle: by hand, and one that does not bind."""
     normal = torch.tensor([[[1.0, 0.0], [0.6, 0.8]], [[1.0, 0.0], [0.0, 1.0]]])
     offset = torch.tensor([[-1.0, -2.0], [-1.0, 3.0]])
-    point = nearest(normal, offset)
+    point = nearest(normal, offset, 6)
     torch.testing.assert_close(point[0], torch.tensor([1.2, 1.6]), rtol=1e-6, atol=1e-6)
     torch.testing.assert_close(point[1], torch.tensor([1.0, 0.0]), rtol=1e-6, atol=1e-6)
 

@@ -58,6 +58,11 @@ def log_p_and_grad(
                 f"the gradient of log10 P = {estimate.log10_p}", "a finite log P is needed"
             )
         if not estimate.log_p.requires_grad:
+            if estimator.grad is Grad.IMPLICIT and "proof" not in estimate.info:
+                raise Unsupported(
+                    f"the gradient of {estimator.name!r} on {problem.name!r}",
+                    "a margin that has a gradient is needed, and a budget that holds it",
+                )
             return estimate, [torch.zeros_like(p) for p in parameters]
         slopes = torch.autograd.grad(estimate.log_p, parameters, allow_unused=True)
     if parameters and all(slope is None for slope in slopes):

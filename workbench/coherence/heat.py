@@ -31,7 +31,7 @@ from torch import Tensor
 
 from workbench.coherence.base import require_deterministic
 from workbench.distributions import Gaussian, Mixture
-from workbench.errors import Unsupported
+from workbench.errors import NotConverged, Unsupported
 from workbench.estimators import Estimator, design_points
 from workbench.iteration import Budget
 from workbench.math.logspace import LN10
@@ -70,8 +70,6 @@ class Heat:
         >>> Heat(log_p=-18.0, rate=18.0, drift=18.0).correction(c=1.0)  # half of the variance
         9.0
         """
-        if not math.isfinite(self.rate):
-            return 0.0
         pull = c * self.rate
         if self.drift <= 0.0:  # not a tail: the rate itself
             return min(pull, -self.log_p)
@@ -111,6 +109,7 @@ def heat_flow(
 
     Raises:
         Unsupported: for another D than a Gaussian or a mixture, or an estimator that samples.
+        NotConverged: where the estimate is 0 for a D next to this one.
     """
     require_deterministic(estimator)
     job = heat_steps(problem, estimator, probes, seed, budget)
@@ -182,6 +181,11 @@ def _one(
         terms.append(0.5 * ((up + down - 2.0 * e) / STEP**2 + slope * slope))
         yield (k + 1) / (len(basis) + 1)
     drift = (log_p(log_a=STEP) - log_p(log_a=-STEP)) / (2.0 * STEP)
+    if not all(math.isfinite(x) for x in (*terms, drift)):
+        raise NotConverged(
+            f"the heat flow of {estimator.name!r} is not known: it answers 0 for some D that is "
+            f"{STEP:g} standard deviations from this one"
+        )
     fixed = 0 if lead is None else 1
     others, left = terms[fixed:], n - fixed
     mean = sum(others) / len(others)

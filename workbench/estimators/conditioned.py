@@ -328,7 +328,7 @@ class Conditioned(Estimator):
             "indicator_digits": lost
             + digits * math.exp(max(0.0, drawn.tail_index(state) - _LIGHT)),
         }
-        if warning := lines.doubt(total, digits, lost):
+        if warning := lines.doubt(total, digits, lost) or lookout.doubt(state):
             info["warning"] = warning
         log_p = torch.clamp(total, max=0.0) + state.drift
         return Estimate(log_p, None, self.kind, cost, info=info)

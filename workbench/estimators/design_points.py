@@ -18,6 +18,7 @@ from torch import Tensor
 from workbench.distributions import Reparameterised
 from workbench.errors import Unsupported
 from workbench.math.checks import known
+from workbench.math.slope import slope_of
 from workbench.problem import Problem
 from workbench.rng import Rng
 from workbench.specs import Polyhedral
@@ -156,15 +157,10 @@ def margin_and_gradient(problem: Problem, z: Tensor, clause: Tensor) -> tuple[Te
         every = clause_margins(problem, z)
         one = every.gather(1, clause.clamp(min=0)[:, None]).squeeze(1)
         s = torch.where(clause < 0, every.amax(1), one)
-        if not s.requires_grad:
+        g = slope_of(s, z)
+        if g is None:
             raise Unsupported(
-                f"{type(problem.model).__name__}, whose margin has no gradient",
-                "design points are searched along the margin's gradient",
-            )
-        (g,) = torch.autograd.grad(s.sum(), z, allow_unused=True)
-        if g is None:  # only the weights of M have one
-            raise Unsupported(
-                f"the distribution {problem.distribution.name!r}, which has no gradient",
-                "design points are searched along the margin's gradient",
+                f"the margin of {problem.name!r}, which has no gradient in the noise of D",
+                "design points are searched along it",
             )
     return known(s.detach()), torch.nan_to_num(g, posinf=0.0, neginf=0.0)

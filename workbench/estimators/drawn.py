@@ -56,6 +56,8 @@ class Lines(State):
     """That looked for it, and the forward passes that it took."""
     tried: Tensor
     """`(m, d)`: unit vectors to what was found so; not looked at again."""
+    unlooked: str = ""
+    """Why the last look left something out, see `lookout`; else empty."""
     log_hidden: float = -math.inf
     """log of the probability of what was found and is not counted, roughly."""
     shaped: bool = False

@@ -17,7 +17,7 @@ from workbench.estimators.tilt import narrowed
 from workbench.estimators.witness import Failures, Witness
 from workbench.math.cost import Cost
 from workbench.math.gaussian import ONE_SIDED_95, TWO_SIDED_95
-from workbench.math.logspace import LN10, log_sum
+from workbench.math.logspace import LN10, log_plus, log_sum
 from workbench.math.pareto import standard_error, tail_index
 from workbench.problem import Problem
 from workbench.rng import Rng
@@ -237,15 +237,10 @@ def _weigh(problem: Problem, state: Weighing, n: int) -> Weighing:
     return replace(
         state, draws=state.draws + n, hits=state.hits + len(z), forwards=state.forwards + n,
         plain=state.plain + int(plain.sum()), plain_hits=state.plain_hits + plain_hits,
-        log_sum=_add(state.log_sum, log_w), log_squares=_add(state.log_squares, 2.0 * log_w),
+        log_sum=log_plus(state.log_sum, log_w),
+        log_squares=log_plus(state.log_squares, 2.0 * log_w),
         by_mode=by_mode, largest=torch.topk(both, min(_LARGEST, len(both))).values,
     )  # fmt: skip
-
-
-def _add(log_total: float, logs: Tensor) -> float:
-    if not len(logs):
-        return log_total
-    return float(torch.logaddexp(logs.new_tensor(log_total), log_sum(logs)))
 
 
 def _modes(state: Weighing) -> list[dict[str, float]]:

@@ -7,8 +7,7 @@ between the boundaries; here every step takes all of them,
     z <- argmin |z'|   subject to   s_i(z) + g_i . (z' - z) >= 0 for all i,   g_i = grad s_i(z),
 
 sequential quadratic programming, of which the HLRF iteration of `design_points` is the case of one
-margin (Liu & Der Kiureghian 1991). The small quadratic programme is solved by Hildreth's method of
-1957, one multiplier at a time. All starts move together; a step costs a forward pass and one
+margin (Liu & Der Kiureghian 1991). All starts move together; a step costs a forward pass and one
 backward pass a margin.
 """
 
@@ -16,8 +15,11 @@ import torch
 from torch import Tensor
 
 from workbench.distributions import Reparameterised
+from workbench.errors import Unsupported
 from workbench.estimators import design_points
 from workbench.estimators.design_points import Points
+from workbench.math.least_distance import nearest
+from workbench.math.slope import slope_of
 from workbench.problem import Problem
 from workbench.rng import Rng
 from workbench.specs import Halfspaces, Polyhedral
@@ -69,10 +71,10 @@ def _advance(problem: Problem, event: Halfspaces, rows: Tensor, points: Points, 
     length = g.norm(dim=2).clamp(min=1e-300)
     if k < _APPROACH:  # the point nearest to the origin, then there
         bar = torch.einsum("mrd,md->mr", g, z) - s
-        move = _nearest(g / length[..., None], bar / length) - z
+        move = nearest(g / length[..., None], -bar / length, _SWEEPS) - z
         damping = _DAMPING if k >= _DAMP_AFTER else 1.0
     else:  # the point nearest to this one, just inside
-        move = _nearest(g / length[..., None], _OVERSHOOT - s / length)
+        move = nearest(g / length[..., None], s / length - _OVERSHOOT, _SWEEPS)
         damping = 1.0
     move = torch.nan_to_num(move, posinf=0.0, neginf=0.0)
     size = move.norm(dim=1, keepdim=True).clamp(min=1e-12)
@@ -87,19 +89,11 @@ def _margins(problem: Problem, event: Halfspaces, z: Tensor, rows: Tensor) -> tu
     with torch.enable_grad():
         z = z.detach().requires_grad_()
         s = (problem.model(d.push(z)) @ event.a.T + event.b).gather(1, rows)
-        slopes = [
-            torch.autograd.grad(s[:, i].sum(), z, retain_graph=True)[0] for i in range(s.shape[1])
-        ]
-    return s.detach(), torch.nan_to_num(torch.stack(slopes, 1), posinf=0.0, neginf=0.0)
-
-
-def _nearest(unit: Tensor, bar: Tensor) -> Tensor:
-    """argmin |x| subject to unit_i . x >= bar_i, `(m, d)`, for unit normals `(m, r, d)`."""
-    gram = unit @ unit.transpose(1, 2)
-    pull = torch.zeros_like(bar)
-    for _ in range(_SWEEPS):
-        for i in range(bar.shape[1]):
-            short = bar[:, i] - torch.einsum("mr,mr->m", gram[:, i], pull)
-            new = (pull[:, i] + short).clamp(min=0.0)
-            pull = torch.cat([pull[:, :i], new[:, None], pull[:, i + 1 :]], dim=1)
-    return torch.einsum("mr,mrd->md", pull, unit)
+        slopes = [slope_of(s[:, i], z, keep=True) for i in range(s.shape[1])]
+    if any(g is None for g in slopes):
+        raise Unsupported(
+            f"the margin of {problem.name!r}, which has no gradient in the noise of D",
+            "design points are searched along it",
+        )
+    found = torch.stack([g for g in slopes if g is not None], 1)
+    return s.detach(), torch.nan_to_num(found, posinf=0.0, neginf=0.0)

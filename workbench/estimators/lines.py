@@ -17,6 +17,7 @@ from torch import Tensor
 from workbench.math.gaussian import log_cdf_inverse, log_cdf_value, log_pdf
 from workbench.math.logspace import log_sum
 from workbench.math.quadrature import legendre
+from workbench.math.slope import slope_of
 
 _FIRST, _LONGEST, _GROW = 0.25, 2.0, 1.7
 _BRACKETS, _POLISH = 16, 8
@@ -210,7 +211,7 @@ class Follow:
 
 
 def follow(margin: Callable[[Tensor], Tensor], z: Tensor, unit: Tensor) -> Follow | None:
-    """How the crossings z `(n, d)` move, or None where the margin carries no gradient.
+    """How the crossings z `(n, d)` move; None where the margin has no gradient, or is flat at all.
 
     The unit vector `(d,)` is that of all lines, or each has its own, `(n, d)`. Lines that meet the
     boundary at less than about 9 degrees stand still: their moves are few and without bound.
@@ -218,9 +219,9 @@ def follow(margin: Callable[[Tensor], Tensor], z: Tensor, unit: Tensor) -> Follo
     with torch.enable_grad():
         z = z.detach().requires_grad_()
         s = margin(z)
-        if not s.requires_grad:
+        slope = slope_of(s, z, keep=True)
+        if slope is None or (len(z) and not bool(slope.any())):
             return None
-        (slope,) = torch.autograd.grad(s.sum(), z, retain_graph=True)
         rise = slope @ unit if unit.ndim == 1 else (slope * unit).sum(1)
         clear = rise > _GRAZING * slope.norm(dim=1).clamp(min=1e-300)
         rise = torch.where(clear, rise, 1.0)

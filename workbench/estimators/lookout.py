@@ -38,6 +38,10 @@ _SAME = 0.8  # cosine of two directions that are one
 _REACH = 12.0
 
 
+BUDGET, FLAT = "budget", "gradient"
+"""Why starts did not look: the budget held none of them, or no gradient leads them."""
+
+
 @dataclass(frozen=True, eq=False)
 class Hidden:
     """Directions to parts of C that the lines so far do not count, the nearest first.
@@ -46,15 +50,17 @@ class Hidden:
         theta: `(m, d)`, where a ray from the mean of D enters each.
         clause: `(m,)`.
         piece: `(m,)`: of D.
-        starts: that looked; 0 where the budget held none or the margin has no gradient.
+        starts: that looked.
         forwards: what it cost.
+        unlooked: `BUDGET` or `FLAT` where a piece of D was not looked at; else empty.
     """
 
     theta: Tensor
     clause: Tensor
     piece: Tensor
-    starts: int
-    forwards: int
+    starts: int = 0
+    forwards: int = 0
+    unlooked: str = ""
 
 
 def look(pieces: list[tuple[Tensor, Problem]], state: Lines, room: int, net: int) -> Lines:
@@ -70,6 +76,7 @@ def look(pieces: list[tuple[Tensor, Problem]], state: Lines, room: int, net: int
     state = replace(
         state, looks=state.looks + 1, starts=state.starts + found.starts,
         looking=state.looking + found.forwards, forwards=state.forwards + found.forwards,
+        unlooked=found.unlooked,
     )  # fmt: skip
     norm = found.theta.norm(dim=1)
     log_weight = [pieces[p][0] for p in found.piece.tolist()]
@@ -96,55 +103,107 @@ def lost(state: Lines) -> float:
     return float(torch.logaddexp(total.new_tensor(state.log_hidden), total) - total) / LN10
 
 
+def doubt(state: Lines) -> str:
+    """Why parts of C may have been left out without a sign, in one sentence; else empty."""
+    if state.unlooked == FLAT:
+        return (
+            "the margin has no gradient to look along for parts of C that the lines leave out: the "
+            "answer may be too low"
+        )
+    if state.unlooked == BUDGET:
+        return (
+            "the budget held no look for parts of C that the lines leave out: the answer may be "
+            "too low"
+        )
+    return ""
+
+
 @torch.no_grad()
 def hidden(pieces: list[tuple[Tensor, Problem]], state: Lines, net: int) -> Hidden:
     """What lies hidden from the lines of a state whose pilot has been drawn."""
-    theta, clause, piece = [state.theta[:0]], [state.clause[:0]], [state.piece[:0]]
     _, total = drawn.log_parts(state, state.log_weight.detach())
-    starts, spent = 0, 0
+    found, left = [_nothing(state)], state.left
     for i in state.piece.unique().tolist() if bool(torch.isfinite(total)) else []:
-        log_weight, problem = pieces[i]
-        faint = (math.log(_FAINT) + total - log_weight.detach()).clamp(max=-1e-9)
-        radius = float(-log_cdf_inverse(faint))
-        own = torch.nonzero(state.piece == i).squeeze(1).tolist()
-        pairs = int(_EFFORT * state.forwards / (2 * _PRICE * len(pieces)))
-        pairs = max(_FEWEST // (2 * len(pieces)), min(_MOST // 2, pairs), 1)
-        price = 2 * pairs * (_PRICE + lines.MOST)
-        if radius < _NEAREST or state.left - spent < 2 * price:
-            continue
-        u = normal_nodes(pairs, state.theta.shape[1], net, dtype=state.theta.dtype)
-        u = u / u.norm(dim=1, keepdim=True)
-        try:
-            u, s = climbed(problem, torch.cat([u, -u]), radius)
-        except Unsupported:
-            continue
-        spent, starts = spent + _PRICE * len(u), starts + len(u)
-        u = u[s > 0]
-        if not len(u):
-            continue
-        log_p = total - log_weight.detach()
-        t = _entry(problem, u, radius)
-        mass = log_cdf_value(-t) - log_p
-        alone = float(mass.max()) < _APART
-        # Where half-spaces say too much of P they do so of all its parts, or about that.
-        some = mass > math.log(_FAINT) + mass.max().clamp(min=0.0) - _EVEN
-        u, t = u[some], t[some]
-        part, cost = counted(problem, state, own, log_p if alone else None, radius * u)
-        spent += _HALVINGS * len(some) + cost
-        new = (part < _COUNTED) & (state.tried @ u.T < _SAME).all(0)
-        u, t = u[new], t[new]
-        if not len(u):
-            continue
-        kept: list[int] = []
-        for j in torch.argsort(t).tolist():
-            if all(float(u[j] @ u[m]) < _SAME for m in kept):
-                kept.append(j)
-        at = t[kept, None] * u[kept]
-        theta.append(at)
-        clause.append(design_points.clause_margins(problem, at).argmax(1))
-        piece.append(torch.full((len(kept),), i))
-        spent += len(kept)
-    return Hidden(torch.cat(theta), torch.cat(clause), torch.cat(piece), starts, spent)
+        found.append(_in_piece(pieces, state, i, total, net, left))
+        left -= found[-1].forwards
+    return Hidden(
+        *(torch.cat([getattr(h, k) for h in found]) for k in ("theta", "clause", "piece")),
+        starts=sum(h.starts for h in found),
+        forwards=sum(h.forwards for h in found),
+        unlooked=max(h.unlooked for h in found),
+    )
+
+
+def _nothing(state: Lines, starts: int = 0, forwards: int = 0, unlooked: str = "") -> Hidden:
+    """Nothing was found."""
+    none = (state.theta[:0], state.clause[:0], state.piece[:0])
+    return Hidden(*none, starts, forwards, unlooked)
+
+
+def _in_piece(
+    pieces: list[tuple[Tensor, Problem]], state: Lines, i: int, total: Tensor, net: int, left: float
+) -> Hidden:
+    """The same of piece i of D, within `left` forward passes; `total` is log P so far."""
+    log_weight, problem = pieces[i]
+    faint = (math.log(_FAINT) + total - log_weight.detach()).clamp(max=-1e-9)
+    radius = float(-log_cdf_inverse(faint))
+    pairs = int(_EFFORT * state.forwards / (2 * _PRICE * len(pieces)))
+    pairs = max(_FEWEST // (2 * len(pieces)), min(_MOST // 2, pairs), 1)
+    if radius < _NEAREST:
+        return _nothing(state)
+    if left < 4 * pairs * (_PRICE + lines.MOST):
+        return _nothing(state, unlooked=BUDGET)
+    u = normal_nodes(pairs, state.theta.shape[1], net, dtype=state.theta.dtype)
+    u = u / u.norm(dim=1, keepdim=True)
+    starts = 2 * pairs
+    try:
+        u, s = climbed(problem, torch.cat([u, -u]), radius)
+    except Unsupported:
+        return _nothing(state, forwards=2 * starts, unlooked=FLAT)
+    spent, u = _PRICE * starts, u[s > 0]
+    if not len(u):
+        return _nothing(state, starts, spent)
+    t = _entry(problem, u, radius)
+    spent += _HALVINGS * len(u)
+    uncounted, cost = _uncounted(problem, state, i, total - log_weight.detach(), radius, u, t)
+    spent += cost
+    at = _apart(t[uncounted, None] * u[uncounted])
+    if not len(at):
+        return _nothing(state, starts, spent)
+    clause = design_points.clause_margins(problem, at).argmax(1)
+    return Hidden(at, clause, torch.full_like(clause, i), starts, spent + len(at))
+
+
+def _uncounted(
+    problem: Problem, state: Lines, i: int, log_p: Tensor, radius: float, u: Tensor, t: Tensor
+) -> tuple[Tensor, int]:
+    """Which rays lead to parts of C that matter and are not counted, and what it cost to see.
+
+    Args:
+        i: the piece of D.
+        log_p: 0-d, log P on it so far.
+        u: unit vectors `(n, d)` whose rays end in C at the radius.
+        t: `(n,)`, where the rays enter it.
+    """
+    own = torch.nonzero(state.piece == i).squeeze(1).tolist()
+    mass = log_cdf_value(-t) - log_p
+    alone = float(mass.max()) < _APART
+    # Where half-spaces say too much of P they do so of all its parts, or about that.
+    some = torch.nonzero(mass > math.log(_FAINT) + mass.max().clamp(min=0.0) - _EVEN).squeeze(1)
+    part, cost = counted(problem, state, own, log_p if alone else None, radius * u[some])
+    new = (part < _COUNTED) & (state.tried @ u[some].T < _SAME).all(0)
+    return some[new], cost
+
+
+def _apart(at: Tensor) -> Tensor:
+    """The nearest of points `(n, d)`, no two in one direction, the nearest first."""
+    length = at.norm(dim=1)
+    unit = at / length[:, None]
+    kept: list[int] = []
+    for j in torch.argsort(length).tolist():
+        if all(float(unit[j] @ unit[m]) < _SAME for m in kept):
+            kept.append(j)
+    return at[kept]
 
 
 def _entry(problem: Problem, unit: Tensor, radius: float) -> Tensor:
@@ -161,11 +220,15 @@ def climbed(problem: Problem, unit: Tensor, radius: float) -> tuple[Tensor, Tens
     """Unit vectors `(n, d)` turned towards the margin's gradient on a sphere, and the margins.
 
     Raises:
-        Unsupported: where the margin has no gradient.
+        Unsupported: where the margin has no gradient, or 0 at every point.
     """
     whole = torch.full((len(unit),), -1)
     for most in _TURNS:
         _, slope = design_points.margin_and_gradient(problem, radius * unit, whole)
+        if not bool(slope.any()):
+            raise Unsupported(
+                f"the margin of {problem.name!r}, which is flat", "climbs need slopes"
+            )
         along = (slope * unit).sum(1, keepdim=True)
         across = slope - along * unit
         steep = across.norm(dim=1, keepdim=True)

@@ -11,7 +11,7 @@ from workbench.distributions import Factor, Factored, Gaussian
 from workbench.errors import BadInput, NotConverged, Unsupported
 from workbench.estimators.base import Estimate, Estimator, Needs, check_positive
 from workbench.estimators.cubature import Cubature
-from workbench.iteration import Budget, State
+from workbench.iteration import Budget, State, run
 from workbench.math import tilted
 from workbench.math.cost import Cost
 from workbench.math.disjoint import disjoint
@@ -211,7 +211,32 @@ def _closed(cell: Cell) -> tuple[float, float, float]:
     plane = Gaussian(torch.zeros(d, dtype=torch.float64), torch.ones(d, dtype=torch.float64))
     polygon = Polytope(torch.eye(len(cell.a), dtype=torch.float64), cell.b)
     flat = Problem(plane, dense(cell.a @ basis.T), polygon)
-    found = Cubature(tolerance=1e-10)(flat, Budget(_POLYGON))
+    cubature = Cubature(tolerance=1e-10)
+    found = cubature(flat, Budget(_POLYGON))
+    flops = found.cost.flops
+    if not math.isfinite(found.log10_p) and d == 2:
+        found = _narrow(cubature, flat, cell.a @ basis.T, cell.b)
+        flops += found.cost.flops
     if found.log_err is None or not math.isfinite(found.log10_p):
-        return -math.inf, 0.0, found.cost.flops
-    return cell.log_weight + float(found.log_p), found.log_err, found.cost.flops
+        return -math.inf, 0.0, flops
+    return cell.log_weight + float(found.log_p), found.log_err, flops
+
+
+def _narrow(cubature: Cubature, flat: Problem, a: Tensor, b: Tensor) -> Estimate:
+    """The polygon a w + b > 0, `a` `(r, 2)`, by sectors that end at its corners and go along its
+    edges: of a polygon that seen from the origin is narrow the usual rays may meet nothing."""
+    start = cubature.init(flat, Rng(0))
+    along = torch.stack([-a[:, 1], a[:, 0]], 1)  # where edges without an end lead
+    i, j = torch.combinations(torch.arange(len(a))).T
+    inverse, singular = torch.linalg.inv_ex(torch.stack([a[i], a[j]], 1))
+    corners = -(inverse @ torch.stack([b[i], b[j]], 1)[..., None]).squeeze(2)
+    rays = torch.cat([corners[(singular == 0) & corners.isfinite().all(1)], along, -along])
+    edges = torch.atan2(rays[:, 1], rays[:, 0]).remainder(2.0 * math.pi)
+    edges = torch.unique(torch.cat([edges, start.low, start.high[-1:]]))
+    nothing = torch.full((len(edges) - 1,), -math.inf, dtype=torch.float64)
+    start = replace(
+        start, factor=torch.zeros(len(nothing), dtype=torch.long), low=edges[:-1], high=edges[1:],
+        log_value=nothing, log_error=nothing,
+    )  # fmt: skip
+    state, seconds = run(cubature, flat, start, Budget(_POLYGON))
+    return cubature.report(flat, state, seconds)

@@ -12,7 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from workbench.distributions import Gaussian, Mixture, Reparameterised
+from workbench.errors import Unsupported
 from workbench.math.checks import known
+from workbench.math.least_distance import nearest
+from workbench.math.slope import slope_of
 from workbench.specs import Polyhedral
 
 _LONGEST, _FAR = 3.0, 40.0
@@ -138,7 +141,13 @@ class Field:
             who = who.repeat_interleave(many)
             y = self.model(self.pieces.push(z, who))
             s = known(self.event.literals(y, who).gather(1, members.reshape(-1, 1))[:, 0])
-            (slope,) = torch.autograd.grad(s.sum(), z)
+            slope = slope_of(s, z)
+        if slope is None:
+            raise Unsupported(
+                f"a margin through {type(self.model).__name__}, which has no gradient in the noise "
+                "of D",
+                "tangents are searched along it",
+            )
         return s.detach().reshape(-1, many), slope.reshape(-1, many, z.shape[1])
 
     def tangents(self, rivals: int, steps: int) -> Tangents:
@@ -229,28 +238,10 @@ def _tangent(s: Tensor, slope: Tensor, z: Tensor) -> tuple[Tensor, Tensor, Tenso
         return unit, beta.clamp(-_FAR, _FAR), steep
     low = offset.topk(min(_NEAR, s.shape[1]), largest=False, sorted=False).indices
     wide = low[..., None].expand(*low.shape, z.shape[1])
-    point = nearest(normal.gather(1, wide), offset.gather(1, low))
+    point = nearest(normal.gather(1, wide), offset.gather(1, low), _SWEEPS, _FAR)
     far = point.norm(dim=1)
     outside = far > _TINY
     unit = torch.where(outside[:, None], point / far.clamp(min=_TINY)[:, None], unit)
     rise = torch.einsum("mld,md->ml", slope, unit)[rows, which]
     steep = torch.where(outside & (rise > 0), rise, steep)
     return unit, torch.where(outside, far, beta).clamp(-_FAR, _FAR), steep
-
-
-def nearest(normal: Tensor, offset: Tensor) -> Tensor:
-    """argmin |z| with normal . z + offset >= 0, approximately, `(m, d)`; normals of length 1.
-
-    Coordinate ascent on the dual, z = sum_j lambda_j normal_j with lambda >= 0 (Hildreth 1957).
-
-    Args:
-        normal: `(m, l, d)`.
-        offset: `(m, l)`.
-    """
-    gram = normal @ normal.transpose(1, 2)
-    dual = torch.zeros_like(offset)
-    for _ in range(_SWEEPS):
-        for j in range(offset.shape[1]):
-            short = (gram[:, j] * dual).sum(1) + offset[:, j]
-            dual[:, j] = (dual[:, j] - short).clamp(0.0, _FAR)
-    return torch.einsum("ml,mld->md", dual, normal)

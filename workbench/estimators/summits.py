@@ -24,6 +24,7 @@ from workbench.math.cost import forward_equivalents
 from workbench.math.gaussian import log_cdf
 from workbench.math.nodes import normal_nodes
 from workbench.math.orthant import log_union
+from workbench.math.slope import slope_of
 from workbench.problem import Problem
 from workbench.propagation import Covariance
 from workbench.propagation.smoothed import Smoothed
@@ -295,7 +296,8 @@ def _some_direction(land: Landscape, theta: Tensor, clause: Tensor) -> Tensor:
     with torch.enable_grad():
         at = zero.requires_grad_()
         s = design_points.clause_margins(land.problem, at).gather(1, clause[:, None])
-        (up,) = torch.autograd.grad(s.sum(), at)
+        found = slope_of(s, at)
+    up = zero if found is None else found
     land.forwards += 2 * len(theta)
     length = up.norm(dim=1, keepdim=True)
     axis = torch.zeros_like(up)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from workbench.distributions import Reparameterised
-from workbench.errors import BadInput
+from workbench.errors import BadInput, Unsupported
 from workbench.estimators.base import Estimate, Estimator, Needs, check_positive
 from workbench.estimators.lines import follow
 from workbench.estimators.pieces import Event, Field, Pieces, event_of, pieces_of
@@ -54,7 +54,11 @@ def log_p_each(
     n, r, q = *found.beta.shape, len(nodes)
     z = lines.w + lines.t[:, None] * lines.unit
     moved = follow(lambda at: field.margin(at, lines.who, lines.clause), z, lines.unit)
-    assert moved is not None
+    if moved is None:
+        raise Unsupported(
+            f"a margin through {type(model).__name__}, which is flat where lines enter C",
+            "tangents are searched along its gradient",
+        )
     t = lines.t + moved.move.clamp(-_FARTHEST, _FARTHEST)
     each = log_sum(log_cdf(-t).reshape(n, r, q), dim=-1) - math.log(q)
     return torch.clamp(log_sum(each, dim=-1), max=0.0), found.rows + lines.rows + 3 * len(t)

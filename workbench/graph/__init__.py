@@ -1,6 +1,6 @@
 """Reads any `nn.Module` as a small graph of known operations."""
 
-from workbench.graph.base import Composite, Graph, Node, Op, Shape, activations_of, evaluate
+from workbench.graph.base import Composite, Graph, Node, Op, Shape, activations_of
 from workbench.graph.call import Ref
 from workbench.graph.operations import (
     Add,
@@ -25,5 +25,5 @@ from workbench.graph.reader import read
 __all__ = [
     "Add", "AvgPool", "BatchNorm", "Bias", "Columns", "Composite", "Convolution", "Elementwise",
     "Flatten", "Graph", "Input", "LayerNorm", "Linear", "MaxPool", "MeanOver", "Node", "Op",
-    "Passing", "Ref", "Reshape", "Shape", "Subtract", "activations_of", "evaluate", "read",
+    "Passing", "Ref", "Reshape", "Shape", "Subtract", "activations_of", "read",
 ]  # fmt: skip

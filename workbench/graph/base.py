@@ -2,7 +2,6 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -131,11 +130,6 @@ class Graph:
             for i, n in enumerate(self.nodes)
         ]
         return "Graph(\n" + "\n".join(rows) + "\n)"
-
-
-def evaluate(op: Op, inputs: Sequence[Tensor]) -> Tensor:
-    """The value of one operation on batches `(batch, *shape)`."""
-    return op(*inputs)
 
 
 def activations_of(graph: Graph, x: Tensor) -> list[Tensor]:

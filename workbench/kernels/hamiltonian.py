@@ -9,6 +9,7 @@ from torch import Tensor
 
 from workbench.errors import BadInput, Unsupported
 from workbench.kernels.base import Chains, Kernel, moved
+from workbench.math.slope import slope_of
 from workbench.problem import Problem
 
 
@@ -96,10 +97,10 @@ def gradient(problem: Problem, z: Tensor) -> Tensor:
     with torch.enable_grad():
         z = z.detach().requires_grad_()
         s = problem.margin_of_noise(z)
-        if not s.requires_grad:
-            raise Unsupported(
-                f"the margin of {problem.name!r} carries no gradient",
-                "the kernel 'hamiltonian' needs one; use 'pcn' or 'elliptical_slice'",
-            )
-        (g,) = torch.autograd.grad(s.sum(), z, allow_unused=True)
-    return torch.zeros_like(z) if g is None else g.detach()
+        g = slope_of(s, z)
+    if g is None:
+        raise Unsupported(
+            f"the margin of {problem.name!r} carries no gradient",
+            "the kernel 'hamiltonian' needs one; use 'pcn' or 'elliptical_slice'",
+        )
+    return g

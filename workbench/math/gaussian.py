@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from workbench.math.logspace import log1mexp
+
 LOG_SQRT_2PI = 0.5 * math.log(2.0 * math.pi)
 TWO_SIDED_95 = 1.959963984540054
 """Standard deviations that hold 95% of a normal law."""
@@ -116,20 +118,25 @@ def log_cdf(x: Tensor) -> Tensor:
 
 
 def log_cdf_inverse(log_p: Tensor) -> Tensor:
-    """x with log Phi(x) = log_p <= 0, by Newton's method; no gradient. 0 gives inf, -inf -inf.
+    """x with log Phi(x) = log_p <= 0; no gradient. 0 gives inf, -inf -inf.
+
+    By Newton's method in the lower tail: where P is above a half, on 1 - P.
 
     >>> round(float(log_cdf_inverse(torch.tensor(-804.608442, dtype=torch.float64))), 6)
     -40.0
     """
     inside = torch.isfinite(log_p) & (log_p < 0)
     p = torch.where(inside, log_p.detach(), -1.0)
+    upper = p > -math.log(2.0)
+    p = torch.where(upper, log1mexp(p), p)
     # A start below the root: log Phi is concave and rising, so that Newton climbs to it.
-    x = torch.where(p > -1.0, -1.0, -torch.sqrt(torch.clamp(-2.0 * p, min=1.0)) - 1.0)
+    x = -torch.sqrt(torch.clamp(-2.0 * p, min=1.0)) - 1.0
     for _ in range(60):
         step = (p - log_cdf_value(x)) / hazard_value(x)
         x = x + step
         if bool((step.abs() <= 1e-14 * (1.0 + x.abs())).all()):
             break
+    x = torch.where(upper, -x, x)
     beyond = torch.where(log_p < 0, -math.inf, math.inf).to(x)  # two numbers have no dtype of x
     return torch.where(inside, x, beyond)
 

@@ -1,5 +1,7 @@
 """The point of a polytope that is nearest to the origin."""
 
+import math
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -47,3 +49,24 @@ def _axis(like: Tensor) -> Tensor:
     direction = torch.zeros_like(like[0])
     direction[0] = 1.0
     return direction
+
+
+def nearest(normals: Tensor, offsets: Tensor, sweeps: int, most: float = math.inf) -> Tensor:
+    """argmin |z| with normals . z + offsets >= 0, of many polytopes at once, `(m, d)`.
+
+    Coordinate ascent on the dual, z = sum_j lambda_j normal_j with lambda >= 0 (Hildreth 1957):
+    approximate after finitely many sweeps.
+
+    Args:
+        normals: of length 1, `(m, l, d)`.
+        offsets: `(m, l)`.
+        sweeps: over all l multipliers.
+        most: that a multiplier may be, where polytopes may be empty.
+    """
+    gram = normals @ normals.transpose(1, 2)
+    dual = torch.zeros_like(offsets)
+    for _ in range(sweeps):
+        for j in range(offsets.shape[1]):
+            short = (gram[:, j] * dual).sum(1) + offsets[:, j]
+            dual[:, j] = (dual[:, j] - short).clamp(0.0, most)
+    return torch.einsum("ml,mld->md", dual, normals)

@@ -84,9 +84,10 @@ def log_plus(log_total: float, logs: Tensor) -> float:
 
 
 def effective(log_w: Tensor) -> float:
-    """How many equal weights carry as much as these, (sum w)^2 / sum w^2 (Kish 1965).
+    """How many equal weights carry as much as these, (sum w)^2 / sum w^2 (Kish 1965); 0 of none.
 
     >>> round(effective(torch.log(torch.tensor([3.0, 3.0, 3.0], dtype=torch.float64))), 12)
     3.0
     """
-    return math.exp(2.0 * float(log_sum(log_w)) - float(log_sum(2.0 * log_w)))
+    total = float(log_sum(log_w))
+    return math.exp(2.0 * total - float(log_sum(2.0 * log_w))) if total > -math.inf else 0.0

@@ -15,15 +15,16 @@ def position(x: Tensor, rank: int) -> Tensor:
         BadInput: unless 0 <= rank < n.
 
     >>> import torch
-    >>> position(torch.tensor([[0.5, 2.0, 1.0]]), 1)
-    tensor([2])
+    >>> position(torch.tensor([[0.5, 2.0, 1.0], [3.0, 3.0, 3.0]]), 1)
+    tensor([2, 1])
     """
     if not 0 <= rank < x.shape[-1]:
         raise BadInput(f"{x.shape[-1]} numbers have no rank {rank}: it counts from 0")
+    first = x.argmax(-1)
     if rank == 0:
-        return x.argmax(-1)
+        return first
     if rank == 1:  # cheaper than sorting
-        return x.topk(2, -1).indices[..., 1]
+        return x.scatter(-1, first[..., None], -torch.inf).argmax(-1)
     return x.argsort(dim=-1, descending=True, stable=True)[..., rank]
 
 

@@ -31,6 +31,7 @@ from workbench.math.gaussian import (
 )
 from workbench.math.logspace import log_sub, log_sum
 from workbench.math.quadrature import legendre
+from workbench.math.slope import slope_of
 
 _DROP = 45.0
 _SURE = 9.0  # log Phi beyond is below 1e-18
@@ -247,8 +248,9 @@ def _likely_together(beta: Tensor, corr: Tensor, sets: Sequence[Tensor]) -> Tens
         with torch.enable_grad():
             at = beta.detach()[index].requires_grad_()
             log_p = log_orthant(at, corr.detach()[index][:, index])
-            (slope,) = torch.autograd.grad(log_p, at)
-        normals[row, index] = slope
+            slope = slope_of(log_p, at)
+        if slope is not None:  # there is none where all literals always hold
+            normals[row, index] = slope
         logs.append(log_p.detach())
     cov = normals @ corr.detach() @ normals.T
     sd = torch.sqrt(torch.clamp(torch.diagonal(cov), min=_MIN_VAR))

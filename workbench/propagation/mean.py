@@ -9,6 +9,7 @@ from torch import Tensor
 from workbench.distributions import Piece
 from workbench.graph.rules import Affine, Pointwise
 from workbench.propagation.base import Carrier, Propagator
+from workbench.propagation.blocks import total
 from workbench.propagation.scale import safe_std
 
 
@@ -19,9 +20,8 @@ class _Variances(Carrier):
 
     def affine(self, i: int, inputs: tuple[int, ...], what: Affine, live: set[int]) -> None:
         means, variances = zip(*(self.values[j] for j in inputs), strict=True)
-        mean = sum(a.vector(m) for a, m in zip(what.maps, means, strict=True))
-        var = sum(a.variances(v) for a, v in zip(what.maps, variances, strict=True))
-        assert isinstance(mean, Tensor) and isinstance(var, Tensor)
+        mean = total(a.vector(m) for a, m in zip(what.maps, means, strict=True))
+        var = total(a.variances(v) for a, v in zip(what.maps, variances, strict=True))
         pieces = mean.numel() // mean.shape[-1]
         self.flops += 2.0 * pieces * sum(a.flops(1) for a in what.maps)
         self.values[i] = (mean if what.offset is None else mean + what.offset, var)

@@ -1,12 +1,13 @@
 """The network with every activation replaced by its mean over Gaussian noise of a fixed scale."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from torch import Tensor
 
 from workbench.graph import Graph
 from workbench.graph.rules import Affine, Pointwise
+from workbench.propagation.blocks import total
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +34,7 @@ class Smoothed:
             inputs = [values[i] for i in node.inputs]
             match rule:
                 case Affine():
-                    y = sum_of(a.vector(v) for a, v in zip(rule.maps, inputs, strict=True))
+                    y = total(a.vector(v) for a, v in zip(rule.maps, inputs, strict=True))
                     values.append(y if rule.offset is None else y + rule.offset)
                 case Pointwise():
                     scale = self.scales[node.inputs[0]].expand_as(inputs[0])
@@ -44,11 +45,3 @@ class Smoothed:
                     ]
                     values.append(node.op(*given).flatten(1))
         return values[-1]
-
-
-def sum_of(terms: Iterable[Tensor]) -> Tensor:
-    """The sum of at least one tensor."""
-    first, *rest = terms
-    for term in rest:
-        first = first + term
-    return first

@@ -1,15 +1,4 @@
-"""Activation functions under a Gaussian input, one row each.
-
-For X ~ N(mu, sigma^2) with Z = (X - mu) / sigma a row gives the mean and variance of f(X) and the
-coefficients b_k = E[f(X) He_k(Z)] / sqrt(k!) = sigma^k E[f^(k)(X)] / sqrt(k!), k = 1..K. Then for
-jointly Gaussian X_i, X_j of correlation rho (Mehler 1866)
-
-    Cov(f(X_i), f(X_j)) = sum_{k>=1} b_k(i) b_k(j) rho^k        and  Var f(X_i) = sum_k b_k(i)^2.
-
-Every partial sum with the exact variance on its diagonal is positive semi-definite, and the
-dropped part of entry (i, j) is at most |rho|^(K+1) sqrt(tail_i tail_j), where tail_i is
-Var f(X_i) - sum_{k<=K} b_k(i)^2.
-"""
+"""Activation functions under a Gaussian input, one row each; `base` says what a row gives."""
 
 from workbench.errors import Unsupported
 from workbench.math.activations.base import Activation, hermite_normalised
