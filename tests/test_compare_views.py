@@ -32,6 +32,22 @@ from workbench.views.widgets_compare import CompareWidgets
 EASY, RARE = "A_d10_1e-3", "A_d10_1e-6"
 
 
+def test_estimators_are_given_by_name_or_as_they_are_made():
+    given = ["moments", wb.Subset(particles=50), wb.Moments(propagator="mean")]
+    made = CompareSession([EASY], estimators=given, settings={"gld": {"batch": 9}})
+    assert made.estimators == ["moments", "subset", "moments_mean"]
+    assert made.settings == {"gld": {"batch": 9}, "subset": {"particles": 50}}
+    made.close()
+    for own, said in (
+        (Slow(), r"no estimator Slow\(\): it shows those of workbench.estimators.ALL"),
+        ("nope", "no estimator 'nope': it shows"),
+        (3, "no estimator 3: it shows"),
+        (wb.Subset(particles=9), "shows subset once"),
+    ):
+        with pytest.raises(BadInput, match=said):
+            CompareSession([EASY], estimators=["subset", own])
+
+
 @dataclass(frozen=True)
 class Slow(wb.Estimator):
     """A step of a millisecond is one forward: it does not end while a test looks."""

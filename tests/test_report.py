@@ -54,6 +54,29 @@ def test_the_sentence_is_the_last_checkpoint_s(runs, tmp_path):
     assert f"{last['forwards']:,} forward passes" in shown
 
 
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        (("-e", "moments"), r"\(heuristic, no error bar\), from 1 forward pass of the model"),
+        (("-e", "monte_carlo", "--budget", 100), "Beware: not found within this budget, which"),
+        (("-e", "importance", "--budget", 30), "Beware: the budget does not hold a search"),
+    ],
+)
+def test_what_an_estimate_promises_and_warns_of_is_said(words, said, tmp_path):
+    workbench("estimate", "A_d10_1e-6", *words, "--run", tmp_path / "run")
+    ask("report", tmp_path / "run")
+    assert re.search(said, markup((tmp_path / "run.html").read_text()))
+
+
+def test_exact_probabilities_of_an_attack_are_said_to_be_exact(tmp_path):
+    words = ("--source", "tilted", "--nats", 4, "--steps", 1, "--draws", 20)
+    workbench("attack-lm", "L_zap_1e-7", *words, "--run", tmp_path / "run")
+    ask("report", tmp_path / "run")
+    assert "in 1 step and 20 forward passes. Both are exact" in markup(
+        (tmp_path / "run.html").read_text()
+    )
+
+
 def test_every_kind_of_run_has_its_words():
     assert set(_KINDS) == {kind.name for kind in KINDS}
 

@@ -19,7 +19,7 @@ from workbench.html import facts, power
 from workbench.math.checks import check_at_rest, known
 from workbench.math.logspace import LN10
 from workbench.models import Headed
-from workbench.numbers import places
+from workbench.numbers import places, several
 from workbench.specs import Joined, Spec, heads_of, join
 
 if TYPE_CHECKING:
@@ -328,8 +328,8 @@ class Problem:
     def _repr_html_(self) -> str:
         D, M, C = self.distribution, self.model, self.spec
         lines = [
-            ("D", f"{escape(D.name)} in {D.dim} dimensions"),
-            ("M", f"{escape(type(M).__name__)} to {self.outputs} outputs"),
+            ("D", f"{escape(D.name)} in {several(D.dim, 'dimension')}"),
+            ("M", f"{escape(type(M).__name__)} to {several(self.outputs, 'output')}"),
             ("C", escape(C.name)),
         ]
         if self.truth is not None:

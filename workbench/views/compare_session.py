@@ -14,7 +14,7 @@ from workbench.views import Given
 from workbench.views.compare_job import Cell, job, stand
 from workbench.views.known import Known
 from workbench.views.room_session import RoomSession
-from workbench.views.roster import roster, with_setting
+from workbench.views.roster import picked, roster, with_setting
 from workbench.views.worker import Worker
 
 FIRST_PROBLEMS = ("digits", "C_digits_p22_s20", "D_mintree_1e-7", "B_w32_h2_1e-3")
@@ -56,13 +56,14 @@ class CompareSession(RoomSession):
         self.known = Known()
         names = self.known.names
         usual = [n for n in FIRST_PROBLEMS if n in names]
-        picked = self.known.add_all([*usual] if problems is None else problems)
+        mine = self.known.add_all([*usual] if problems is None else problems)
         self.worker = Worker()
         super().__init__()
         self.param.problems.objects = self.known.names
         self.param.estimators.objects = list(roster())
         first = [key for key in FIRST_ESTIMATORS if key in roster()]
-        self.param.update(problems=picked, **{"estimators": first, **params})
+        keys, settings = picked(params.pop("estimators", first), params.pop("settings", {}))
+        self.param.update(problems=mine, estimators=keys, settings=settings, **params)
 
     @property
     def charted(self) -> Problem | None:

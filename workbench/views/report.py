@@ -7,11 +7,12 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from workbench.adversaries.sources import Tilted
 from workbench.errors import BadInput
-from workbench.experiments import Folder, Row
+from workbench.experiments import Folder, Row, beware
 from workbench.experiments.kinds import kind_of
 from workbench.html import facts, power
-from workbench.numbers import places, seconds
+from workbench.numbers import places, seconds, several
 from workbench.views import (
     adversary_plots,
     html_page,
@@ -37,8 +38,8 @@ def page(place: str | Path) -> str:
     """
     folder = Folder.look(place)
     kind = kind_of(folder.kind)
-    folder.verify()
     subject = kind.rebuild(folder.config, folder.file)
+    subject.state, subject.seconds = folder.state(type(subject.state)), folder.mark.seconds
     rows = [row for row in folder.rows if row.get("log10_p") is not None]
     if not rows:
         raise BadInput(f"{place} has no answer yet: go on with it by `workbench resume`")
@@ -56,16 +57,21 @@ def page(place: str | Path) -> str:
 
 
 def _estimate_words(folder: Folder, rows: Sequence[Row], subject: Any) -> str:
-    last, config = rows[-1], folder.config
-    value = power(last["log10_p"], places(last["log10_err"]))
-    spread = ""
-    if last["log10_low"] is not None:
-        low, high = (power(last[f"log10_{end}"]) for end in ("low", "high"))
+    """What was found, what it promises, and what the estimate itself warns of."""
+    found, config = subject.estimate(), folder.config
+    value = power(found.log10_p, places(found.log10_err))
+    spread = f" ({found.kind}, no error bar)" if found.log10_err is None else ""
+    if found.log10_interval is not None:
+        low, high = (power(end) for end in found.log10_interval)
         spread = f" (95% interval {low} to {high})"
-    return (
+    said = (
         f"By <b>{escape(config['estimator'])}</b>, <b>P = {value}</b>{spread}, from "
-        f"{last['forwards']:,} forward passes of the model; seed {config['seed']}."
+        f"{several(found.cost.forwards, 'forward pass')} of the model; seed {config['seed']}."
     )
+    doubt = beware(
+        {"log10_p": found.log10_p, "log10_err": found.log10_err, "warning": found.warning}
+    )
+    return f"{said} <span class='bad'>Beware: {escape(doubt)}.</span>" if doubt else said
 
 
 def _estimate_figures(folder: Folder, rows: Sequence[Row], subject: Any) -> list[Figure]:
@@ -113,9 +119,18 @@ def _attack_words(folder: Folder, rows: Sequence[Row], subject: Any) -> str:
     start, end = power(last["log10_p_reference"]), power(last["log10_p_best"])
     return (
         f"Near D<sub>0</sub> the <b>{escape(family)}</b> adversary took P from {start} to "
-        f"<b>{end}</b>, in {last['steps']:,} steps and {last['forwards']:,} forward passes. So "
-        f"says {_LISTENED[folder.kind]}: quote what <code>workbench resume</code> on this folder "
-        "prints as checked."
+        f"<b>{end}</b>, in {several(last['steps'], 'step')} and "
+        f"{several(last['forwards'], 'forward pass')}. {_heard(folder.kind, subject)}"
+    )
+
+
+def _heard(kind: str, subject: Any) -> str:
+    """Who says so, and who is to be quoted."""
+    if isinstance(getattr(subject.iteration, "source", None), Tilted):
+        return "Both are exact: sums over the transitions of D and M."
+    return (
+        f"So {_LISTENED[kind]}: quote what <code>workbench resume</code> on this folder prints as "
+        "checked."
     )
 
 
@@ -151,8 +166,8 @@ def _hush_figures(folder: Folder, rows: Sequence[Row], subject: Any) -> list[Fig
 
 
 _LISTENED = {
-    "attack": "the estimator that was climbed, and an adversary finds its mistakes too",
-    "attack_lm": "the few texts of a step, and the best of many steps is lucky too",
+    "attack": "says the estimator that was climbed, and an adversary finds its mistakes too",
+    "attack_lm": "say the few texts of a step, and the best of many steps is lucky too",
 }
 _KINDS: dict[str, tuple[Callable[..., str], Callable[..., list[Figure]]]] = {
     "estimate": (_estimate_words, _estimate_figures),

@@ -6,7 +6,7 @@ whether a row is made anew while a slider moves, once the sliders rest, or when 
 
 import inspect
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
 from typing import Any
@@ -114,6 +114,39 @@ def build(name: str, settings: Settings, **more: Any) -> Estimator:
         if not isinstance(value, (int, float) if wanted is float else wanted):
             raise BadInput(f"{name}: {key} must be of type {wanted.__name__}, got {value!r}")
     return cls(**given)
+
+
+def picked(
+    given: Iterable[str | Estimator], settings: Settings
+) -> tuple[list[str], dict[str, Any]]:
+    """Rows by their keys, and the settings with those of estimators that came as they are made.
+
+    Raises:
+        BadInput: for what is no row, or two estimators of one.
+    """
+    keys: list[str] = []
+    kept: dict[str, Any] = dict(settings)
+    for one in given:
+        key = one if isinstance(one, str) else ""
+        if isinstance(one, Estimator) and type(one) in ALL:
+            own = one.settings()
+            key = key_of(one.name, own)
+            for name, value in own.items():
+                if name != SPREAD.get(one.name):
+                    kept = with_setting(kept, one.name, name, value)
+        if key not in roster():
+            raise BadInput(
+                f"the room Compare has no estimator {one!r}: it shows those of "
+                "workbench.estimators.ALL, where a line puts your own; `compare` of "
+                "workbench.experiments takes any"
+            )
+        if key in keys:
+            raise BadInput(
+                f"the room Compare shows {title(key)} once: `compare` of workbench.experiments "
+                "sets its settings side by side"
+            )
+        keys.append(key)
+    return keys, kept
 
 
 def with_setting(settings: Settings, estimator: str, key: str, value: Any) -> dict[str, Any]:
