@@ -9,6 +9,7 @@ import torch
 
 import workbench as wb
 from workbench.catalogue import data_folder, names
+from workbench.catalogue.folder import data_file
 from workbench.distributions import Sampleable
 
 NAMES = names()
@@ -106,3 +107,8 @@ def test_a_varied_problem_forgets_its_truth():
     assert other.truth is None and problem.truth is not None
     assert other.graph is graph and other.model is problem.model
     assert wb.Moments()(other).log10_p < wb.Moments()(problem).log10_p
+
+
+def test_a_data_file_that_was_altered_is_refused():
+    with pytest.raises(wb.BadInput, match=r"algzoo\.json is not the file that its index states"):
+        data_file("algzoo.json", "0" * 64)

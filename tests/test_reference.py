@@ -2,15 +2,17 @@
 
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 import torch
+import yaml
 from commands import ask, refuse, workbench
 
 import workbench as wb
 from workbench.estimators.importance import Importance
 from workbench.experiments import reference
+from workbench.problem.codec import save_commented
 
 SIGMAS = 5.0  # of a stated error; a chance of 6e-7 were it normal and right
 
@@ -130,6 +132,26 @@ def card(tmp_path):
         for i, p in enumerate(model.parameters()):
             p.copy_(torch.randn(p.shape, generator=torch.Generator().manual_seed(i)))
     return wb.Problem(d, model, wb.Halfspace(torch.ones(1), -2.0), "small").save(tmp_path)
+
+
+@pytest.mark.parametrize("ending", ["card.yaml", "", "card.json"])
+def test_a_truth_is_stored_in_the_card_that_was_named(ending, tmp_path):
+    """Whatever the card and its tensors are called."""
+    problem = replace(wb.load("A_d10_1e-3"), truth=None)
+    path = save_commented(problem, tmp_path)
+    if ending == "card.json":
+        path.rename(tmp_path / ending)
+        card = yaml.safe_load((tmp_path / ending).read_bytes())
+        (tmp_path / ending).write_text(json.dumps(card))
+    before = {p.name for p in tmp_path.iterdir()}
+    place = tmp_path / ending if ending else tmp_path
+    shown = ask("truth", place, "--budget", "2000", "--store")
+    assert {p.name for p in tmp_path.iterdir()} == before and shown["stored"].endswith(ending)
+    assert wb.load(tmp_path).truth.log10_p == pytest.approx(-3.0, abs=1e-6)
+
+
+def test_what_has_no_card_keeps_no_truth():
+    assert "no card of its own" in refuse("truth", "algzoo_argmedian_h2_n3", "--store")
 
 
 def test_command_stores_the_truth_with_its_provenance(card):

@@ -1,7 +1,6 @@
 """Tiny recurrent networks that tell which of the numbers they read is this or that: how often are
 they right?"""
 
-import hashlib
 import json
 from functools import lru_cache
 from typing import Any
@@ -9,7 +8,7 @@ from typing import Any
 import torch
 from safetensors.torch import load as safetensors_load
 
-from workbench.catalogue.folder import data_folder
+from workbench.catalogue.folder import data_file, data_folder
 from workbench.distributions import Gaussian
 from workbench.errors import BadInput
 from workbench.models import RNN, built, dense
@@ -40,10 +39,7 @@ def _index() -> dict[str, Any]:
 
 @lru_cache(maxsize=1)
 def _tensors() -> dict[str, torch.Tensor]:
-    data = (data_folder() / "algzoo.safetensors").read_bytes()
-    if hashlib.sha256(data).hexdigest() != _index()["sha256"]:
-        raise BadInput("algzoo.safetensors is not the file that its index states")
-    return safetensors_load(data)
+    return safetensors_load(data_file("algzoo.safetensors", _index()["sha256"]))
 
 
 def algzoo_names() -> list[str]:

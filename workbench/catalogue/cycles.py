@@ -1,6 +1,5 @@
 """Tiny transformers that tell how long a function's longest cycle is: how often are they right?"""
 
-import hashlib
 import json
 import math
 from functools import lru_cache
@@ -9,7 +8,7 @@ from typing import Any
 import torch
 from safetensors.torch import load as safetensors_load
 
-from workbench.catalogue.folder import data_folder
+from workbench.catalogue.folder import data_file, data_folder
 from workbench.distributions import Tokens
 from workbench.errors import BadInput
 from workbench.models import AttentionOnly
@@ -24,10 +23,7 @@ def _index() -> dict[str, Any]:
 
 @lru_cache(maxsize=1)
 def _tensors() -> dict[str, torch.Tensor]:
-    data = (data_folder() / "cycles.safetensors").read_bytes()
-    if hashlib.sha256(data).hexdigest() != _index()["sha256"]:
-        raise BadInput("cycles.safetensors is not the file that its index states")
-    return safetensors_load(data)
+    return safetensors_load(data_file("cycles.safetensors", _index()["sha256"]))
 
 
 def cycle_names() -> list[str]:

@@ -10,7 +10,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from workbench.catalogue.folder import data_folder
+from workbench.catalogue.folder import data_file, data_folder
 from workbench.errors import BadInput
 from workbench.math.checks import check_finite
 from workbench.models import Transformer
@@ -36,10 +36,8 @@ def language_model(name: str) -> Transformer:
     known = _known()
     if name not in known:
         raise BadInput(f"no language model is called {name!r}: use one of {', '.join(known)}")
-    path = data_folder() / "tokens" / f"{name}.safetensors"
-    if hashlib.sha256(path.read_bytes()).hexdigest() != known[name]:
-        raise BadInput(f"{path.name} is not the file that the index of language models states")
-    return read(path)
+    data_file(f"tokens/{name}.safetensors", known[name])
+    return read(data_folder() / "tokens" / f"{name}.safetensors")
 
 
 def _known() -> dict[str, str]:

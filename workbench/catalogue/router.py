@@ -1,6 +1,5 @@
 """The toy router under attack by a language model: does it delete what nobody asked it to?"""
 
-import hashlib
 import json
 import math
 from functools import lru_cache
@@ -9,11 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from workbench.catalogue.folder import data_folder
+from workbench.catalogue.folder import data_file, data_folder
 from workbench.catalogue.language_models import read as read_transformer
 from workbench.catalogue.smollm import smollm
 from workbench.distributions.prompted import PromptedText
-from workbench.errors import BadInput
 from workbench.math.logspace import LN10
 from workbench.models import Continuation
 from workbench.models.router import trained_router
@@ -61,10 +59,8 @@ def small_router_problem() -> Problem:
         BadInput: where its file is not the one that its index states.
     """
     told = json.loads((data_folder() / "tokens" / "router.json").read_text())
-    path = data_folder() / "tokens" / "router.safetensors"
-    if hashlib.sha256(path.read_bytes()).hexdigest() != told["sha256"]:
-        raise BadInput(f"{path.name} is not the file that its index states")
-    network = read_transformer(path)
+    data_file("tokens/router.safetensors", told["sha256"])
+    network = read_transformer(data_folder() / "tokens" / "router.safetensors")
     vocabulary = network.vocabulary
     assert vocabulary is not None
     (end,) = vocabulary.encode(_LINE_END)

@@ -1,6 +1,5 @@
 """Problems of words in the text of a short-sighted language model: all of them exactly known."""
 
-import hashlib
 import json
 from functools import lru_cache
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import torch
 from safetensors.torch import load as safetensors_load
 
-from workbench.catalogue.folder import data_folder
+from workbench.catalogue.folder import data_file, data_folder
 from workbench.distributions import ShortText
 from workbench.errors import BadInput
 from workbench.models import ShortContext, watching
@@ -34,9 +33,7 @@ def short_text() -> ShortText:
         BadInput: where its file is not the one that the index states.
     """
     told = _index()
-    data = (data_folder() / "tokens" / "short_text.safetensors").read_bytes()
-    if hashlib.sha256(data).hexdigest() != told["sha256"]:
-        raise BadInput("short_text.safetensors is not the file that its index states")
+    data = data_file("tokens/short_text.safetensors", told["sha256"])
     network = ShortContext(
         len(told["symbols"]), told["context"], told["width"], told["hidden"], dtype=torch.float64
     )

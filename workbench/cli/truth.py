@@ -42,10 +42,12 @@ def truth(
     """
     from workbench import catalogue
     from workbench.experiments import reference as best
+    from workbench.problem.codec import store_over
 
     triple = catalogue.load(problem)
     if store and triple.truth is not None and triple.truth.se_log10 == 0.0:
         raise BadInput(f"the truth that {triple.name} holds is exact: nothing better can be stored")
+    card = _card_of(problem) if store else Path()
     spend = best.DEFAULT_BUDGET if budget is None else budget
     with Bar(triple.name) as bar:
         try:
@@ -62,7 +64,7 @@ def truth(
     if store and found is not None:
         if found.log10_p == float("-inf"):
             raise BadInput(f"{triple.name} has P = 0, and a card holds a finite log10 P")
-        path = replace(triple, truth=found).save(_folder(problem))
+        path = store_over(replace(triple, truth=found), card)
     if as_json:
         print_json(_record(triple, evidence, found, refusal, path))
     else:
@@ -71,14 +73,15 @@ def truth(
         raise refusal
 
 
-def _folder(problem: str) -> Path:
-    """Where the card of that name or path lies."""
+def _card_of(problem: str) -> Path:
+    """The card of that name or path. Raises `BadInput` where the problem has none."""
     from workbench import catalogue
 
     if problem in catalogue.names():
-        return catalogue.data_folder() / "problems"
-    given = Path(problem)
-    return given if given.is_dir() or given.suffix == ".zip" else given.parent
+        return catalogue.data_folder() / "problems" / f"{problem}.json"
+    if not Path(problem).exists():
+        raise BadInput(f"{problem} has no card of its own to store a truth in: save one first")
+    return Path(problem)
 
 
 def _record(

@@ -115,6 +115,24 @@ def save_commented(problem: Problem, folder: Path) -> Path:
     return path
 
 
+def store_over(problem: Problem, path: Path) -> Path:
+    """Write the problem in place of that in a card, a folder that holds one, or a zip.
+
+    Of a card in YAML the comments are those of `save_commented`. Errors as `load` and `encode`.
+    """
+    path = _find(path)
+    if path.suffix == ZIP:
+        return save(problem, path)
+    file = parse(_bytes(path, "card"), str(path)).weights.file
+    card, data = encode(problem)
+    weights = cards.WeightsCard(file=file, sha256=card.weights.sha256)
+    card = card.model_copy(update={"weights": weights})
+    by_hand = path.suffix != ".json"
+    text = commented(card.model_dump(exclude_none=True)) if by_hand else _text(card)
+    atomic.write_all({path.parent / file: data, path: text})
+    return path
+
+
 def to_files(problem: Problem) -> dict[str, bytes]:
     """A problem as files of fixed names, {name: bytes}, for a folder that holds more than it."""
     card, data = encode(problem)
