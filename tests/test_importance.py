@@ -137,7 +137,7 @@ def test_at_small_budgets_it_says_so_or_is_right(name):
 
 def test_the_upper_end_of_an_interval_takes_the_tail_at_its_worst():
     """Of 30 runs on the first with 20,000 forward passes 5 miss the truth by symmetric ends."""
-    heavy, light = (wb.Importance()(wb.load(n), 20_000, 16) for n in ("B_w32_h2_1e-5", "digits"))
+    heavy, light = (wb.Importance()(wb.load(n), 20_000, 2) for n in ("B_w32_h2_1e-5", "digits"))
     for found, wider in ((heavy, True), (light, False)):
         low, high = (abs(end - float(found.log_p)) for end in found.interval)
         k, n = found.info["pareto_k"], found.info["effective_draws"]
@@ -230,3 +230,30 @@ def test_no_rival_class_is_lost_in_silence(image, sigma):
     assert apart < 5.0 * error or drawn.warning  # of Student errors with 5 or more degrees: 0.4%
     parts = sorted(mode["part"] for mode in drawn.info["modes"])
     assert parts[-2] > 0.1, "one class alone would be 0.2 to 0.4 digit short"
+
+
+class Cliff(nn.Module):
+    """Beyond 2.5 along one axis by a slope, and beyond it against another by a step."""
+
+    def forward(self, x):
+        return torch.maximum(x[:, :1] - 2.5, torch.where(x[:, 1:2] < -2.5, 1.0, -5.0))
+
+
+@pytest.mark.parametrize("budget, seed", [(20_000, 0), (20_000, 1), (40_000, 0)])
+def test_what_scouts_alone_have_seen_gets_gaussians_of_its_own(budget, seed):
+    """P = 1 - (1 - Phi(-2.5))^2; without them half of it was found at the rate of plain draws."""
+    d = wb.Gaussian(torch.zeros(4), torch.ones(4))
+    problem = wb.Problem(d, Cliff(), wb.Halfspace(torch.ones(1)))
+    found = wb.Importance()(problem, budget, seed)
+    exact = math.log10(1.0 - stats.norm.cdf(2.5) ** 2)
+    assert abs(found.log10_p - exact) < 5.0 * found.log10_err < 0.05
+    assert not found.warning and found.info["covered"] > 0.9
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_scouts_may_spend_more_where_no_gradient_leads(seed):
+    """It had answered 0, with a warning, at this budget."""
+    problem = wb.load("D_mintree_1e-7")
+    found = wb.Importance()(problem, 10_000, seed)
+    assert abs(found.log10_p - problem.truth.log10_p) < 5.0 * found.log10_err
+    assert found.info["effective_draws"] > 10.0

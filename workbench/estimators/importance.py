@@ -27,7 +27,8 @@ _PLAIN, _FIRST_FLOOR, _FLOOR = 0.05, 0.05, 0.02
 _PILOT_SHARE = 0.1
 _LARGEST = 256
 _HEAVY, _FEW = 0.7, 50.0
-_COVERED, _FAR = 0.9, 5.0
+_COVERED, _HEAVIER = 0.9, 30.0
+_SCOUTS_ADDED, _MOST_ADDED = 20, 8  # scouts a cluster, and clusters, at most that many
 _WIDE = 0.2  # share of the copies that are nowhere narrower than N(0, I)
 _TINY = -15.0 * LN10
 
@@ -41,6 +42,8 @@ class Weighing(modes.Finding):
     var: Tensor
     share: Tensor
     rounds: int = 0
+    filled: bool = False
+    """Whether Gaussians were added for scouts that were left out."""
     draws: int = 0
     hits: int = 0
     plain: int = 0
@@ -74,8 +77,9 @@ class Importance(Witness, Estimator):
     each, gradients fit the Gaussian nearest to the tilted law phi(z) exp(lambda s(z)); those, and
     N(0, I) with share 0.05, are the proposal; a fifth of each is a copy that is nowhere narrower
     than N(0, I), lest failures that a Gaussian is too narrow for be rare and heavy. Pilot
-    rounds refit it by cross-entropy; they are not used in the answer, so that P-hat = mean of
-    phi(z) / q(z) over the failing draws is unbiased whatever was fitted.
+    rounds refit it by cross-entropy; scouts that it leaves out then, where a draw would weigh 30
+    times the mean, get Gaussians of their own. Neither is used in the answer, so that P-hat = mean
+    of phi(z) / q(z) over the failing draws is unbiased whatever was fitted.
 
     The stated error grows by n^(k - 1/2) where the weights' tail index (Pareto k) is above 1/2, n
     the effective draws: such sums settle as n^(k - 1), and their own spread does not show it. The
@@ -128,13 +132,15 @@ class Importance(Witness, Estimator):
             found = modes.advance(problem, state, self.modes)
             assert isinstance(found, Weighing)
             return _mixed(found) if found.found else found
-        if state.rounds < self.pilots and len(state.share):
+        if state.rounds < self.pilots + state.filled and len(state.share):
             n = int(max(1, min(self.pilot, _PILOT_SHARE * state.left)))
             z, log_w, _ = _draw(problem, state, n)
             alive = torch.isfinite(log_w)
             refitted = state.proposal.refit(z[alive], log_w[alive], _FLOOR)
             state = replace(state, rounds=state.rounds + 1, forwards=state.forwards + n)
-            return _with(state, refitted)
+            state = _with(state, refitted)
+            told = float(log_sum(log_w)) - math.log(n)
+            return _filled(state, told) if state.rounds == self.pilots else state
         return _weigh(problem, state, int(min(self.batch, state.left)))
 
     def read(self, state: Weighing) -> Estimate:
@@ -206,6 +212,27 @@ def _mixed(state: Weighing) -> Weighing:
     return _with(replace(state, by_mode=nothing, **dropped), mixture)
 
 
+def _filled(state: Weighing, log_p: float) -> Weighing:
+    """With unit Gaussians at clusters of the scouts that the mixture leaves out, where they are
+    many; another pilot round then refits it. log P by the last one is `log_p`."""
+    out = _left_out(state, log_p)
+    if out is None or float(out.double().mean()) <= 1.0 - _COVERED:
+        return state
+    scouts = state.noise[out]
+    k = max(1, min(_MOST_ADDED, len(scouts) // _SCOUTS_ADDED))
+    centres = modes.clusters(scouts, k, state.rng.child("left out").generator())
+    count = torch.bincount(torch.cdist(scouts, centres).argmin(1), minlength=len(centres))
+    q, eye = state.proposal, torch.eye(scouts.shape[1], dtype=scouts.dtype)
+    part = count / len(out)
+    share = torch.cat([(1.0 - part.sum()) * q.share, part.to(q.share)])
+    mixture = of_gaussians(
+        torch.cat([q.means, centres]), torch.cat([q.covariances, eye.expand(len(centres), -1, -1)]),
+        floored(share, _FIRST_FLOOR), _PLAIN,
+    )  # fmt: skip
+    nothing = torch.full_like(share, -math.inf)
+    return _with(replace(state, filled=True, by_mode=nothing), mixture)
+
+
 def _with(state: Weighing, q: Proposal) -> Weighing:
     return replace(state, means=q.means, basis=q.basis, var=q.var, share=q.share)
 
@@ -251,13 +278,23 @@ def _modes(state: Weighing) -> list[dict[str, float]]:
     return [{"norm": float(b), "part": float(p)} for b, p in zip(norms, parts, strict=True)]
 
 
-def _covered(state: Weighing) -> float | None:
-    """Share of the scouts that stand where some Gaussian of the mixture would put a draw."""
+def _left_out(state: Weighing, log_p: float) -> Tensor | None:
+    """Which scouts stand where a draw would weigh more than 30 times the mean, `(n,)`.
+
+    The weight of a draw over the mean of all is phi / (q P). P is what draws say, `log_p`, or the
+    scouts' own levels where that is more: draws may lack a part of C, and levels are rough.
+    """
     if not state.reached or not len(state.share):
         return None
-    d = state.noise.shape[1]
-    nearest = state.proposal.distances(state.noise).amin(1)
-    return float((nearest < d + _FAR * math.sqrt(2.0 * d)).double().mean())
+    z = state.noise
+    log_w = -0.5 * z.square().sum(1) - state.drawn_from.log_density(z)
+    return log_w - max(state.log_level, log_p) > math.log(_HEAVIER)
+
+
+def _covered(state: Weighing) -> float | None:
+    """Share of the scouts that draws of the mixture stand for."""
+    out = _left_out(state, state.log_sum - math.log(max(1, state.draws)))
+    return None if out is None else 1.0 - float(out.double().mean())
 
 
 def _doubt(state: Weighing, answer: float = 0.0) -> str:

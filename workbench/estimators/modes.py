@@ -25,7 +25,7 @@ NEVER = 1 << 20
 COMMON = 1.0
 """A design point nearer than this: P is above 0.1, and plain draws do best."""
 _FIT_SHARE, _FEWEST, _MOST = 0.3, 16, 256
-_SCOUT_SHARE, _SCOUT_FROM, _FEW_SCOUTS, _MANY_SCOUTS = 0.2, 4_000, 300, 600
+_SCOUT_SHARE, _ALONE_SHARE, _SCOUT_FROM, _FEW_SCOUTS, _MANY_SCOUTS = 0.2, 0.6, 4_000, 300, 600
 _KEEP, _TARGET, _LEVELS = 0.2, 0.35, 60
 _COSTLY = 12  # levels to 1e-8
 _SCOUTS_A_CLUSTER, _SWEEPS = 60, 15
@@ -44,6 +44,8 @@ class Finding(State):
     """`(n, d)`: the scouts."""
     margin: Tensor
     threshold: float = -math.inf
+    log_level: float = 0.0
+    """log P(margin > threshold) by the scouts' levels."""
     step_size: float = PCN.start
     scouted: int = 0
     """Levels that the scouts have climbed."""
@@ -126,7 +128,7 @@ def _scout(problem: Problem, state: Finding) -> Finding:
     rng = state.rng.child("scouts", state.scouted)
     if state.scouted == 0:
         n = _scouts(state)
-        if state.left < n / _SCOUT_SHARE:
+        if state.left < n / _scout_share(state):
             return replace(state, scouted=NEVER)
         d = problem.distribution
         assert isinstance(d, Reparameterised)
@@ -137,6 +139,7 @@ def _scout(problem: Problem, state: Finding) -> Finding:
     lost = not bool((state.margin > threshold).any()) or threshold <= state.threshold
     if lost or state.scouted > _LEVELS or _overspent(state):
         return replace(state, scouted=NEVER)
+    share = float((state.margin > threshold).double().mean())
     refilled = levels.refill(
         problem, PCN(), state.noise, state.margin, threshold, rng,
         step_size=state.step_size, target=_TARGET, left=state.left,
@@ -145,7 +148,8 @@ def _scout(problem: Problem, state: Finding) -> Finding:
         return replace(state, scouted=NEVER)
     return replace(
         state, noise=refilled.noise, margin=refilled.margin, threshold=threshold,
-        step_size=refilled.step_size, scouted=state.scouted + 1,
+        log_level=state.log_level + math.log(share), step_size=refilled.step_size,
+        scouted=state.scouted + 1,
         forwards=state.forwards + refilled.spent,
     )  # fmt: skip
 
@@ -164,7 +168,12 @@ def _overspent(state: Finding) -> bool:
     if state.limit is None:
         return False
     search = 2 * len(state.at) * design_points.STEPS
-    return state.forwards + len(state.noise) - search > _SCOUT_SHARE * state.limit
+    return state.forwards + len(state.noise) - search > _scout_share(state) * state.limit
+
+
+def _scout_share(state: Finding) -> float:
+    """Of the budget: more where nothing but scouts leads to the event."""
+    return _SCOUT_SHARE if state.pointed else _ALONE_SHARE
 
 
 def _fit(problem: Problem, state: Finding, most: int) -> Finding:
