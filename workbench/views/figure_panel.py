@@ -45,4 +45,9 @@ export function render({ model }) {
 
     @object.setter
     def object(self, figure: Figure) -> None:
-        self.figure = cast(str, to_json_plotly(figure))
+        self.figure = self.written(figure)
+
+    @staticmethod
+    def written(figure: Figure) -> str:
+        """A figure as the JSON that the page draws."""
+        return cast(str, to_json_plotly(figure))

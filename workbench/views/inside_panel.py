@@ -16,7 +16,7 @@ from workbench.views import inside_figures as figures
 from workbench.views import ladder, pictures
 from workbench.views.controls import label
 from workbench.views.knobs import KNOBS, Watched
-from workbench.views.parts import figure_pane, text
+from workbench.views.parts import figure_pane, show, text
 from workbench.views.position import POSITION
 from workbench.views.roster import setting_doc
 from workbench.views.state import Session
@@ -112,8 +112,7 @@ class Inside:
         news = self.watched.news()
         self._mark()
         if "layers" in news:
-            self.ribbon.object = figures.ribbon(news["layers"], self.dark)
-            self.ribbon.height = self.ribbon.object["layout"]["height"]
+            show(self.ribbon, figures.ribbon(news["layers"], self.dark))
             self.ribbon_words.value = _small(figures.ribbon_words(news["layers"]))
         if "layers_note" in news:
             self.ribbon.object = {"data": [], "layout": {}}

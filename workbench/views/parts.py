@@ -10,7 +10,7 @@ from bokeh.models import Tooltip
 from IPython import display
 
 from workbench.views.figure_panel import Chart
-from workbench.views.style import TONES
+from workbench.views.style import TONES, Figure
 
 _SCRIPT, _LONG = "application/javascript", 100_000
 EVERYWHERE_CSS = """
@@ -62,6 +62,11 @@ def hint(words: str) -> Tooltip:
 def figure_pane(height: int) -> Chart:
     """An empty place for a figure."""
     return Chart(sizing_mode="stretch_width", height=height, margin=0)
+
+
+def show(place: Chart, figure: Figure) -> None:
+    """Put a figure into its place, which becomes as high as the figure is."""
+    place.param.update(height=figure["layout"]["height"], figure=place.written(figure))
 
 
 def aside(*parts: Any) -> pn.Column:

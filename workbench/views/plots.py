@@ -28,6 +28,8 @@ from workbench.views.style import (
     window,
 )
 
+_ROW, _MARGINS = 21, 40  # pixels of an estimate, and above and below all of them
+
 
 def estimates(
     rows: Sequence[Row], truth: tuple[float, float] | None, dark: bool = False, height: int = 210
@@ -37,6 +39,7 @@ def estimates(
     Args:
         rows: in the order of the table.
         truth: log10 P and its standard error, where known.
+        height: pixels at least; more where there are many rows.
 
     What lies off the axis is a triangle at its left end with the number beside it; a sampler that
     has seen nothing is an arrow that points down from its upper bound.
@@ -55,6 +58,7 @@ def estimates(
     traces = [_marker(row, low) for row in shown]
     places, names = power_ticks(low, high)
     names_of_rows = [r.title for r in shown]
+    height = max(height, _MARGINS + _ROW * len(shown))
     shapes = _excluded(shown, low, high)
     if truth is not None:
         at, error = truth

@@ -23,6 +23,7 @@ from workbench.views.parts import (
     figure_pane,
     load_extension,
     on_ground,
+    show,
     text,
     upload,
 )
@@ -305,7 +306,7 @@ class Explore(ByTicker, pn.viewable.Viewer):
         self._chart_due = False
         truth = self.session.truth
         known = None if truth is None else (truth.log10_p, truth.se_log10)
-        self.chart.object = plots.estimates(self.session.rows(), known, self.dark, _CHART_HEIGHT)
+        show(self.chart, plots.estimates(self.session.rows(), known, self.dark, _CHART_HEIGHT))
 
     def _paint_side(self) -> None:
         s = self.session
@@ -332,7 +333,9 @@ class Explore(ByTicker, pn.viewable.Viewer):
         except WorkbenchError as error:
             self.caption.value = f"<span class='small'>{escape(str(error))}</span>"
             return
-        self.margin_chart.object = plots.margin(picture, self.dark, _MARGIN_HEIGHT)
+        figure = plots.margin(picture, self.dark, _MARGIN_HEIGHT)
+        self.margin_chart.visible = bool(figure["data"])
+        show(self.margin_chart, figure)
         self.caption.value = words.margin_sentence(picture)
 
 

@@ -173,7 +173,7 @@ sup, sub { line-height: 0; font-size: .75em; }
 .wb-table .v { font-weight: 600; min-width: 72px; }
 .wb-table .s { width: 22%; padding-left: 14px; }
 .wb-table td.s { white-space: normal; min-width: 96px; }
-.wb-table td.e { white-space: normal; }
+@media (max-width: 1180px) { .wb-table td.e { white-space: normal; } }
 .wb-table .wb-marked td { background: rgba(230,159,0,.18); }
 .wb-table .wb-why { white-space: normal; font-size: 12px; }
 .wb-table .who { white-space: normal; vertical-align: top; }

@@ -9,7 +9,7 @@ from workbench.views.about import about
 from workbench.views.acts import TokensActs
 from workbench.views.controls import Dial, label
 from workbench.views.following import ByTicker
-from workbench.views.parts import aside, button, figure_pane, load_extension, on_ground, text
+from workbench.views.parts import aside, button, figure_pane, load_extension, on_ground, show, text
 from workbench.views.picker import picker
 from workbench.views.plots import estimates
 from workbench.views.tokens_plots import worth
@@ -114,7 +114,7 @@ class TokensScreen(TokensActs, ByTicker, pn.viewable.Viewer):
         self.about.value = about(s.problem)
         self.table.value = table.table(rows, truth)
         known = None if truth is None else (truth.log10_p, truth.se_log10)
-        self.chart.object = estimates(rows, known, self.dark, _ESTIMATES)
+        show(self.chart, estimates(rows, known, self.dark, _ESTIMATES))
         self.sentence.value = tokens_words.estimates_sentence(rows, s.problem)
         self.worth.object = worth(s.prices, truth, s.nats, self.dark, _WORTH)
         self.worth_words.value = tokens_words.worth_sentence(s.prices, s.problem, s.nats)

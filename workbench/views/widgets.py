@@ -185,7 +185,9 @@ class ExploreWidgets(ByTask, w.VBox):
             return
         finally:
             self.about.value = said
-        show_figure(self.margin_chart, plots.margin(picture, self.dark, _MARGIN_HEIGHT))
+        figure = plots.margin(picture, self.dark, _MARGIN_HEIGHT)
+        self.margin_chart.layout.display = None if figure["data"] else "none"
+        show_figure(self.margin_chart, figure)
         self.caption.value = STYLE + words.margin_sentence(picture)
 
 

@@ -9,6 +9,7 @@ from workbench.numbers import places
 from workbench.problem import Truth
 from workbench.views.margins import Picture
 from workbench.views.rows import Row
+from workbench.views.table import INSTEAD
 
 
 def count(n: float) -> str:
@@ -68,7 +69,8 @@ def sentence(rows: Sequence[Row], truth: Truth | None, budget: int, samples: boo
             said += f"; {known}{_gap(closed.log10_p - truth.log10_p)}"
         parts.append(said + ".")
     elif closed is not None and samples:
-        parts.append(f"Covariance propagation cannot say: {escape(closed.note.rstrip('.'))}.")
+        why, _, _ = closed.note.partition(INSTEAD)
+        parts.append(f"Covariance propagation cannot say: {escape(why.rstrip('.'))}.")
     sampled = _sampled_words(by_key.get("monte_carlo"))
     if sampled:
         parts.append(sampled)
@@ -146,14 +148,15 @@ def margin_sentence(picture: Picture) -> str:
     """What the chart of the margin shows."""
     n, beyond = picture.bars.draws, picture.hits
     line = (
-        "the line is the Gaussian law that covariance propagation reads from the weights"
+        "the line is the Gaussian law that covariance propagation reads from the weights. What "
+        "matters is its area beyond 0"
         if picture.log_density is not None
-        else "there is no propagated law to draw"
+        else "covariance propagation has no law of the margin to draw here"
     )
     if n == 0:
         return f"<span class='small'>D cannot be sampled; {line}.</span>"
     seen = f"{beyond:,} of them" if beyond else "none of them"
     return (
         f"<span class='small'>Bars are {n:,} sampled margins, {seen} in the shaded half where the "
-        f"catastrophe holds; {line}. What matters is its area beyond 0.</span>"
+        f"catastrophe holds; {line}.</span>"
     )
