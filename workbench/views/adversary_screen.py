@@ -58,7 +58,7 @@ class AdversaryScreen(AdversaryActs, ByTicker, pn.viewable.Viewer):
         self.seed = pn.widgets.IntInput.from_param(
             s.param.seed, label="", width=118, margin=0, css_classes=["wb-seed"]
         )
-        self.status = text(css_classes=["wb-status"])
+        self.status = text(visible=False, css_classes=["wb-status"])
         self.toolbar = Toolbar(s.stepping, self.guard, self.follow, lambda: s.stale)
         self.pin = button("Pin", s.pin, self.guard)
         self.unpin = button("Unpin all", s.unpin, self.guard)

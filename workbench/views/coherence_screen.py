@@ -51,7 +51,7 @@ class Coherence(CoherenceActs, ByTicker, pn.viewable.Viewer):
         self.all = button("Whole catalogue", self.start_all, self.guard)
         self.hold = button("Stop", s.stop, self.guard)
         self.about, self.sentence = text(), text(css_classes=["wb-sentence"], margin=(4, 0, 8, 0))
-        self.status = text(css_classes=["wb-status"])
+        self.status = text(visible=False, css_classes=["wb-status"])
         self.points_words = text(margin=(4, 0))
         self.table = pn.widgets.StaticText(
             stylesheets=[_CSS], sizing_mode="stretch_width", margin=(6, 0),

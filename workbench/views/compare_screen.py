@@ -80,7 +80,7 @@ class Compare(Pressed, ByTicker, pn.viewable.Viewer):
                 ("Save Parquet", "parquet", lambda: io.BytesIO(s.parquet())),
             )
         ]  # fmt: skip
-        self.status = text(css_classes=["wb-status"])
+        self.status = text(visible=False, css_classes=["wb-status"])
         self.table = LiveHTML(self.press, sizing_mode="stretch_width", css_classes=["wb-compare"])
         self.picker = pn.widgets.Select(
             options=list(s.problems), width=220, margin=(0, 0, 0, 8), css_classes=["wb-shown"]

@@ -92,6 +92,10 @@ class ByTicker(Guarded):
     def wear(self, name: str) -> None:
         self.layout.css_classes = [*self.layout.css_classes, name]
 
+    def say(self, message: str) -> None:
+        super().say(message)
+        self.status.visible = bool(message)  # an empty line would part what is above and below
+
     def follow(self) -> None:
         """Paint what the worker publishes until it has nothing more to say."""
         if not self.ticker.running:

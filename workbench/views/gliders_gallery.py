@@ -12,6 +12,7 @@ from workbench.views import gliders_words as words
 from workbench.views.bitmaps import Colour, picture
 from workbench.views.gliders_plots import LIVE
 from workbench.views.gliders_session import FOUND, GlidersSession
+from workbench.views.words import several
 from workbench.views.worker import RUNNING
 
 MOST = 18
@@ -88,6 +89,6 @@ def _mover(rule: Elementary, ground: Background, one: Glider, palette: list[Colo
         if one.shift == 0
         else f"goes {abs(one.shift)} " + ("right" if one.shift > 0 else "left")
     )
-    told = f"{way} in {one.period}; {len(one.forms)} forms"
+    told = f"{way} in {one.period}; {several(len(one.forms), 'form')}"
     odds = _odds(one.count, one.expected, one.log10_ratio, one.log10_err)
     return _card(image, f"glider {one.name}" if one.name else "without a name", [told, *odds])

@@ -30,7 +30,7 @@ class LabScreen(ByTicker, pn.viewable.Viewer):
         super().__init__(**params)
         self.lab, self.session, self.dark = lab, session, dark
         self.ticker = pn.state.add_periodic_callback(self.pull, period=PULL_MS, start=False)
-        self.status = text(css_classes=["wb-status"], margin=(6, 0))
+        self.status = text(visible=False, css_classes=["wb-status"], margin=(6, 0))
         self.buttons = {a.method: self._button(a) for a in lab.actions}
         self.controls: dict[str, Any] = {}
         self.panes: dict[str, Any] = {}

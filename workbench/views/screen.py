@@ -108,7 +108,7 @@ class Explore(ByTicker, pn.viewable.Viewer):
         )
         self.load = upload(".zip")
         self.load.param.watch(lambda e: self.guard(lambda: self._open(e.new)), "value")
-        self.status = text(css_classes=["wb-status"])
+        self.status = text(visible=False, css_classes=["wb-status"])
         self.fixed, self.uncountable = text(margin=(4, 0)), text()
         self.table = pn.widgets.StaticText(
             stylesheets=[table.TABLE_CSS],

@@ -52,6 +52,7 @@ TONES = {
 Figure = dict[str, Any]
 
 _FEW = 3  # decades on which there is room for three labels each
+_CLOSE = 0.5  # of a decade, on which there may be none of them
 
 
 @cache
@@ -129,19 +130,34 @@ def power_ticks(low: float, high: float, most: int = 9) -> tuple[list[float], li
 
 
 def log_axis(dark: bool, seen: Iterable[float], **more: Any) -> Figure:
-    """A logarithmic axis over these numbers: at 1, 2 and 5 of every decade where they are few.
+    """A logarithmic axis over these numbers: at 1, 2 and 5 of every decade where they are few,
+    at round numbers between them where they are close together.
 
     >>> log_axis(False, [3.0, 180.0])["ticktext"]
     ['1', '2', '5', '10', '20', '50', '100', '200', '500', '1,000']
+    >>> log_axis(False, [2.13, 2.31])["ticktext"]
+    ['2.15', '2.2', '2.25', '2.3']
     """
     ends = [math.log10(v) for v in seen if v > 0.0 and math.isfinite(v)] or [0.0, 2.0]
     low, high = math.floor(min(ends)), math.ceil(max(ends))
-    if high - low <= _FEW:
+    if max(ends) - min(ends) < _CLOSE:
+        ticks = _round_between(10.0 ** min(ends), 10.0 ** max(ends))
+    elif high - low <= _FEW:
         ticks = [m * 10.0**k for k in range(low, high + 1) for m in (1, 2, 5)]
         ticks = ticks[: -2 if high > low else None]
     else:
         ticks = [10.0**p for p in power_ticks(low, high)[0]]
     return axis(dark, type="log", tickvals=ticks, ticktext=[_written(v) for v in ticks], **more)
+
+
+def _round_between(low: float, high: float) -> list[float]:
+    """About four round numbers from low to high; low alone where they are equal."""
+    if high <= low:
+        return [low]
+    rough = (high - low) / 4.0
+    unit = 10.0 ** math.floor(math.log10(rough))
+    step = next(s * unit for s in (1, 2, 5, 10) if s * unit >= rough)
+    return [k * step for k in range(math.ceil(low / step), math.floor(high / step) + 1)]
 
 
 def _written(value: float) -> str:

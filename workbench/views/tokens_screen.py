@@ -52,7 +52,7 @@ class TokensScreen(TokensActs, ByTicker, pn.viewable.Viewer):
         self.budget = Dial(s, "budget", 1e3, 1e7, self.restart, log=True, unit="forward passes")
         self.run = button("Run all", self.start, self.guard, "primary")
         self.hold = button("Pause", s.stop, self.guard)
-        self.about, self.status = text(), text(css_classes=["wb-status"])
+        self.about, self.status = text(), text(visible=False, css_classes=["wb-status"])
         self.laws = text(margin=(4, 0))
         self.worth, self.worth_words = figure_pane(_WORTH), text(css_classes=["wb-worth"])
         self.chart, self.sentence = figure_pane(_ESTIMATES), text(css_classes=["wb-sentence"])

@@ -15,7 +15,9 @@ LABELS = {
     "allow": "loss allowed", "nats": "adversary's nats", "rate": "learning rate",
     "price": "price of a digit", "every": "steps between looks", "referee": "referee's passes",
 }  # fmt: skip
-"""{setting: what its control is called, where not by its own name}."""
+_HUSH_LABELS = {
+    "nats": "prompts' nats", "growth": "growth allowed", "price": "price of a nat",
+}  # fmt: skip
 DOCS = {
     "follow": "The estimate of log P whose gradient is followed: mean, covariance or conditioned "
     "propagation, where the next stricter one takes over if the referee catches it; or score and "
@@ -73,4 +75,13 @@ def chosen(given: Given | None) -> str:
 
 def docs(name: str) -> dict[str, str]:
     """{setting: what it is} of the training of that name."""
-    return DOCS | (_HUSH_DOCS if lessons.way_of(name).kind == "hush" else {})
+    return DOCS | (_HUSH_DOCS if _hushes(name) else {})
+
+
+def labels(name: str) -> dict[str, str]:
+    """{setting: what its control is called} of that training, where not by the setting's name."""
+    return LABELS | (_HUSH_LABELS if _hushes(name) else {})
+
+
+def _hushes(name: str) -> bool:
+    return lessons.way_of(name).kind == "hush"

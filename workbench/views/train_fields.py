@@ -40,7 +40,7 @@ class Fields:
 
     def _control(self, key: str, usual: Any) -> pn.widgets.Widget:
         common: dict[str, Any] = {
-            "label": engine.LABELS.get(key, key.replace("_", " ")),
+            "label": engine.labels(self.session.problem_name).get(key, key.replace("_", " ")),
             "value": self.session.settings.get(key, usual),
             "width": 140, "margin": (0, 0, 4, 0), "description": self._docs[key],
             "css_classes": [f"wb-set-{key}"],

@@ -74,7 +74,7 @@ class Train(TrainActs, ByTicker, pn.viewable.Viewer):
         self.pin.description = hint("Keep this model beside those that come after it.")
         self.unpin = button("Unpin", lambda: self._pin(s.unpin), self.guard)
         self.about = text()
-        self.status = text(css_classes=["wb-status"])
+        self.status = text(visible=False, css_classes=["wb-status"])
         self.mark = text(css_classes=["wb-mark"])
         self.sentence = text(css_classes=["wb-sentence"], margin=(4, 0, 8, 0))
         self.task, self.danger = figure_pane(_CHART), figure_pane(_CHART)
@@ -150,6 +150,7 @@ class Train(TrainActs, ByTicker, pn.viewable.Viewer):
         rows, before = s.rows, s.before
         telling = s.telling
         self.mark.value = telling.mark(rows)
+        self.mark.visible = bool(self.mark.value)
         self.sentence.value = telling.sentence(rows, found)
         self.danger.object = telling.danger(rows, before, found, self.dark, _CHART)
         self.task.object = telling.task(rows, before, found, self.dark, _CHART)

@@ -72,9 +72,10 @@ class TrainWidgets(TrainActs, ByTask, w.VBox):
         """One control a setting of the chosen problem's training."""
         s = self.session
         usual, docs = lessons.settings_of(s.problem_name), engine.docs(s.problem_name)
+        labels = engine.labels(s.problem_name)
         self.fields.children = [
             field_control(
-                engine.LABELS.get(key, key), s.settings.get(key, value), docs[key],
+                labels.get(key, key), s.settings.get(key, value), docs[key],
                 engine.CHOICES.get(key),
                 lambda new, key=key: self.guard(lambda: s.setting(key, new)),
             )
