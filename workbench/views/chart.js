@@ -27,6 +27,8 @@ function chart(load) {
         dress(place);
       }
       const { data, layout } = JSON.parse(now);
+      // A height of its own: drawn while it is hidden, it would be fitted to a height of nothing.
+      if (layout.height) place.style.height = `${layout.height}px`;
       await plotly.react(place, data, layout, CONFIG);
       drawn = now;
     }).catch((error) => console.error(error));

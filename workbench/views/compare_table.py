@@ -203,7 +203,6 @@ CSS = f"""
 :host {{ font-size: 14px; }}
 .wb-problem .small, .wb-recipe .small {{ font-size: 12px; opacity: .72; font-weight: 400;
   margin-left: 6px; }}
-.wb-wide {{ overflow-x: auto; }}
 .wb-table .wb-problem td {{ padding-top: 12px; max-width: 0; overflow: hidden;
   text-overflow: ellipsis; }}
 .wb-table td[data-do] {{ cursor: pointer; }}

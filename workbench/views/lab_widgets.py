@@ -10,7 +10,7 @@ import param
 from workbench.views.figure_widgets import empty_figure, show_figure
 from workbench.views.following import ByTask
 from workbench.views.lab import Action, Chart, Laboratory, LabSession, Slider, Words
-from workbench.views.widget_parts import STYLE, bound, button, wear
+from workbench.views.widget_parts import STYLE, aside, bound, button, wear
 
 
 class LabWidgets(ByTask, w.VBox):
@@ -34,9 +34,8 @@ class LabWidgets(ByTask, w.VBox):
         session.param.watch(lambda *_: self.paint(), names)
         about = w.HTML(f"{STYLE}<span class='small'>{lab.about}</span>")
         buttons = w.HBox(list(self.buttons.values()), layout=w.Layout(flex_flow="row wrap"))
-        left = w.VBox(
+        left = aside(
             [about, *self.controls.values(), buttons, self.status],
-            layout=w.Layout(width="340px", min_width="340px", margin="0 20px 0 0"),
         )
         right = w.HBox(
             [self._block(b) for b in lab.blocks],

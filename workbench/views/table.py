@@ -57,7 +57,8 @@ def table(rows: Sequence[Row], truth: Truth | None, marked: str = "") -> str:
             lines.append(_line(row, truth, "wb-marked " if row.key == marked else ""))
             if row.warning and row.state not in ("running", "stale"):
                 lines.append(_beware(row.warning, warned))
-    return f"<table class='wb-table'>{head}{''.join(lines)}{_reasons(failed)}</table>"
+    body = f"{head}{''.join(lines)}{_reasons(failed)}"
+    return f"<div class='wb-wide'><table class='wb-table'>{body}</table></div>"
 
 
 def refused(rows: Sequence[Row], marked: str = "") -> str:
@@ -164,6 +165,7 @@ def _state(row: Row) -> str:
 TABLE_CSS = """
 .bk-clearfix, .wb-table { width: 100%; }
 sup, sub { line-height: 0; font-size: .75em; }
+.wb-wide { overflow-x: auto; }
 .wb-table { border-collapse: collapse; width: 100%; font-size: 13px; line-height: 1.35;
   font-variant-numeric: tabular-nums; }
 .wb-table th { font-weight: 500; text-align: left; opacity: .65; font-size: 12px; }

@@ -13,10 +13,24 @@ from workbench.views.parts import TEXT_CSS
 from workbench.views.roster import heading, setting_doc, settings_of
 from workbench.views.style import TONES
 
-STYLE = (
-    f"<style>{table.TABLE_CSS} {TEXT_CSS.replace(':host', '.wb-face .widget-html-content')} "
-    f".wb-dark {{ {TONES[True]} }} .wb-face .widget-html-content {{ line-height: 1.4; }}</style>"
-)
+_NARROW = """
+.wb-face .wb-aside { width: 306px; min-width: 306px; margin-right: 12px; }
+.wb-face .wb-aside .jupyter-widgets { max-width: calc(100% - 4px); }
+.wb-face .wb-table { font-size: 12px; }
+.wb-face .wb-table :is(th, td) { padding-right: 4px; }
+.wb-face .wb-table .s { padding-left: 6px; }
+.wb-face .wb-table td.s { min-width: 78px; }
+.wb-face .wb-table .v { min-width: 0; }
+.wb-face .wb-table .dot { margin-right: 5px; }
+"""
+STYLE = f"""<style>{table.TABLE_CSS}
+{TEXT_CSS.replace(":host", ".wb-face .widget-html-content")}
+.wb-dark {{ {TONES[True]} }}
+.wb-face .widget-html-content {{ line-height: 1.4; }}
+.wb-face :is(.jupyter-widgets, .lm-Widget, .widget-html-content) {{ min-width: 0; }}
+.wb-face .wb-aside {{ width: 340px; min-width: 340px; margin-right: 20px; }}
+@media (max-width: 1180px) {{ {_NARROW} }}
+</style>"""
 """Before what is HTML; a style holds for the whole page."""
 
 Guard = Callable[[Callable[[], Any]], None]
@@ -27,6 +41,13 @@ def wear(view: w.DOMWidget, dark: bool) -> None:
     view.add_class("wb-face")
     if dark:
         view.add_class("wb-dark")
+
+
+def aside(parts: Sequence[Any]) -> w.VBox:
+    """The column of controls to the left of a room; narrower where the page is."""
+    made = w.VBox(list(parts))
+    made.add_class("wb-aside")
+    return made
 
 
 def bound(

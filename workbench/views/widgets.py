@@ -17,7 +17,7 @@ from workbench.views.inside_widgets import Inside
 from workbench.views.position import POSITION
 from workbench.views.roster import askable
 from workbench.views.state import Session
-from workbench.views.widget_parts import STYLE, bound, button, settings_panel, wear
+from workbench.views.widget_parts import STYLE, aside, bound, button, settings_panel, wear
 
 _REST, _ASIDE = 0.25, 0.12  # seconds of rest before sampling restarts; that it leaves to a move
 _CHART_HEIGHT, _MARGIN_HEIGHT = 230, 280
@@ -37,10 +37,9 @@ class ExploreWidgets(ByTask, w.VBox):
         session.param.watch(lambda *_: self._moved(), [*POSITION, "settings", "seed", "budget"])
         self._paint_numbers()
         self._paint_margin()
-        controls = w.VBox(
+        controls = aside(
             [self.problem, self.about, *self.sliders.values(), self.direction, self.fixed,
              self.seed, w.HBox([self.new_seed, self.home]), settings_panel(session, self.guard)],
-            layout=w.Layout(width="340px", min_width="340px", margin="0 20px 0 0"),
         )  # fmt: skip
         buttons = w.HBox(
             [self.run, self.hold, self.reset, *self.ask.values()],

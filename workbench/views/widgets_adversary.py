@@ -16,7 +16,7 @@ from workbench.views.adversary_session import AdversarySession
 from workbench.views.figure_widgets import empty_figure, show_figure
 from workbench.views.following import ByTask
 from workbench.views.toolbar_widgets import ToolbarWidgets
-from workbench.views.widget_parts import STYLE, bound, button, half, settings_panel, wear
+from workbench.views.widget_parts import STYLE, aside, bound, button, half, settings_panel, wear
 
 _CHART, _FRONTIER, _PICTURE, _GAIN = 280, 330, 400, 220
 
@@ -37,10 +37,9 @@ class AdversaryWidgets(AdversaryActs, ByTask, w.VBox):
             lambda event: setattr(self.choices["problem_name"], "options", list(event.new)),
             "problem_name", what="objects",
         )  # fmt: skip
-        controls = w.VBox(
+        controls = aside(
             [*self.choices.values(), self.limit, self.unit, self.seed, self.about,
              settings_panel(session, self.guard, adjustable(), "Settings of the search")],
-            layout=w.Layout(width="330px", min_width="330px", margin="0 20px 0 0"),
         )  # fmt: skip
         middle = w.VBox(
             [w.HTML("<b>How likely has it become?</b>"), self.course, self.course_words,

@@ -8,7 +8,7 @@ from workbench.views.acts import CoherenceActs
 from workbench.views.coherence_session import CoherenceSession, entries
 from workbench.views.figure_widgets import empty_figure, show_figure
 from workbench.views.following import ByTask
-from workbench.views.widget_parts import STYLE, bound, button, half, wear
+from workbench.views.widget_parts import STYLE, aside, bound, button, half, wear
 
 _BARS, _SCATTER = 270, 340
 
@@ -34,10 +34,9 @@ class CoherenceWidgets(CoherenceActs, ByTask, w.VBox):
         self.status, self.points_words = w.HTML(), w.HTML()
         self.bars, self.scatter = empty_figure(_BARS), empty_figure(_SCATTER)
         session.param.watch(lambda *_: self.paint(), ["problem_name", "key", "probes"])
-        controls = w.VBox(
+        controls = aside(
             [self.problem, self.about, self.method, self.probes,
              w.HBox([self.run, self.hold, self.all])],
-            layout=w.Layout(width="340px", min_width="340px", margin="0 20px 0 0"),
         )  # fmt: skip
         own = w.VBox([self.sentence, self.bars, self.table, self.status], layout=half())
         known = w.VBox([self.scatter, self.points_words], layout=half())

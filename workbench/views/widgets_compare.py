@@ -16,7 +16,7 @@ from workbench.views.following import ByTask
 from workbench.views.live_widget import LiveHTML
 from workbench.views.roster import roster
 from workbench.views.state import Session
-from workbench.views.widget_parts import STYLE, bound, button, half, settings_panel, wear
+from workbench.views.widget_parts import STYLE, aside, bound, button, half, settings_panel, wear
 from workbench.views.widgets import ExploreWidgets
 
 _HEIGHT = 300
@@ -36,11 +36,10 @@ class CompareWidgets(Pressed, ByTask, w.VBox):
         self._build()
         watched = ["problems", "estimators", "budget", "seeds", "settings", "shown"]
         session.param.watch(lambda *_: self.paint(), watched)
-        controls = w.VBox(
+        controls = aside(
             [w.HTML("<b>Problems</b>"), self.problems, w.HTML("<b>Estimators</b>"), self.estimators,
              self.budget, self.seeds, w.HBox([self.run, self.hold, self.reset]), self.files,
              settings_panel(session, self.guard)],
-            layout=w.Layout(width="330px", min_width="330px", margin="0 20px 0 0"),
         )  # fmt: skip
         charts = [
             w.VBox([w.HTML("<b>Error against forward passes</b>"), self.picker, self.errors,

@@ -10,7 +10,7 @@ from workbench.views.following import ByTask
 from workbench.views.plots import estimates
 from workbench.views.tokens_plots import worth
 from workbench.views.tokens_session import LEVELS, TokensSession
-from workbench.views.widget_parts import STYLE, bound, button, half, wear
+from workbench.views.widget_parts import STYLE, aside, bound, button, half, wear
 
 _WORTH, _ESTIMATES = 260, 230
 
@@ -40,10 +40,9 @@ class TokensWidgets(TokensActs, ByTask, w.VBox):
         session.param.watch(lambda *_: self._tilted(), ["nats"])
         session.param.watch(lambda *_: self._chosen(), ["problem_name", "seed"])
         session.param.watch(lambda *_: self.paint(), ["budget"])
-        controls = w.VBox(
+        controls = aside(
             [self.problem, self.about, self.tilt, self.budget, self.seed,
              w.HBox([self.run, self.hold]), self.status],
-            layout=w.Layout(width="340px", min_width="340px", margin="0 20px 0 0"),
         )  # fmt: skip
         prices = w.VBox(
             [w.HTML("<b>What is a nat worth?</b>"), self.worth, self.worth_words], layout=half()

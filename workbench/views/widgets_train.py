@@ -13,7 +13,7 @@ from workbench.views.figure_widgets import empty_figure, show_figure
 from workbench.views.following import ByTask
 from workbench.views.toolbar_widgets import ToolbarWidgets
 from workbench.views.train_session import TrainSession
-from workbench.views.widget_parts import STYLE, bound, button, field_control, half, wear
+from workbench.views.widget_parts import STYLE, aside, bound, button, field_control, half, wear
 
 _CHART, _PICTURE = 300, 380
 
@@ -48,9 +48,8 @@ class TrainWidgets(TrainActs, ByTask, w.VBox):
         session.param.watch(lambda *_: self._list(), "problem_name", what="objects")
         session.param.watch(lambda *_: self._chosen(), [*session.steers])
         session.param.watch(lambda *_: self._offer(), "problem_name")
-        controls = w.VBox(
+        controls = aside(
             [self.problem, self.about, self.fields, self.seed, w.HBox([self.pin, self.unpin])],
-            layout=w.Layout(width="340px", min_width="340px", margin="0 20px 0 0"),
         )
         wrap = w.Layout(flex_flow="row wrap", flex="1 1 auto")
         main = w.VBox(
@@ -82,7 +81,7 @@ class TrainWidgets(TrainActs, ByTask, w.VBox):
             for key, value in usual.items()
         ]  # fmt: skip
         for control in self.fields.children:  # in line with the controls around them
-            control.layout.width, control.style.description_width = "310px", "130px"
+            control.layout.width, control.style.description_width = "310px", "144px"
 
     def _chosen(self) -> None:
         super()._chosen()
