@@ -145,12 +145,13 @@ def test_a_chart_holds_what_it_shows_for_a_page_that_opens_later():
     shown = figure({"type": "bar", "x": np.arange(2), "y": [5, math.nan]}, xaxis=wide)
     show_figure(charts[0], shown)
     state = charts[0].get_state()
-    (trace,) = json.loads(state["figure"])["data"]
+    assert state["shelf"] == charts[0]._held.model_id != charts[1].shelf
+    (trace,) = json.loads(charts[0]._held.get_state()["text"])["data"]
     assert trace["x"] == [0, 1] and trace["y"] == [5, None]
     assert charts[0].shown["layout"]["xaxis"]["range"] == [0, 9]
     assert charts[1].shown == {"data": [], "layout": {"height": 300}}
     assert state["library"] == charts[1].library == Library.one().model_id
-    assert "Plotly" in Library.one().source
+    assert "Plotly" in Library.one().text
     assert len(json.dumps(state)) < 10_000  # its script is the library's, which all share
 
 
