@@ -8,11 +8,11 @@ from workbench.automata.rule import Elementary
 from workbench.automata.surprise import Found
 from workbench.automata.windows import read
 from workbench.html import power, signed
+from workbench.numbers import several
 from workbench.views import gliders_words as words
 from workbench.views.bitmaps import Colour, picture
 from workbench.views.gliders_plots import LIVE
 from workbench.views.gliders_session import FOUND, GlidersSession
-from workbench.views.words import several
 from workbench.views.worker import RUNNING
 
 MOST = 18
