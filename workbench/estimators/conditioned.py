@@ -10,7 +10,7 @@ from torch import Tensor
 
 from workbench.distributions import ByContext, Mixture, Reparameterised
 from workbench.errors import BadInput, Unsupported
-from workbench.estimators import boundary, drawn, fitted, lines, lookout, summits
+from workbench.estimators import boundary, drawn, fitted, limits, lines, lookout, summits
 from workbench.estimators.base import Estimate, Estimator, Needs, check_positive
 from workbench.estimators.drawn import Lines
 from workbench.estimators.moments import Moments
@@ -129,7 +129,7 @@ class Conditioned(Estimator):
 
     def _begin(self, problem: Problem, state: Lines) -> Lines:
         """Propagation alone: what is answered where the budget holds no search."""
-        moments = Moments()
+        moments, state = Moments(), replace(state, pools=limits.pools(problem))
         try:
             moments.check(problem)
         except Unsupported:
@@ -328,7 +328,8 @@ class Conditioned(Estimator):
             "indicator_digits": lost
             + digits * math.exp(max(0.0, drawn.tail_index(state) - _LIGHT)),
         }
-        if warning := lines.doubt(total, digits, lost) or lookout.doubt(state):
+        doubts = lines.doubt(total, digits, lost), lookout.doubt(state), limits.pooled(state.pools)
+        if warning := next((d for d in doubts if d), ""):
             info["warning"] = warning
         log_p = torch.clamp(total, max=0.0) + state.drift
         return Estimate(log_p, None, self.kind, cost, info=info)

@@ -42,6 +42,8 @@ class Lines(State):
     """Operations of that propagation."""
     searched: int = 0
     """Pieces of D whose summits are known."""
+    pools: int = 0
+    """Max poolings of M."""
     propagated: bool = True
     fitted: bool = False
     """Whether the summits and their spread are fitted by gradients, or are to be."""

@@ -1,8 +1,8 @@
-"""On which networks propagated moments were measured to be no good, in words."""
+"""On which networks estimates from the weights were measured to be no good, in words."""
 
 from itertools import pairwise
 
-from workbench.graph import Elementwise
+from workbench.graph import Elementwise, MaxPool
 from workbench.problem import Problem
 
 WIDTHS = 32, 64, 128, 256
@@ -71,4 +71,20 @@ def unmeasured(problem: Problem, log_p: float) -> str:
     return (
         f"how far off a tail from moments is was measured behind ReLU alone; behind "
         f"{' and '.join(other)} it may be digits: ask `conditioned` or a sampler too"
+    )
+
+
+def pools(problem: Problem) -> int:
+    """How many max poolings the network has, as far as it can be read."""
+    parts = [node.part for node in problem.graph.nodes] if problem.readable else []
+    return sum(p is not None and p.last and isinstance(p.whole, MaxPool) for p in parts)
+
+
+def pooled(count: int) -> str:
+    """Said of lines behind several max poolings; else empty."""
+    if count < 2:
+        return ""
+    return (
+        f"behind {count} max poolings the answer may be too low, by more than the lines' spread "
+        "tells: on ten random networks with two it lacked 0.1 to 1.2 digits"
     )
