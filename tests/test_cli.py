@@ -160,6 +160,7 @@ def test_settings_are_parsed_by_their_type(monkeypatch):
         (["compare", "A_d10_1e-6", "--seeds", "0"], "--seeds must be at least 1"),
         (["compare", "A_d10_1e-6", "--plot", "/no/such/folder/x.html"], "does not exist"),
         (["life", "--generations", "0"], "--generations must be at least 1, got 0"),
+        (["life", "--side", "65"], "--side of a plane must be a multiple of 64, got 65"),
         (["life", "--side", "32"], "--side must be at least 64, got 32"),
         (["life", "--against", "3x3"], "--against is one of cell, pair, 2x2, got '3x3'"),
         (["list", "cats"], "use one of estimators, families, problems"),

@@ -77,7 +77,7 @@ def test_a_lost_mode_is_refused_and_named():
 
 
 def test_a_problem_that_no_sampler_sees_is_refused():
-    with pytest.raises(wb.NotConverged, match="D_needle_1e-6: no truth, only no method"):
+    with pytest.raises(wb.NotConverged, match="D_needle_1e-6: no truth, none of 3 methods has an"):
         wb.best_truth(wb.load("D_needle_1e-6"), 60_000)
 
 
@@ -148,6 +148,21 @@ def test_a_truth_is_stored_in_the_card_that_was_named(ending, tmp_path):
     shown = ask("truth", place, "--budget", "2000", "--store")
     assert {p.name for p in tmp_path.iterdir()} == before and shown["stored"].endswith(ending)
     assert wb.load(tmp_path).truth.log10_p == pytest.approx(-3.0, abs=1e-6)
+
+
+def test_the_truth_of_a_recognised_d_is_a_ratio_on_the_command_line_too(tmp_path):
+    base, ones = wb.Gaussian(torch.zeros(2), 1.0), torch.nn.Linear(2, 1, bias=False)
+    torch.nn.init.ones_(ones.weight)
+    half = wb.Halfspace(torch.ones(1), -2.0)
+    law = wb.Conditional(base, ones.requires_grad_(False), half)
+    path = wb.Problem(law, torch.nn.Linear(2, 2), wb.Argmax(0, by=-9.0), "both").save(tmp_path)
+    told = ask("truth", path, "--budget", "20000", "--store")
+    assert told["truth"]["method"] == "the ratio of two reference values on the base"
+    parts = told["truth"]["provenance"]["estimates"]
+    assert [part["event"] for part in parts] == ["r > 0 and s > 0", "r > 0"]
+    assert wb.load(path).truth.log10_p == told["truth"]["log10_p"] == 0.0
+    shown = workbench("truth", path, "--budget", "20000").stdout
+    assert "r > 0 and s > 0" in shown and "the card says" in shown
 
 
 def test_what_has_no_card_keeps_no_truth():

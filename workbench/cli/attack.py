@@ -1,5 +1,6 @@
 """`workbench attack`."""
 
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -154,12 +155,15 @@ def _lines(found: "Attack") -> list[tuple[str, str]]:
 
     assert found.checked is not None
     err = found.checked.log10_err
+    seen = numbers.power(found.checked.log10_p, err)
+    if err is not None and math.isfinite(err):
+        seen += f" ± {numbers.digits(err)} digits"
     spent = f"{found.nats:.4g}" + (f" ± {found.nats_err:.2g}" if found.nats_err else "")
     lines = [
         (found.problem.name, f"{found.family} adversary"),
         ("under D0", numbers.power(found.log10_p_reference)),
         ("under D", f"{numbers.power(found.log10_p)}   (estimate)"),
-        ("checked", f"{numbers.power(found.checked.log10_p, err)} ± {numbers.digits(err)} digits"),
+        ("checked", seen),
         ("spent", f"{spent} nats; the next one brings {found.found.price:.2g} nats of log P"),
     ]
     if isinstance(found.distribution, Sampleable):

@@ -38,7 +38,7 @@ def life(
     debug: Debug = False,
 ) -> None:
     """Densities of a cellular automaton, simulated and presumed; what stands out on its board."""
-    from workbench.automata import parse, predicted, presumptions
+    from workbench.automata import LifeLike, parse, predicted, presumptions
     from workbench.automata.board import start
     from workbench.automata.look import look
 
@@ -47,6 +47,8 @@ def life(
         raise BadInput(f"--generations must be at least 1, got {generations}")
     if side < 64:
         raise BadInput(f"--side must be at least 64, got {side}")
+    if isinstance(law, LifeLike) and side % 64:
+        raise BadInput(f"--side of a plane must be a multiple of 64, got {side}")
     if against not in _AGAINST:
         raise BadInput(f"--against is one of {', '.join(_AGAINST)}, got {against!r}")
     board = start(law, side, density, seed)

@@ -38,9 +38,11 @@ def truth(
 ) -> None:
     """The best reference value of one problem: exact, or what independent samplers agree on.
 
+    Where D is only recognised, it is the ratio of two such values on its base.
     Ends with exit code 2 where they differ by more than 4 standard errors.
     """
     from workbench import catalogue
+    from workbench.distributions import Recognised
     from workbench.experiments import reference as best
     from workbench.problem.codec import store_over
 
@@ -49,17 +51,21 @@ def truth(
         raise BadInput(f"the truth that {triple.name} holds is exact: nothing better can be stored")
     card = _card_of(problem) if store else Path()
     spend = best.DEFAULT_BUDGET if budget is None else budget
+    evidence, found, refusal = None, None, None
     with Bar(triple.name) as bar:
         try:
-            evidence = best.gather(triple, spend, seed, report=bar.update)
+            if isinstance(triple.distribution, Recognised):
+                found = best.best_truth(triple, spend, seed, report=bar.update)
+            else:
+                evidence = best.gather(triple, spend, seed, report=bar.update)
         except KeyboardInterrupt:
             warn("stopped early; a truth takes all methods to their end.")
             raise typer.Exit(INTERRUPTED) from None
-    found, refusal = None, None
-    try:
-        found = best.conclude(evidence, triple, spend, seed)
-    except NotConverged as error:
-        refusal = error
+    if evidence is not None:
+        try:
+            found = best.conclude(evidence, triple, spend, seed)
+        except NotConverged as error:
+            refusal = error
     path = None
     if store and found is not None:
         if found.log10_p == float("-inf"):
@@ -86,19 +92,24 @@ def _card_of(problem: str) -> Path:
 
 def _record(
     triple: "Problem",
-    evidence: "Evidence",
+    evidence: "Evidence | None",
     found: "Truth | None",
     refusal: NotConverged | None,
     path: Path | None,
 ) -> dict[str, Any]:
     known = triple.truth
-    return {
+    told: dict[str, Any] = {
         "problem": triple.name,
         "truth": found and {
             "log10_p": found.log10_p, "se_log10": found.se_log10, "method": found.method,
             "provenance": found.provenance,
         },
         "known": known and {"log10_p": known.log10_p, "se_log10": known.se_log10},
+        "stored": path,
+    }  # fmt: skip
+    if evidence is None:  # the parts stand in the provenance
+        return told
+    return told | {
         "answers": [a.row() for a in evidence.answers],
         "exact": evidence.exact,
         "hits": evidence.hits,
@@ -108,13 +119,39 @@ def _record(
         "cautions": list(evidence.cautions),
         "refused": evidence.refused,
         "reason": None if refusal is None else str(refusal),
-        "stored": path,
-    }  # fmt: skip
+    }
 
 
 def _show(
-    triple: "Problem", evidence: "Evidence", found: "Truth | None", path: Path | None
+    triple: "Problem", evidence: "Evidence | None", found: "Truth | None", path: Path | None
 ) -> None:
+    lines: list[tuple[str, str]] = []
+    if evidence is not None:
+        lines = _evidence(evidence)
+    elif found is not None:
+        parts = found.provenance["estimates"]
+        lines = [(part["event"], f"{_part(part)}, {part['method']}") for part in parts]
+    if found is not None:
+        lines.append(("truth", truth_text(found.log10_p, found.se_log10)))
+        known = triple.truth
+        if known is not None:
+            lines.append(("the card says", truth_text(known.log10_p, known.se_log10)))
+            lines.append(("difference", error_text(found.log10_p - known.log10_p, found.se_log10)))
+    if evidence is not None:
+        forwards = sum(a.forwards for a in evidence.answers)
+        lines.append(("cost", cost_text(forwards, sum(a.seconds for a in evidence.answers))))
+    if path is not None:
+        lines.append(("stored in", str(path)))
+    say(grid(lines))
+
+
+def _part(part: dict[str, Any]) -> str:
+    """One of the two probabilities that a ratio is of."""
+    return truth_text(part["log10_p"], part["se_log10"])
+
+
+def _evidence(evidence: "Evidence") -> list[tuple[str, str]]:
+    """Prints what every method says; the lines of what is to be known beside it."""
     from workbench.bench import Column
 
     columns = (
@@ -140,18 +177,4 @@ def _show(
         if len(shares) > 1:
             lines.append((f"modes, {method}", ", ".join(held)))
     lines += [("beware", text) for text in (*evidence.missed, *evidence.cautions)]
-    lines += [(f"not {name}", why) for name, why in evidence.refused.items()]
-    if found is not None:
-        lines.append(("truth", truth_text(found.log10_p, found.se_log10)))
-        known = triple.truth
-        if known is not None:
-            lines.append(("the card says", truth_text(known.log10_p, known.se_log10)))
-            lines.append(("difference", error_text(found.log10_p - known.log10_p, found.se_log10)))
-    lines.append(
-        ("cost", cost_text(
-            sum(a.forwards for a in evidence.answers), sum(a.seconds for a in evidence.answers)
-        ))
-    )  # fmt: skip
-    if path is not None:
-        lines.append(("stored in", str(path)))
-    say(grid(lines))
+    return lines + [(f"not {name}", why) for name, why in evidence.refused.items()]

@@ -9,6 +9,7 @@ from typing import Any
 from workbench.errors import NotConverged
 from workbench.estimators.monte_carlo import clopper_pearson
 from workbench.math.logspace import LN10, to_log10
+from workbench.numbers import several
 
 SIGMAS = 4.0
 """Standard errors by which two methods may differ."""
@@ -162,10 +163,12 @@ class Evidence:
         raise NotConverged(f"{self.problem}: no truth, {why}; {modes}")
 
     def _too_few(self) -> str:
-        names = ", ".join(a.method for a in self.counted) or "no method"
+        counted = ", ".join(a.method for a in self.counted)
+        whose = f"only {counted}" if counted else "none"
         doubts = "; ".join(f"{a.method}: {_why_not(a)}" for a in self.answers if not a.counts)
         return (
-            f"{self.problem}: no truth, only {names} of {len(self.answers)} methods has an answer "
+            f"{self.problem}: no truth, {whose} of {several(len(self.answers), 'method')} has an "
+            "answer "
             f"with an error, and it takes two that share nothing ({doubts or 'no others ran'}); "
             "try a larger budget"
         )
