@@ -18,8 +18,12 @@ select:not([multiple]).bk-input, select:not([size]).bk-input {
   background-image: url('data:image/svg+xml;utf8,<svg version="1.1" viewBox="0 0 25 20" \
 xmlns="http://www.w3.org/2000/svg"><path d="M 0,0 25,0 12.5,20 Z" fill="%23888" /></svg>');
 }
+.bk-btn:focus-visible, .bk-btn a:focus-visible, .bk-input:focus-visible {
+  outline: 2px solid #56B4E9 !important; outline-offset: 1px;
+}
 """
-"""Of every part: the arrow of a list is seen on a dark ground too, where Bokeh's own is black."""
+"""Of every part: the arrow of a list is seen on a dark ground too, where Bokeh's own is black; and
+a button that the keyboard has come to has an outline, of which Bokeh gives it none."""
 TEXT_CSS = """
 :host { font-size: 14px; line-height: 1.45; }
 .small { font-size: 12px; opacity: .72; }

@@ -5,8 +5,8 @@ from html import escape
 from typing import Any
 
 from workbench.experiments import Row
-from workbench.html import power
-from workbench.numbers import several, signed
+from workbench.html import power, signed
+from workbench.numbers import several
 
 START = (
     "Nothing is trained yet. <b>Run</b> takes gradient steps against the word under the worst "
