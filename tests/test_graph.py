@@ -96,10 +96,6 @@ def test_forward_flops_by_hand():
 
 UNREADABLE = {
     "a layer": (nn.Sequential(nn.Linear(3, 3), nn.Sequential(nn.Softmax(1))), "Softmax at '1.0'"),
-    "batch norm of batches": (
-        nn.Sequential(nn.BatchNorm1d(3, track_running_stats=False)).eval(),
-        "BatchNorm1d without running statistics at '0'",
-    ),
     "tanh gelu": (nn.Sequential(nn.GELU("tanh")), r"GELU\(approximate='tanh'\) at '0'"),
     "a function": (Call(lambda m, x: torch.sin(m.layer(x))), "operation sin at 'sin'"),
     "a method": (Call(lambda m, x: x.exp()), "operation exp at 'exp'"),
@@ -194,6 +190,7 @@ RESTLESS = {
         "InstanceNorm1d at '1' changes",
     ),
     "itself": (nn.BatchNorm1d(3), "BatchNorm1d at 'the root'"),
+    "random slopes": (nn.Sequential(nn.Linear(3, 3), nn.RReLU()), "RReLU at '1' draws"),
 }
 
 
@@ -211,6 +208,16 @@ def test_a_network_that_would_change_as_it_is_asked_is_refused_untouched(module,
         wb.Gibbs(law, nn.Sequential(module, nn.Linear(3, 1)))
     assert all(torch.equal(v, before[k]) for k, v in module.state_dict().items())
     assert not math.isnan(wb.MonteCarlo()(problem(module.eval()), 100).log10_p)
+
+
+@pytest.mark.parametrize("trained", [True, False])
+def test_a_norm_by_the_batch_is_refused_in_either_mode(trained):
+    """A share of failures had depended on how many inputs were drawn at once."""
+    module = nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3, track_running_stats=False))
+    with pytest.raises(wb.BadInput, match=r"BatchNorm1d without running statistics at '1'.*batch"):
+        problem(module.train(trained))
+    with pytest.raises(wb.Unsupported, match="BatchNorm1d without running statistics at '1'"):
+        read(module)
 
 
 @pytest.mark.parametrize("module", [nn.ReLU(), nn.Dropout(0.0), nn.InstanceNorm1d(1)])

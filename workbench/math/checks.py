@@ -59,7 +59,8 @@ def check_at_rest(what: str, network: nn.Module) -> None:
     """Raises `BadInput` where a network in training mode would draw, or change as it is asked.
 
     Dropout draws anew at every call, and norms that keep running statistics change them by every
-    batch that they see. A training mode that changes nothing passes.
+    batch that they see. A training mode that changes nothing passes. A BatchNorm without running
+    statistics never does: what it makes of an input depends on the others in its batch.
     """
     for name, part in network.named_modules():
         does = _restlessness(part) if part.training else ""
@@ -67,6 +68,12 @@ def check_at_rest(what: str, network: nn.Module) -> None:
             raise BadInput(
                 f"{what} is in training mode, where its {type(part).__name__} at "
                 f"{name or 'the root'!r} {does}: call net.eval() first"
+            )
+        if isinstance(part, nn.modules.batchnorm._BatchNorm) and part.running_mean is None:
+            raise BadInput(
+                f"{what} has a {type(part).__name__} without running statistics at "
+                f"{name or 'the root'!r}, where the value of an input depends on the others in its "
+                "batch: train it with track_running_stats=True"
             )
 
 
@@ -76,6 +83,8 @@ def _restlessness(part: nn.Module) -> str:
         case nn.modules.dropout._DropoutNd() if part.p > 0:
             return "draws at random"
         case nn.RNNBase() | nn.MultiheadAttention() if part.dropout > 0:
+            return "draws at random"
+        case nn.RReLU() if part.lower < part.upper:
             return "draws at random"
         case nn.modules.batchnorm._NormBase(track_running_stats=True):
             return "changes its statistics at every call"
