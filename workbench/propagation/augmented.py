@@ -7,6 +7,7 @@ from workbench.distributions import Piece
 from workbench.errors import BadInput
 from workbench.propagation.base import Carrier, Propagator
 from workbench.propagation.generations import Generations
+from workbench.propagation.series import check_order
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,7 @@ class Augmented(Propagator):
     name: ClassVar[str] = "augmented"
 
     def __post_init__(self) -> None:
-        if not isinstance(self.order, int) or not 2 <= self.order <= 40:
-            raise BadInput(f"the order of the Hermite series must be 2 to 40, got {self.order!r}")
+        check_order(self.order, 2)
         if not isinstance(self.memory, int) or self.memory < 1:
             raise BadInput(f"at least one generation must be kept, got {self.memory!r}")
 

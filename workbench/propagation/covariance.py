@@ -13,7 +13,7 @@ from workbench.math import cost
 from workbench.propagation.base import Carrier, Propagator
 from workbench.propagation.blocks import Block, outer, sum_of, total
 from workbench.propagation.scale import safe_std
-from workbench.propagation.series import enough
+from workbench.propagation.series import check_order, enough
 
 
 class _Covariances(Carrier):
@@ -107,8 +107,7 @@ class Covariance(Propagator):
     name: ClassVar[str] = "covariance"
 
     def __post_init__(self) -> None:
-        if not isinstance(self.order, int) or not 1 <= self.order <= 40:
-            raise BadInput(f"the order of the Hermite series must be 1 to 40, got {self.order!r}")
+        check_order(self.order, 1)
         if not 0.0 <= self.tolerance < 1.0:
             raise BadInput(f"the tolerance must be 0 or more, below 1, got {self.tolerance!r}")
 

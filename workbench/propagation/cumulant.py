@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from workbench.distributions import Piece
-from workbench.errors import BadInput
 from workbench.propagation.base import Carrier, Propagator
 from workbench.propagation.generations import Generations
+from workbench.propagation.series import check_order
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,7 @@ class Cumulant(Propagator):
     name: ClassVar[str] = "cumulant"
 
     def __post_init__(self) -> None:
-        if not isinstance(self.order, int) or not 2 <= self.order <= 40:
-            raise BadInput(f"the order of the Hermite series must be 2 to 40, got {self.order!r}")
+        check_order(self.order, 2)
 
     def start(self, piece: Piece) -> Carrier:
         return Generations(piece, self.order)

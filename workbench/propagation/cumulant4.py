@@ -6,6 +6,7 @@ from typing import ClassVar
 from workbench.distributions import Piece
 from workbench.errors import BadInput
 from workbench.propagation.base import Carrier, Propagator
+from workbench.propagation.series import check_order
 from workbench.propagation.tensors import Tensors
 
 
@@ -27,8 +28,7 @@ class Cumulant4(Propagator):
     name: ClassVar[str] = "cumulant4"
 
     def __post_init__(self) -> None:
-        if not isinstance(self.order, int) or not 4 <= self.order <= 40:
-            raise BadInput(f"the order of the Hermite series must be 4 to 40, got {self.order!r}")
+        check_order(self.order, 4)
         if not isinstance(self.most, int) or not 1 <= self.most <= 128:
             raise BadInput(f"the greatest width must be 1 to 128, got {self.most!r}")
 

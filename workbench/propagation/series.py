@@ -3,6 +3,14 @@
 import torch
 from torch import Tensor
 
+from workbench.errors import BadInput
+
+
+def check_order(order: int, least: int) -> None:
+    """Raises `BadInput` unless the order of a series is a whole number from `least` to 40."""
+    if isinstance(order, bool) or not isinstance(order, int) or not least <= order <= 40:
+        raise BadInput(f"the order of the Hermite series must be {least} to 40, got {order!r}")
+
 
 @torch.no_grad()
 def enough(corr: Tensor, b: Tensor, var: Tensor, tolerance: float) -> tuple[int, float]:
