@@ -1,13 +1,16 @@
 """The adversary against closed forms: half-spaces under a shift, and the price of a nat."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 
 import workbench as wb
-from workbench.adversaries import KL, Adversary, Ball, Cube, Penalty, families
+from workbench.adversaries import KL, Adversary, Ball, Cube, Penalty, families, optimisers
 from workbench.adversaries.adversary import Search
+from workbench.adversaries.climb import Climb, Slopes
+from workbench.adversaries.divergence import Nats
 from workbench.adversaries.families import low_rank
 from workbench.errors import NotConverged
 from workbench.iteration import equal, pack, run, steps, unpack
@@ -153,6 +156,33 @@ def test_resumed_search_equals_the_straight_one_bit_for_bit(optimiser, stop):
     straight, again = resumed(adversary, wb.load("A_d10_1e-6"), stop)
     assert straight.restart == 2  # no restart is left
     assert equal(straight, again)
+
+
+def test_steps_that_lose_at_the_full_limit_halve_those_that_follow():
+    """Natural steps alone, of this restart, and no step that loses little."""
+    problem, search = wb.load("A_d10_1e-6"), Adversary(region=KL(2.0), estimator=wb.Moments())
+    rows = [
+        [0.0, 2.0, -3.0, 1.0], [0.0, 2.0, -9.0, 1.0],  # of another restart
+        [1.0, 0.5, -3.0, 1.0], [1.0, 2.0, -4.0, 1.0],  # before the limit was reached
+        [1.0, 2.0, -2.0, 1.0], [1.0, 2.0, -2.2, 1.0], [1.0, 2.0, -3.0, 1.0],
+        [1.0, 2.0, -2.0, 1.0], [1.0, 2.0, -2.3, 1.0],
+    ]  # fmt: skip
+    state = search.init(problem, wb.Rng(0))
+    state = replace(state, restart=1, path=torch.tensor(rows, dtype=torch.float64))
+    assert search._swings(state) == 2
+
+    def stride(halvings, optimiser="natural"):
+        climb = Climb(search.family, Penalty(1.0), optimiser, None, halvings)
+        gain = torch.ones_like(state.theta)
+        moments = optimisers.none_yet(optimiser, state.theta)
+        begun = replace(state, moments=moments)
+        after = climb.moved(
+            begun, lambda theta: Nats(theta.sum()), Slopes(gain, 0 * gain, 0.0), 1, 0
+        )
+        return after.theta - state.theta
+
+    assert torch.allclose(stride(2), stride(0) / 4)
+    assert torch.equal(stride(2, "adam"), stride(0, "adam"))
 
 
 def test_budget_is_kept():

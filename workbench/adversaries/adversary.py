@@ -33,6 +33,7 @@ _RAMP = 0.4  # share of the steps over which the limit grows to its full size
 _FEASIBLE = 1e-6
 _BETTER, _COARSE = 1e-4, 0.1  # nats of log P that count as better; to a scout
 _SCOUTED = 10  # steps of a scout at most
+_EDGE, _SWING = 1e-3, 0.25  # of the limit; nats of log P that are a swing where a step loses them
 _POINTS, _FINAL_DRAWS, _PULLS = 8, 8192, 6
 
 
@@ -57,7 +58,8 @@ class Adversary(Seeking):
             theta = g / lambda; "adam", "rmsprop", "momentum" are torch's; "auto" is natural steps
             for families whose parameters have the scale of nats, and adam for networks. A region
             with a step of its own (`Cube`) takes that.
-        rate: of the optimiser; none for 0.7 of natural steps, 0.03 of others.
+        rate: of the optimiser; none for 0.7 of natural steps, 0.03 of others. A step at the full
+            limit that loses a quarter of a nat or more halves the natural ones that follow.
         steps: at most, a restart.
         restarts: starts: the first at D0, each further one at the edge towards another failure.
         patience: steps at the full limit without gain that end a restart.
@@ -173,7 +175,7 @@ class Adversary(Seeking):
         state = replace(state, forwards=before + estimate.cost.forwards,
                         last=estimate.cost.forwards)  # fmt: skip
         state = self._keep(state, float(estimate.log_p.detach()), value, ride.price(gain, cost))
-        climb = Climb(self.family, self.region, self._uphill, self.rate)
+        climb = Climb(self.family, self.region, self._uphill, self.rate, self._swings(state))
         slopes = Slopes(gain, cost, value)
         after = climb.moved(state, spent, slopes, self._ramp(state), self._turn(state))
         if after is not None and not self._over(after):
@@ -244,6 +246,15 @@ class Adversary(Seeking):
     def _turn(self, state: Search) -> int:
         """Steps since the region has its full size."""
         return max(0, state.ticks - (0 if self._at_once(state) else math.ceil(_RAMP * self.steps)))
+
+    def _swings(self, state: Search) -> int:
+        """How often a step of this restart lost log P at the full limit, as where two ways to fail
+        pull D from one side to the other and back: each halves the natural steps that follow."""
+        log_p = state.path[
+            (state.path[:, 0] == state.restart)
+            & (state.path[:, 1] >= (1.0 - _EDGE) * self.region.limit)
+        ][:, 2]
+        return int((log_p[1:] < log_p[:-1] - _SWING).sum())
 
     def _over(self, state: Search) -> bool:
         if state.scouting:

@@ -44,12 +44,14 @@ class Climb:
         region: that holds it.
         optimiser: one of `optimisers.NAMES`.
         rate: its learning rate, None for the usual one.
+        halvings: of natural steps.
     """
 
     family: Family
     region: Region
     optimiser: str
     rate: float | None
+    halvings: int = 0
 
     def moved(
         self, state: Search, spent: Callable[[Tensor], Nats], slopes: Slopes, share: float,
@@ -88,7 +90,7 @@ class Climb:
             natural = self.optimiser == "natural"
             rate = self.rate or (_NATURAL_RATE if natural else _RATE)
             if natural:
-                rate = rate / max(price, _LEAST_PRICE * length / reach)
+                rate = rate * 0.5**self.halvings / max(price, _LEAST_PRICE * length / reach)
             theta, moments = optimisers.ascend(
                 self.optimiser, state.theta, gain - price * slopes.cost, state.moments,
                 state.ticks, rate,
