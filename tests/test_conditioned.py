@@ -54,7 +54,7 @@ def test_the_indicator_tells_how_far_off_the_answer_is(errors):
 def test_digits_are_right_to_a_few_hundredths_of_a_digit(errors):
     assert sorted(errors[n][0] for n in DIGITS)[len(DIGITS) // 2] < 0.05
     assert max(errors[n][0] for n in DIGITS) < 0.2
-    assert max(errors[n][1] for n in DIGITS) < 2_000
+    assert max(errors[n][1] for n in DIGITS) < 2_100
 
 
 def test_random_networks_are_right_to_a_tenth_of_a_digit(errors):

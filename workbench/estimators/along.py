@@ -30,9 +30,18 @@ def log_integral(
         grid: increasing t `(g,)`; what lies beyond its ends is left out.
     """
     n, g = len(lines), len(grid)
-    at = lines[:, None, :] + grid[:, None] * unit
-    v, s = (x.reshape(n, g) for x in value(at.reshape(n * g, -1)))
-    low, high = grid[:-1], grid[1:]
+    v, s = (x.reshape(n, g) for x in value(places(lines, unit, grid)))
+    return integrated(v, s, grid)
+
+
+def places(lines: Tensor, unit: Tensor, grid: Tensor) -> Tensor:
+    """Points `(n g, d)` of a grid `(g,)`, or `(n, g)`, on lines `(n, d)` along u `(d,)`."""
+    return (lines[:, None, :] + grid[..., None] * unit).reshape(-1, lines.shape[-1])
+
+
+def integrated(v: Tensor, s: Tensor, grid: Tensor) -> Tensor:
+    """The same from V and s at the places of the grid, `(n, g)` each; the grid may be so too."""
+    low, high = grid[..., :-1], grid[..., 1:]
     width = high - low
     steep = (v[:, 1:] - v[:, :-1]) / width
     level = v[:, :-1] - steep * low

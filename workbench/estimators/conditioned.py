@@ -10,7 +10,17 @@ from torch import Tensor
 
 from workbench.distributions import ByContext, Mixture, Reparameterised
 from workbench.errors import BadInput, Unsupported
-from workbench.estimators import boundary, drawn, fitted, limits, lines, lookout, summits
+from workbench.estimators import (
+    along,
+    boundary,
+    drawn,
+    fitted,
+    limits,
+    lines,
+    lookout,
+    summits,
+    whole_lines,
+)
 from workbench.estimators.base import Estimate, Estimator, Needs, check_positive
 from workbench.estimators.drawn import Lines
 from workbench.estimators.moments import Moments
@@ -42,12 +52,15 @@ class Conditioned(Estimator):
     """P = E_w[P(C | w)] over lines w + t u along each summit's direction u, exact in t.
 
     Propagation finds the summits: where the mean of D has to go for C to become likely (see
-    `summits`). Along a line in such a direction the margin enters C once, at t*(w), and the law of
+    `summits`). Along a line in such a direction the margin enters C at t*(w), and the law of
     total probability gives P = E_w[Phi(-t*(w))] for w in the complement: t is integrated exactly,
     and w by the nodes of a Sobol net, spread as propagation says that failures are where that is
     cheaper than more lines, and then as the earlier lines say (see `aim`). Several summits share C
     out among them, so that no failure counts twice. What propagation presumes steers where the
     lines lie and never what they say: as their number grows the answer tends to P.
+
+    Where probes tell that lines enter C more than once or leave it again, all of every line that
+    lies in C is counted instead, on a grid, at some ten times the cost (see `whole_lines`).
 
     Deterministic. The gradient goes through the crossings, dt* = -ds / (ds/dt), of these lines and
     of more, at up to three times the cost of the value; lines that meet the boundary of C at less
@@ -162,17 +175,23 @@ class Conditioned(Estimator):
     def _pilot(self, pieces: list[tuple[Tensor, Problem]], state: Lines) -> Lines:
         """A few lines a summit: which count, where each is crossed, whether the spread pays."""
         k, d = state.theta.shape
-        n = max(_PILOT, 2 * d) if k == 1 else max(_FEWEST, _PILOT // max(1, k))
-        n = int(min(n, state.left // (lines.MOST * max(1, k))))
+        if d == 1 and k:
+            state = replace(state, whole=True)
+        n = 1 if d == 1 else max(_PILOT, 2 * d) if k == 1 else max(_FEWEST, _PILOT // max(1, k))
+        n = int(min(n, state.left // (self._price(state) * max(1, k))))
         cuts = [self._cut(pieces, state, i, 0, n) for i in range(k)] if n else []
         if not cuts:
             return replace(drawn.only(state, state.piece[:0]), piloted=True)
         mean = torch.stack([self._pilot_mean(state, i, cut) for i, cut in enumerate(cuts)])
-        state = replace(state, forwards=state.forwards + sum(cut.hit.evaluations for cut in cuts))
+        state = replace(state, forwards=state.forwards + sum(cut.evaluations for cut in cuts))
+        if not state.whole:
+            state = self._probe(pieces, state, cuts)
+            if state.whole:
+                return state
         first, none = not state.looks, drawn.only(state, state.piece[:0])
         fit = first and self.search == "fitted" and state.usual is None
         # A direction along which few lines enter C leads past it: others would lead there.
-        astray = any(float(torch.isfinite(cut.hit.t).double().mean()) < _ENTER for cut in cuts)
+        astray = any(float(torch.isfinite(cut.log_mass).double().mean()) < _ENTER for cut in cuts)
         nowhere = first and not bool(torch.isfinite(mean).any())
         if nowhere and state.propagated and not state.fitted:
             # Propagation was misled: once more, by the margin's own gradient.
@@ -181,7 +200,7 @@ class Conditioned(Estimator):
         state = replace(
             state,
             index=-log_cdf_inverse(mean.clamp(max=0.0)),
-            slope=state.slope.new_tensor([cut.hit.slope for cut in cuts]),
+            slope=state.slope.new_tensor([cut.slope for cut in cuts]),
             piloted=True,
         )
         part = state.log_weight.detach() + mean
@@ -217,26 +236,47 @@ class Conditioned(Estimator):
             centre=torch.zeros_like(root[..., 0]), taken=torch.zeros_like(root[..., 0, 0]),
         )  # fmt: skip
 
+    def _probe(
+        self, pieces: list[tuple[Tensor, Problem]], state: Lines, cuts: list["_Cut"]
+    ) -> Lines:
+        """Whether one crossing a line tells what of it lies in C; if not, a new pilot is due."""
+        said, wrong, spent = 0.0, 0.0, 0
+        for k, cut in enumerate(cuts):
+            weight, problem = pieces[int(state.piece[k])]
+            unit = state.theta[k] / state.theta[k].norm()
+            with torch.no_grad():
+                own, missed, evaluations = whole_lines.probed(
+                    problem.margin_of_noise, cut.across, unit, cut.t, self._start(state, k),
+                    whole_lines.probes(problem, len(cuts)),
+                )  # fmt: skip
+            share = math.exp(float(weight.detach()))
+            said, wrong, spent = said + share * own, wrong + share * missed, spent + evaluations
+        state = replace(state, forwards=state.forwards + spent)
+        whole = wrong > whole_lines.MISSED * max(said, wrong)
+        if not whole or state.left < self._price(replace(state, whole=True)) * _FEWEST:
+            return state
+        return replace(drawn.afresh(state), whole=True)
+
     def _pilot_mean(self, state: Lines, k: int, cut: "_Cut") -> Tensor:
-        """log of the mean of Phi(-t*) over the first lines of summit k."""
+        """log of the mean of P(C | w) over the first lines of summit k."""
         laid = replace(drawn.aim_of(state, k), taken=torch.ones_like(state.taken[k]))
         log_w = laid.log_weight(cut.across)
-        return log_sum(log_cdf_value(-cut.hit.t) + log_w) - math.log(len(log_w))
+        return log_sum(cut.log_mass + log_w) - math.log(len(log_w))
 
     def _spread_pays(self, state: Lines) -> bool:
         """Whether it is cheaper than the lines that it would spare."""
         k, d = state.theta.shape
         needed = min(self.lines, float(drawn.relative_variance(state).sum()) / self.tolerance**2)
-        plain = state.propagated and not state.fitted
+        plain = state.propagated and not state.fitted and not state.whole
         return plain and _SAVED * _USUAL * needed > k * summits.SPREAD_COST * d
 
     def _further(self, pieces: list[tuple[Tensor, Problem]], state: Lines) -> Lines:
         """A batch of lines, laid as the earlier ones say where many more are wanted."""
         wanted = float(drawn.relative_variance(state).sum()) / self.tolerance**2
         early = state.root.shape[1] <= _ROUNDS and _counted(state) < 0.6 * self.lines
-        if early and len(state.t) and wanted > _FAR * len(state.t):
+        if early and not state.whole and len(state.t) and wanted > _FAR * len(state.t):
             state = boundary.learned(pieces, state, lines.MOST * _FEWEST)
-        n = min(math.ceil(self.lines - _counted(state)), state.left // lines.MOST)
+        n = min(math.ceil(self.lines - _counted(state)), state.left // self._price(state))
         return self._draw(pieces, state, min(max(_FEWEST, math.ceil(self.lines / _BATCHES)), n))
 
     def _draw(self, pieces: list[tuple[Tensor, Problem]], state: Lines, n: float) -> Lines:
@@ -249,11 +289,13 @@ class Conditioned(Estimator):
                 first = int((state.owner == k).sum())
                 cut = self._cut(pieces, state, k, first, mine)
                 state = _count(state, k, cut)
-                state = replace(state, forwards=state.forwards + cut.hit.evaluations)
+                state = replace(state, forwards=state.forwards + cut.evaluations)
         return state
 
     def _follow(self, pieces: list[tuple[Tensor, Problem]], state: Lines) -> Lines:
         """The gradient, from more lines than the value: its components differ more among them."""
+        if state.whole:
+            return self._follow_whole(pieces, state)
         rounds, n = self._for_gradient(state)
         more = state
         for _ in range(rounds if n >= _FEWEST and math.isfinite(n) else 0):
@@ -261,6 +303,22 @@ class Conditioned(Estimator):
             more = self._draw(pieces, more, n / rounds)
         forwards = more.forwards + 3 * len(more.t)
         return replace(state, drift=boundary.drift(pieces, more), followed=True, forwards=forwards)
+
+    def _follow_whole(self, pieces: list[tuple[Tensor, Problem]], state: Lines) -> Lines:
+        """The gradient through every crossing that the grid has of these lines."""
+        _, total = drawn.log_parts(state, state.log_weight.detach())
+        drift, spent = state.drift, 0
+        for k in range(len(state.theta)):
+            own, problem = state.owner == k, pieces[int(state.piece[k])][1]
+            with torch.enable_grad():
+                cut = self._all_of(problem, state, k, drawn.across(state, k))
+                shared = _shared(state, k, cut)
+            spent += 4 * cut.evaluations
+            share = state.log_p[own] + state.log_weight.detach()[k] - total
+            part = torch.exp(share) / max(1, int(own.sum()))
+            alive = torch.isfinite(shared)
+            drift = drift + (part[alive] * (shared[alive] - shared[alive].detach())).sum()
+        return replace(state, drift=drift, followed=True, forwards=state.forwards + spent)
 
     def _for_gradient(self, state: Lines) -> tuple[int, float]:
         """In how many rounds lines are drawn for the gradient, and how many in all."""
@@ -278,25 +336,52 @@ class Conditioned(Estimator):
         self, pieces: list[tuple[Tensor, Problem]], state: Lines, k: int, first: int, n: int
     ) -> "_Cut":
         """Where lines first .. first + n - 1 of summit k enter C."""
-        problem, start = pieces[int(state.piece[k])][1], float(state.index[k])
+        problem, start = pieces[int(state.piece[k])][1], self._start(state, k)
         assert isinstance(problem.distribution, Reparameterised)
         unit = state.theta[k] / state.theta[k].norm()
-        if not math.isfinite(start):  # lines that lie in C all along cross nowhere
-            start = float(state.theta[k].norm())
         nodes = normal_nodes(n, len(unit), self.net + 1000 * k, first, unit.dtype)
         across = drawn.aim_of(state, k).lay(unit, nodes, first)
         with torch.no_grad():
+            if state.whole:
+                return self._all_of(problem, state, k, across)
             hit = lines.crossings(
                 problem.margin_of_noise, across, unit, across.new_full((n,), start),
                 float(state.slope[k]), (-_BEFORE, start + _BEYOND),
                 bent=problem.distribution.stretched,
             )  # fmt: skip
-        return _Cut(across, hit)
+        return _Cut(across, hit.t, log_cdf_value(-hit.t), hit.slope, hit.evaluations)
+
+    def _all_of(self, problem: Problem, state: Lines, k: int, across: Tensor) -> "_Cut":
+        """All of lines w `(n, d)` of summit k that lies in C, with a graph where one is wanted."""
+        assert isinstance(problem.distribution, Reparameterised)
+        unit = state.theta[k] / state.theta[k].norm()
+        with torch.no_grad():
+            t, s = whole_lines.scanned(
+                problem.margin_of_noise, across, unit, self._start(state, k)
+            )  # fmt: skip
+        if torch.is_grad_enabled():
+            s = problem.margin_of_noise(along.places(across, unit, t)).reshape(t.shape)
+        log_mass = along.integrated(torch.zeros_like(s), s, t)
+        none = across.new_zeros(len(across))
+        return _Cut(across, none, log_mass, float(state.slope[k]), s.numel(), s, t)
+
+    def _start(self, state: Lines, k: int) -> float:
+        """Where lines of summit k usually enter C."""
+        start = float(state.index[k])
+        # lines that lie in C all along cross nowhere
+        return start if math.isfinite(start) else float(state.theta[k].norm())
+
+    def _price(self, state: Lines) -> int:
+        """Evaluations of the margin that a line can cost."""
+        if not state.whole:
+            return lines.MOST
+        dim = state.theta.shape[1]
+        return max(whole_lines.cost(self._start(state, k), dim) for k in range(len(state.theta)))
 
     def _enough(self, state: Lines) -> bool:
         if not len(state.theta) or _counted(state) >= self.lines:
             return True
-        if state.left < lines.MOST * _FEWEST:
+        if state.left < self._price(state) * _FEWEST:
             return True
         all_used = all(bool((state.owner == k).any()) for k in range(len(state.theta)))
         return all_used and float(drawn.variance_of_mean(state)) <= self.tolerance**2
@@ -355,10 +440,36 @@ class Conditioned(Estimator):
 
 @dataclass(frozen=True, eq=False)
 class _Cut:
-    """Lines and where they enter C: w `(n, d)`, crossings."""
+    """Lines and what of them lies in C.
+
+    Args:
+        across: w, `(n, d)`.
+        t: `(n,)`: where they enter C; 0 where all of each line is counted.
+        log_mass: `(n,)`: log P(C | w).
+        slope: how fast the margin usually rises where they enter.
+        evaluations: of the margin.
+        s: margins at the places of a grid, `(n, g)` each, where all of each line is counted.
+    """
 
     across: Tensor
-    hit: lines.Crossings
+    t: Tensor
+    log_mass: Tensor
+    slope: float
+    evaluations: int
+    s: Tensor | None = None
+    grid: Tensor | None = None
+
+
+def _shared(state: Lines, k: int, cut: _Cut) -> Tensor:
+    """log of what lines of summit k have of P, beside those of the others, `(n,)`."""
+    units, index, mine, _ = drawn.mates(state, k)
+    if cut.s is None or cut.grid is None:
+        return lines.log_beyond(cut.t, cut.across, units, index, mine)
+    if len(units) == 1:
+        return cut.log_mass
+    z = along.places(cut.across, units[mine], cut.grid)
+    v = -lines.log_share(z, units, index, mine).reshape(cut.s.shape)
+    return along.integrated(v, cut.s, cut.grid)
 
 
 def pieces_of(problem: Problem) -> list[tuple[Tensor, Problem]]:
@@ -379,10 +490,8 @@ def _counted(state: Lines) -> float:
 
 def _count(state: Lines, k: int, cut: _Cut) -> Lines:
     """These lines of summit k beside the others."""
-    units, index, mine, _ = drawn.mates(state, k)
-    t = cut.hit.t
-    log_f = lines.log_beyond(t, cut.across, units, index, mine)
-    at = cut.across + torch.where(torch.isfinite(t), t, 0.0)[:, None] * units[mine]
+    t, unit = cut.t, state.theta[k] / state.theta[k].norm()
+    at = cut.across + torch.where(torch.isfinite(t), t, 0.0)[:, None] * unit
     taken = state.taken.clone()
     taken[k, -1:] += len(t)
     return drawn.weighed(replace(
@@ -391,5 +500,5 @@ def _count(state: Lines, k: int, cut: _Cut) -> Lines:
         owner=torch.cat([state.owner, torch.full((len(t),), k)]),
         at=torch.cat([state.at, at]),
         t=torch.cat([state.t, t]),
-        log_f=torch.cat([state.log_f, log_f]),
+        log_f=torch.cat([state.log_f, _shared(state, k, cut)]),
     ))  # fmt: skip

@@ -50,6 +50,8 @@ class Lines(State):
     usual: float | None = None
     """Variance of a line's share before the fit, inf where no answer was had; None before one."""
     piloted: bool = False
+    whole: bool = False
+    """Whether all of a line that lies in C is counted, not only what lies beyond a crossing."""
     looks: int = 0
     """How often what the lines leave out was looked for."""
     looked: bool = False

@@ -1,0 +1,107 @@
+"""Lines that leave C again, or enter it twice: `conditioned` counts all of them, with gradient."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+import workbench as wb
+from workbench.estimators import along, whole_lines
+from workbench.math.gaussian import log_cdf
+from workbench.models import dense
+
+LOW, HIGH = 3.0, 3.2
+BETWEEN = wb.Polytope(torch.tensor([[1.0], [-1.0]]), torch.tensor([-LOW, HIGH]))
+OUTSIDE = wb.Halfspace(torch.tensor([1.0]), -LOW) | wb.Halfspace(torch.tensor([-1.0]), -LOW)
+
+
+def phi(x):
+    return 0.5 * math.erfc(-x / math.sqrt(2.0))
+
+
+def projected(d, spec):
+    """y = u.x for a unit vector u of d numbers, x ~ N(mu, I) with mu a leaf at 0."""
+    u = torch.randn(d, generator=torch.Generator().manual_seed(d))
+    mean = torch.zeros(d).requires_grad_()
+    u = u / u.norm()
+    return wb.Problem(wb.Gaussian(mean, torch.ones(d)), dense(u[None]), spec), mean, u
+
+
+@pytest.mark.parametrize("d", [1, 2, 12])
+def test_a_slab_is_counted_between_its_faces(d):
+    problem, mean, u = projected(d, BETWEEN)
+    found = wb.Conditioned()(problem)
+    exact = phi(-LOW) - phi(-HIGH)
+    assert found.log10_p == pytest.approx(math.log10(exact), abs=0.05)
+    (slope,) = torch.autograd.grad(found.log_p, mean)
+    density = [math.exp(-0.5 * t * t) / math.sqrt(2.0 * math.pi) for t in (LOW, HIGH)]
+    torch.testing.assert_close(slope, (density[0] - density[1]) / exact * u, rtol=0.05, atol=0.05)
+
+
+@pytest.mark.parametrize("d", [1, 6])
+def test_both_sides_are_counted(d):
+    problem, mean, u = projected(d, OUTSIDE)
+    found = wb.Conditioned()(problem)
+    assert found.log10_p == pytest.approx(math.log10(2.0 * phi(-LOW)), abs=0.05)
+    (slope,) = torch.autograd.grad(found.log_p, mean)
+    torch.testing.assert_close(slope, 0.0 * u, rtol=0, atol=0.05)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_an_output_that_turns_back_is_left_again(seed):
+    """A bump of two sigmoids in 5 numbers; within the error foretold, twice, and of the sampler."""
+    g = torch.Generator().manual_seed(seed)
+    first = torch.randn(1, 5, generator=g)
+    first = 4.0 * first / first.norm()
+    net = nn.Sequential(nn.Linear(5, 2), nn.Sigmoid(), nn.Linear(2, 1)).double()
+    with torch.no_grad():
+        net[0].weight.copy_(torch.cat([first, first]))
+        net[0].bias.copy_(torch.tensor([-10.0, -12.0]))
+        net[2].weight.copy_(torch.tensor([[1.0, -1.0]]))
+        net[2].bias.zero_()
+    spec = wb.Halfspace(torch.tensor([1.0]), -0.45)
+    d = wb.Gaussian(0.2 * torch.randn(5, generator=g), torch.ones(5))
+    problem = wb.Problem(d, net.eval().requires_grad_(False), spec)
+    with torch.no_grad():
+        found = wb.Conditioned()(problem)
+    sampled = wb.MonteCarlo()(problem, 400_000, seed)
+    off = abs(found.log10_p - sampled.log10_p)
+    assert off < 2.0 * found.indicator + 4.0 * sampled.log10_err
+    assert not found.warning
+
+
+def test_probes_tell_a_slab_from_a_half_space():
+    across, unit = torch.zeros(6, 2), torch.tensor([1.0, 0.0])
+    t = torch.full((6,), LOW)
+
+    def beyond(z):
+        return z[:, 0] - LOW
+
+    said, wrong, spent = whole_lines.probed(beyond, across, unit, t, LOW, 6)
+    assert said == pytest.approx(6 * phi(-LOW)) and wrong == 0.0 and 0 < spent < 60
+    slab = lambda z: torch.minimum(z[:, 0] - LOW, LOW + 0.05 - z[:, 0])  # noqa: E731
+    for entry in (LOW, math.inf):  # seen, and stepped over
+        said, wrong, _ = whole_lines.probed(slab, across, unit, 0.0 * t + entry, LOW, 6)
+        assert wrong > whole_lines.MISSED * max(said, wrong) or entry == math.inf
+    wide = lambda z: torch.minimum(z[:, 0] - LOW, LOW + 0.5 - z[:, 0])  # noqa: E731
+    assert whole_lines.probed(wide, across, unit, 0.0 * t + math.inf, LOW, 6)[1] > 0.0
+
+
+def test_a_scan_finds_what_lies_between_the_places_of_its_grid():
+    """A slab a fifth as wide as the grid's step is counted to a hundredth by bisection."""
+    low, high = 3.031, 3.061
+    across, unit = torch.zeros(3, 4), torch.eye(4)[0]
+    t, s = whole_lines.scanned(
+        lambda z: torch.minimum(z[:, 0] - low, high - z[:, 0]), across, unit, 3.0
+    )
+    assert bool((t.diff(dim=1) > 0).all()) and t.shape[1] == whole_lines.cost(3.0, 4)
+    found = along.integrated(torch.zeros_like(s), s, t)
+    exact = torch.exp(log_cdf(torch.tensor(-low))) - torch.exp(log_cdf(torch.tensor(-high)))
+    torch.testing.assert_close(found.exp(), exact.expand(3), rtol=0.02, atol=0)
+
+
+def test_where_one_crossing_tells_all_the_answer_is_what_it_was():
+    with torch.no_grad():
+        found = wb.Conditioned()(wb.load("C_digits_p1_s10"))
+    assert found.log10_p == pytest.approx(-6.7208, abs=1e-4)
