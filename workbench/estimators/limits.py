@@ -86,5 +86,5 @@ def pooled(count: int) -> str:
         return ""
     return (
         f"behind {count} max poolings the answer may be too low, by more than the lines' spread "
-        "tells: on ten random networks with two it lacked 0.1 to 1.2 digits"
+        "tells: on ten problems of five random networks with two it lacked 0.1 to 1.2 digits"
     )
