@@ -203,8 +203,8 @@ def test_a_card_whose_pool_cannot_be_is_refused(tmp_path, change, said):
 
 @pytest.mark.parametrize("pools", [0, 1, 2])
 def test_lines_behind_two_max_poolings_are_warned_of(pools):
-    """On ten problems of five random networks they lacked 0.1 to 1.2 digits, where spread told 0.04 to 0.4;
-    a cut-out of those: the warning, and an answer."""
+    """On ten problems of five random networks they lacked 0.1 to 1.2 digits, where spread told
+    0.04 to 0.4; a cut-out of those: the warning, and an answer."""
     layers = [nn.Unflatten(1, (1, 4, 4))]
     for k in range(2):
         layers += [nn.Conv2d(1, 1, 3, padding=1), nn.ReLU()]
