@@ -11,21 +11,20 @@ from torch import Tensor
 from workbench.distributions import ByContext, Mixture, Reparameterised
 from workbench.errors import BadInput, Unsupported
 from workbench.estimators import (
-    along,
     boundary,
+    cuts,
     drawn,
     fitted,
     limits,
     lines,
     lookout,
     summits,
-    whole_lines,
 )
 from workbench.estimators.base import Estimate, Estimator, Needs, check_positive
 from workbench.estimators.drawn import Lines
 from workbench.estimators.moments import Moments
 from workbench.math.cost import Cost, forward_equivalents
-from workbench.math.gaussian import log_cdf_inverse, log_cdf_value
+from workbench.math.gaussian import log_cdf_inverse
 from workbench.math.logspace import LN10, log_sum
 from workbench.math.nodes import normal_nodes
 from workbench.problem import Problem
@@ -43,7 +42,6 @@ _ROUNDS = 3  # of learning, for the value and once more for the gradient
 _DIFFER = 4.0  # variance of a line's share, over P^2, from which fitting pays
 _ENTER = 0.5  # share of lines that enter C, along a direction that leads there
 _LOOKED, _LOOKS = 3, 500  # times that hidden parts of C are looked for; nets between them
-_BEYOND, _BEFORE = 9.0, 12.0
 _LIGHT = 0.3  # tail index of the lines' shares up to which their spread is what it seems
 
 
@@ -178,20 +176,20 @@ class Conditioned(Estimator):
         if d == 1 and k:
             state = replace(state, whole=True)
         n = 1 if d == 1 else max(_PILOT, 2 * d) if k == 1 else max(_FEWEST, _PILOT // max(1, k))
-        n = int(min(n, state.left // (self._price(state) * max(1, k))))
-        cuts = [self._cut(pieces, state, i, 0, n) for i in range(k)] if n else []
-        if not cuts:
+        n = int(min(n, state.left // (cuts.price(state) * max(1, k))))
+        found = [self._cut(pieces, state, i, 0, n) for i in range(k)] if n else []
+        if not found:
             return replace(drawn.only(state, state.piece[:0]), piloted=True)
-        mean = torch.stack([self._pilot_mean(state, i, cut) for i, cut in enumerate(cuts)])
-        state = replace(state, forwards=state.forwards + sum(cut.evaluations for cut in cuts))
+        mean = torch.stack([self._pilot_mean(state, i, cut) for i, cut in enumerate(found)])
+        state = replace(state, forwards=state.forwards + sum(cut.evaluations for cut in found))
         if not state.whole:
-            state = self._probe(pieces, state, cuts)
+            state = cuts.probed(pieces, state, found, _FEWEST)
             if state.whole:
                 return state
         first, none = not state.looks, drawn.only(state, state.piece[:0])
         fit = first and self.search == "fitted" and state.usual is None
         # A direction along which few lines enter C leads past it: others would lead there.
-        astray = any(float(torch.isfinite(cut.log_mass).double().mean()) < _ENTER for cut in cuts)
+        astray = any(float(torch.isfinite(cut.log_mass).double().mean()) < _ENTER for cut in found)
         nowhere = first and not bool(torch.isfinite(mean).any())
         if nowhere and state.propagated and not state.fitted:
             # Propagation was misled: once more, by the margin's own gradient.
@@ -200,14 +198,14 @@ class Conditioned(Estimator):
         state = replace(
             state,
             index=-log_cdf_inverse(mean.clamp(max=0.0)),
-            slope=state.slope.new_tensor([cut.slope for cut in cuts]),
+            slope=state.slope.new_tensor([cut.slope for cut in found]),
             piloted=True,
         )
         part = state.log_weight.detach() + mean
         kept = torch.nonzero((part > part.max() + _FAINT) | ~torch.isfinite(part.max())).squeeze(1)
         state = drawn.only(state, kept)
         for k, old in enumerate(kept.tolist()):
-            state = _count(state, k, cuts[old])
+            state = cuts.counted(state, k, found[old])
         differ = float(drawn.relative_variance(state).sum())
         if fit and (astray or differ > _DIFFER):
             return replace(none, searched=0, fitted=True, usual=math.inf if astray else differ)
@@ -236,28 +234,7 @@ class Conditioned(Estimator):
             centre=torch.zeros_like(root[..., 0]), taken=torch.zeros_like(root[..., 0, 0]),
         )  # fmt: skip
 
-    def _probe(
-        self, pieces: list[tuple[Tensor, Problem]], state: Lines, cuts: list["_Cut"]
-    ) -> Lines:
-        """Whether one crossing a line tells what of it lies in C; if not, a new pilot is due."""
-        said, wrong, spent = 0.0, 0.0, 0
-        for k, cut in enumerate(cuts):
-            weight, problem = pieces[int(state.piece[k])]
-            unit = state.theta[k] / state.theta[k].norm()
-            with torch.no_grad():
-                own, missed, evaluations = whole_lines.probed(
-                    problem.margin_of_noise, cut.across, unit, cut.t, self._start(state, k),
-                    whole_lines.probes(problem, len(cuts)),
-                )  # fmt: skip
-            share = math.exp(float(weight.detach()))
-            said, wrong, spent = said + share * own, wrong + share * missed, spent + evaluations
-        state = replace(state, forwards=state.forwards + spent)
-        whole = wrong > whole_lines.MISSED * max(said, wrong)
-        if not whole or state.left < self._price(replace(state, whole=True)) * _FEWEST:
-            return state
-        return replace(drawn.afresh(state), whole=True)
-
-    def _pilot_mean(self, state: Lines, k: int, cut: "_Cut") -> Tensor:
+    def _pilot_mean(self, state: Lines, k: int, cut: cuts.Cut) -> Tensor:
         """log of the mean of P(C | w) over the first lines of summit k."""
         laid = replace(drawn.aim_of(state, k), taken=torch.ones_like(state.taken[k]))
         log_w = laid.log_weight(cut.across)
@@ -276,7 +253,7 @@ class Conditioned(Estimator):
         early = state.root.shape[1] <= _ROUNDS and _counted(state) < 0.6 * self.lines
         if early and not state.whole and len(state.t) and wanted > _FAR * len(state.t):
             state = boundary.learned(pieces, state, lines.MOST * _FEWEST)
-        n = min(math.ceil(self.lines - _counted(state)), state.left // self._price(state))
+        n = min(math.ceil(self.lines - _counted(state)), state.left // cuts.price(state))
         return self._draw(pieces, state, min(max(_FEWEST, math.ceil(self.lines / _BATCHES)), n))
 
     def _draw(self, pieces: list[tuple[Tensor, Problem]], state: Lines, n: float) -> Lines:
@@ -288,14 +265,15 @@ class Conditioned(Estimator):
             if mine:
                 first = int((state.owner == k).sum())
                 cut = self._cut(pieces, state, k, first, mine)
-                state = _count(state, k, cut)
+                state = cuts.counted(state, k, cut)
                 state = replace(state, forwards=state.forwards + cut.evaluations)
         return state
 
     def _follow(self, pieces: list[tuple[Tensor, Problem]], state: Lines) -> Lines:
         """The gradient, from more lines than the value: its components differ more among them."""
         if state.whole:
-            return self._follow_whole(pieces, state)
+            drift, spent = cuts.followed(pieces, state, _FEWEST)
+            return replace(state, drift=drift, followed=True, forwards=state.forwards + spent)
         rounds, n = self._for_gradient(state)
         more = state
         for _ in range(rounds if n >= _FEWEST and math.isfinite(n) else 0):
@@ -303,22 +281,6 @@ class Conditioned(Estimator):
             more = self._draw(pieces, more, n / rounds)
         forwards = more.forwards + 3 * len(more.t)
         return replace(state, drift=boundary.drift(pieces, more), followed=True, forwards=forwards)
-
-    def _follow_whole(self, pieces: list[tuple[Tensor, Problem]], state: Lines) -> Lines:
-        """The gradient through every crossing that the grid has of these lines."""
-        _, total = drawn.log_parts(state, state.log_weight.detach())
-        drift, spent = state.drift, 0
-        for k in range(len(state.theta)):
-            own, problem = state.owner == k, pieces[int(state.piece[k])][1]
-            with torch.enable_grad():
-                cut = self._all_of(problem, state, k, drawn.across(state, k))
-                shared = _shared(state, k, cut)
-            spent += 4 * cut.evaluations
-            share = state.log_p[own] + state.log_weight.detach()[k] - total
-            part = torch.exp(share) / max(1, int(own.sum()))
-            alive = torch.isfinite(shared)
-            drift = drift + (part[alive] * (shared[alive] - shared[alive].detach())).sum()
-        return replace(state, drift=drift, followed=True, forwards=state.forwards + spent)
 
     def _for_gradient(self, state: Lines) -> tuple[int, float]:
         """In how many rounds lines are drawn for the gradient, and how many in all."""
@@ -332,56 +294,20 @@ class Conditioned(Estimator):
         n = min((most * value - known) / (crossing + 6), spare // (lines.MOST + 6))
         return _ROUNDS, n
 
+    @torch.no_grad()
     def _cut(
         self, pieces: list[tuple[Tensor, Problem]], state: Lines, k: int, first: int, n: int
-    ) -> "_Cut":
-        """Where lines first .. first + n - 1 of summit k enter C."""
-        problem, start = pieces[int(state.piece[k])][1], self._start(state, k)
-        assert isinstance(problem.distribution, Reparameterised)
-        unit = state.theta[k] / state.theta[k].norm()
+    ) -> cuts.Cut:
+        """What of lines first .. first + n - 1 of summit k lies in C."""
+        unit = cuts.unit_of(state, k)
         nodes = normal_nodes(n, len(unit), self.net + 1000 * k, first, unit.dtype)
         across = drawn.aim_of(state, k).lay(unit, nodes, first)
-        with torch.no_grad():
-            if state.whole:
-                return self._all_of(problem, state, k, across)
-            hit = lines.crossings(
-                problem.margin_of_noise, across, unit, across.new_full((n,), start),
-                float(state.slope[k]), (-_BEFORE, start + _BEYOND),
-                bent=problem.distribution.stretched,
-            )  # fmt: skip
-        return _Cut(across, hit.t, log_cdf_value(-hit.t), hit.slope, hit.evaluations)
-
-    def _all_of(self, problem: Problem, state: Lines, k: int, across: Tensor) -> "_Cut":
-        """All of lines w `(n, d)` of summit k that lies in C, with a graph where one is wanted."""
-        assert isinstance(problem.distribution, Reparameterised)
-        unit = state.theta[k] / state.theta[k].norm()
-        with torch.no_grad():
-            t, s = whole_lines.scanned(
-                problem.margin_of_noise, across, unit, self._start(state, k)
-            )  # fmt: skip
-        if torch.is_grad_enabled():
-            s = problem.margin_of_noise(along.places(across, unit, t)).reshape(t.shape)
-        log_mass = along.integrated(torch.zeros_like(s), s, t)
-        none = across.new_zeros(len(across))
-        return _Cut(across, none, log_mass, float(state.slope[k]), s.numel(), s, t)
-
-    def _start(self, state: Lines, k: int) -> float:
-        """Where lines of summit k usually enter C."""
-        start = float(state.index[k])
-        # lines that lie in C all along cross nowhere
-        return start if math.isfinite(start) else float(state.theta[k].norm())
-
-    def _price(self, state: Lines) -> int:
-        """Evaluations of the margin that a line can cost."""
-        if not state.whole:
-            return lines.MOST
-        dim = state.theta.shape[1]
-        return max(whole_lines.cost(self._start(state, k), dim) for k in range(len(state.theta)))
+        return cuts.cut(pieces[int(state.piece[k])][1], state, k, across)
 
     def _enough(self, state: Lines) -> bool:
         if not len(state.theta) or _counted(state) >= self.lines:
             return True
-        if state.left < self._price(state) * _FEWEST:
+        if state.left < cuts.price(state) * _FEWEST:
             return True
         all_used = all(bool((state.owner == k).any()) for k in range(len(state.theta)))
         return all_used and float(drawn.variance_of_mean(state)) <= self.tolerance**2
@@ -413,7 +339,10 @@ class Conditioned(Estimator):
             "indicator_digits": lost
             + digits * math.exp(max(0.0, drawn.tail_index(state) - _LIGHT)),
         }
-        doubts = lines.doubt(total, digits, lost), lookout.doubt(state), limits.pooled(state.pools)
+        doubts = (
+            lines.doubt(total, digits, lost), cuts.doubt(state), lookout.doubt(state),
+            limits.pooled(state.pools),
+        )  # fmt: skip
         if warning := next((d for d in doubts if d), ""):
             info["warning"] = warning
         log_p = torch.clamp(total, max=0.0) + state.drift
@@ -438,40 +367,6 @@ class Conditioned(Estimator):
         return Estimate(nothing, None, self.kind, cost, info=info)
 
 
-@dataclass(frozen=True, eq=False)
-class _Cut:
-    """Lines and what of them lies in C.
-
-    Args:
-        across: w, `(n, d)`.
-        t: `(n,)`: where they enter C; 0 where all of each line is counted.
-        log_mass: `(n,)`: log P(C | w).
-        slope: how fast the margin usually rises where they enter.
-        evaluations: of the margin.
-        s: margins at the places of a grid, `(n, g)` each, where all of each line is counted.
-    """
-
-    across: Tensor
-    t: Tensor
-    log_mass: Tensor
-    slope: float
-    evaluations: int
-    s: Tensor | None = None
-    grid: Tensor | None = None
-
-
-def _shared(state: Lines, k: int, cut: _Cut) -> Tensor:
-    """log of what lines of summit k have of P, beside those of the others, `(n,)`."""
-    units, index, mine, _ = drawn.mates(state, k)
-    if cut.s is None or cut.grid is None:
-        return lines.log_beyond(cut.t, cut.across, units, index, mine)
-    if len(units) == 1:
-        return cut.log_mass
-    z = along.places(cut.across, units[mine], cut.grid)
-    v = -lines.log_share(z, units, index, mine).reshape(cut.s.shape)
-    return along.integrated(v, cut.s, cut.grid)
-
-
 def pieces_of(problem: Problem) -> list[tuple[Tensor, Problem]]:
     """The problem on every part of D, with log weights, where it has parts; else itself."""
     d = problem.distribution
@@ -486,19 +381,3 @@ def pieces_of(problem: Problem) -> list[tuple[Tensor, Problem]]:
 def _counted(state: Lines) -> float:
     """Lines drawn for the value, those that taught at what they cost."""
     return len(state.t) + 3.0 / _USUAL * len(state.rise)
-
-
-def _count(state: Lines, k: int, cut: _Cut) -> Lines:
-    """These lines of summit k beside the others."""
-    t, unit = cut.t, state.theta[k] / state.theta[k].norm()
-    at = cut.across + torch.where(torch.isfinite(t), t, 0.0)[:, None] * unit
-    taken = state.taken.clone()
-    taken[k, -1:] += len(t)
-    return drawn.weighed(replace(
-        state,
-        taken=taken,
-        owner=torch.cat([state.owner, torch.full((len(t),), k)]),
-        at=torch.cat([state.at, at]),
-        t=torch.cat([state.t, t]),
-        log_f=torch.cat([state.log_f, _shared(state, k, cut)]),
-    ))  # fmt: skip

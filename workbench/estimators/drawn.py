@@ -52,6 +52,8 @@ class Lines(State):
     piloted: bool = False
     whole: bool = False
     """Whether all of a line that lies in C is counted, not only what lies beyond a crossing."""
+    missed: float = 0.0
+    """Share of P that probes say is miscounted where the budget does not hold whole lines."""
     looks: int = 0
     """How often what the lines leave out was looked for."""
     looked: bool = False

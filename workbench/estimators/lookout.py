@@ -256,24 +256,26 @@ def counted(
     index, part, spent = state.index[own], z.new_zeros(len(z)), 0
     for k, i in enumerate(own):
         share = torch.exp(lines.log_share(z, units, index, k))
-        t = z @ units[k]
-        near = t > _NEAR * z.norm(dim=1)
+        t, length = z @ units[k], z.norm(dim=1)
+        t = t.abs() if state.whole else t  # a whole line counts both of its sides
+        near = t > _NEAR * length
         part[near] += share[near]
         some = ~near & (share > _SLIGHT)
         if not bool(some.any()):
             continue
-        t, length = t[some], z[some].norm(dim=1)
-        across = z[some] - t[:, None] * units[k]
-        start = index[k] if bool(torch.isfinite(index[k])) else state.theta[i].norm()
-        hit = lines.crossings(
-            problem.margin_of_noise, across, units[k], start.expand(len(t)).clone(),
-            float(state.slope[i]), (-_REACH, float(start) + _REACH), bent=law.stretched,
-        )  # fmt: skip
-        sees = hit.t <= t + _CLOSE
+        t, length = t[some], length[some]
+        across = z[some] - (z[some] @ units[k])[:, None] * units[k]
+        first, sees = t, torch.ones_like(t, dtype=torch.bool)
+        if not state.whole:
+            start = index[k] if bool(torch.isfinite(index[k])) else state.theta[i].norm()
+            hit = lines.crossings(
+                problem.margin_of_noise, across, units[k], start.expand(len(t)).clone(),
+                float(state.slope[i]), (-_REACH, float(start) + _REACH), bent=law.stretched,
+            )  # fmt: skip
+            first, sees, spent = hit.t, hit.t <= t + _CLOSE, spent + hit.evaluations
         if log_p is not None:
-            alone = log_cdf_value(-hit.t) + drawn.aim_of(state, i).log_weight(across) - log_p
+            alone = log_cdf_value(-first) + drawn.aim_of(state, i).log_weight(across) - log_p
             drawn_already = math.log(max(1, int((state.owner == i).sum())))
             sees &= (t >= _BESIDE * length) | (alone < drawn_already)
         part[some] += torch.where(sees, share[some], 0.0)
-        spent += hit.evaluations
     return part, spent

@@ -22,6 +22,7 @@ _BEFORE = (0.5, 1.3)  # distances before a crossing, likewise
 _FEW, _MANY = 6, 16  # lines that are probed, over all directions
 _HALF, _STEP = 2.2, 0.4  # of the places where a line that enters nowhere is probed
 _FINE, _COARSE = 0.15, 0.4
+_LAST = 4.0  # how far the last places lie beyond the others
 _ONLY = 0.02  # where D has a single dimension, and all lines are one
 _ROUNDS, _BISECTED = 3, 6
 _BELOW, _ABOVE = 2.0, 3.0  # about the usual crossing, and its mirror image, where the grid is fine
@@ -131,13 +132,13 @@ def grid(start: float, dtype: torch.dtype, dim: int) -> Tensor:
     """Places `(g,)` along a line: close where C is usually entered, and on the other side."""
     edges = [start - _BELOW, start + _ABOVE]
     ends = sorted({-edges[1], -edges[0], *edges})
-    found = [ends[0]]
+    found = [ends[0] - _LAST, ends[0]]
     for low, high in pairwise(ends):
         near = edges[0] <= 0.5 * abs(low + high) <= edges[1]
         step = _ONLY if dim == 1 else _FINE if near else _COARSE
         count = max(1, math.ceil((high - low) / step))
         found += [low + (high - low) * (i + 1) / count for i in range(count)]
-    return torch.tensor(found, dtype=dtype)
+    return torch.tensor([*found, ends[-1] + _LAST], dtype=dtype)
 
 
 def cost(start: float, dim: int) -> int:

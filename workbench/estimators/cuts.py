@@ -1,0 +1,187 @@
+"""What of lines lies in C: beyond the one crossing of each, or wherever they are in C."""
+
+import math
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from workbench.distributions import Reparameterised
+from workbench.estimators import along, drawn, lines, whole_lines
+from workbench.estimators.drawn import Lines
+from workbench.math.gaussian import log_cdf_value
+from workbench.math.logspace import log_sum
+from workbench.problem import Problem
+
+_BEYOND, _BEFORE = 9.0, 12.0
+_FOLLOWED = 4  # passes that following a place costs: it is found, and gone through both ways
+
+
+@dataclass(frozen=True, eq=False)
+class Cut:
+    """Lines and what of them lies in C.
+
+    Args:
+        across: w, `(n, d)`.
+        t: `(n,)`: where they enter C; 0 where all of each line is counted.
+        log_mass: `(n,)`: log P(C | w).
+        slope: how fast the margin usually rises where they enter.
+        evaluations: of the margin.
+        grid: `(n, g)`: places along the lines, where all of each is counted; else None.
+        s: `(n, g)`: the margins there.
+    """
+
+    across: Tensor
+    t: Tensor
+    log_mass: Tensor
+    slope: float
+    evaluations: int
+    grid: Tensor | None = None
+    s: Tensor | None = None
+
+
+def cut(problem: Problem, state: Lines, k: int, across: Tensor) -> Cut:
+    """The lines w `(n, d)` of summit k, a summit of this piece of D."""
+    if state.whole:
+        return _all_of(problem, state, k, across)
+    assert isinstance(problem.distribution, Reparameterised)
+    unit, start = unit_of(state, k), start_of(state, k)
+    hit = lines.crossings(
+        problem.margin_of_noise, across, unit, across.new_full((len(across),), start),
+        float(state.slope[k]), (-_BEFORE, start + _BEYOND),
+        bent=problem.distribution.stretched,
+    )  # fmt: skip
+    return Cut(across, hit.t, log_cdf_value(-hit.t), hit.slope, hit.evaluations)
+
+
+def _all_of(problem: Problem, state: Lines, k: int, across: Tensor) -> Cut:
+    """With a graph where one is wanted."""
+    assert isinstance(problem.distribution, Reparameterised)
+    unit = unit_of(state, k)
+    with torch.no_grad():
+        t, s = whole_lines.scanned(problem.margin_of_noise, across, unit, start_of(state, k))
+    if torch.is_grad_enabled():
+        s = problem.margin_of_noise(along.places(across, unit, t)).reshape(t.shape)
+    log_mass = along.integrated(torch.zeros_like(s), s, t)
+    none = across.new_zeros(len(across))
+    return Cut(across, none, log_mass, float(state.slope[k]), s.numel(), t, s)
+
+
+def unit_of(state: Lines, k: int) -> Tensor:
+    """u of the lines of summit k, `(d,)`."""
+    return state.theta[k] / state.theta[k].norm()
+
+
+def start_of(state: Lines, k: int) -> float:
+    """Where lines of summit k usually enter C; those that lie in it all along cross nowhere."""
+    start = float(state.index[k])
+    return start if math.isfinite(start) else float(state.theta[k].norm())
+
+
+def price(state: Lines) -> int:
+    """Forward passes that a line can cost; where all of it is counted, with its gradient."""
+    if not state.whole or not len(state.theta):
+        return lines.MOST
+    return _places(state) * (1 + _FOLLOWED * torch.is_grad_enabled())
+
+
+def _places(state: Lines) -> int:
+    """Places of a whole line at which the margin is seen."""
+    dim = state.theta.shape[1]
+    return max(whole_lines.cost(start_of(state, k), dim) for k in range(len(state.theta)))
+
+
+def shared(state: Lines, k: int, cut: Cut) -> Tensor:
+    """log of what lines of summit k have of P, beside those of the others, `(n,)`."""
+    units, index, mine, _ = drawn.mates(state, k)
+    if cut.s is None or cut.grid is None:
+        return lines.log_beyond(cut.t, cut.across, units, index, mine)
+    if len(units) == 1:
+        return cut.log_mass
+    z = along.places(cut.across, units[mine], cut.grid)
+    v = -lines.log_share(z, units, index, mine).reshape(cut.s.shape)
+    return along.integrated(v, cut.s, cut.grid)
+
+
+def counted(state: Lines, k: int, cut: Cut) -> Lines:
+    """The state with these lines of summit k beside the others."""
+    at = cut.across + torch.where(torch.isfinite(cut.t), cut.t, 0.0)[:, None] * unit_of(state, k)
+    taken = state.taken.clone()
+    taken[k, -1:] += len(cut.t)
+    return drawn.weighed(replace(
+        state,
+        taken=taken,
+        owner=torch.cat([state.owner, torch.full((len(cut.t),), k)]),
+        at=torch.cat([state.at, at]),
+        t=torch.cat([state.t, cut.t]),
+        log_f=torch.cat([state.log_f, shared(state, k, cut)]),
+    ))  # fmt: skip
+
+
+def probed(
+    pieces: list[tuple[Tensor, Problem]], state: Lines, found: list[Cut], fewest: int
+) -> Lines:
+    """The state after a look at whether one crossing tells what of the first lines lies in C.
+
+    If not it is `whole`, without a line, where the budget holds as many as `fewest` of every
+    summit so; else `missed` tells what is wrong with them.
+
+    Args:
+        found: of every summit.
+    """
+    said, wrong, spent = 0.0, 0.0, 0
+    for k, cut in enumerate(found):
+        log_weight, problem = pieces[int(state.piece[k])]
+        assert isinstance(problem.distribution, Reparameterised)
+        with torch.no_grad():
+            own, missed, evaluations = whole_lines.probed(
+                problem.margin_of_noise, cut.across, unit_of(state, k), cut.t, start_of(state, k),
+                whole_lines.probes(problem, len(found)),
+            )  # fmt: skip
+        weight = math.exp(float(log_weight.detach()))
+        said, wrong, spent = said + weight * own, wrong + weight * missed, spent + evaluations
+    state = replace(state, forwards=state.forwards + spent, missed=0.0)
+    share = wrong / max(said, wrong, 1e-300)
+    if share <= whole_lines.MISSED:
+        return state
+    whole = replace(drawn.afresh(state), whole=True)
+    holds = state.left >= price(whole) * len(found) * fewest
+    return whole if holds else replace(state, missed=share)
+
+
+def followed(pieces: list[tuple[Tensor, Problem]], state: Lines, fewest: int) -> tuple[Tensor, int]:
+    """0 with the gradient of log P through all crossings of whole lines, and its cost.
+
+    Of as many of the first lines of every summit as the budget holds; of none, without a gradient,
+    where that is not `fewest`.
+    """
+    each, total = drawn.log_parts(state, state.log_weight.detach())
+    holds = state.left / (_FOLLOWED * _places(state))
+    if holds < min(fewest, len(state.t)):
+        return state.drift, 0
+    share, drift, spent = min(1.0, holds / len(state.t)), state.drift, 0
+    for k in range(len(each)):
+        own = (state.owner == k).nonzero().squeeze(1)
+        own = own[: max(1, int(share * len(own)))]
+        log_p = state.log_p[own]
+        if not bool(torch.isfinite(log_p).any()):
+            continue
+        problem, across = pieces[int(state.piece[k])][1], drawn.across(state, k)[: len(own)]
+        with torch.enable_grad():
+            cut = _all_of(problem, state, k, across)
+            log_f = shared(state, k, cut)
+        spent += _FOLLOWED * cut.evaluations
+        part = torch.exp(log_p - log_sum(log_p) + each[k] - total)
+        alive = torch.isfinite(log_f)
+        drift = drift + (part[alive] * (log_f[alive] - log_f[alive].detach())).sum()
+    return drift, spent
+
+
+def doubt(state: Lines) -> str:
+    """What is wrong with lines of which one crossing does not tell all; else empty."""
+    if not state.missed:
+        return ""
+    return (
+        "lines leave C again or enter it twice, so that a tenth of P or more may be miscounted: a "
+        "larger budget holds counting all of each line"
+    )
