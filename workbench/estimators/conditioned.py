@@ -284,7 +284,7 @@ class Conditioned(Estimator):
 
     def _for_gradient(self, state: Lines) -> tuple[int, float]:
         """In how many rounds lines are drawn for the gradient, and how many in all."""
-        spare, value = state.left - 3 * len(state.t), state.forwards - state.looking
+        spare, value = state.left - 3 * len(state.t), state.forwards - state.looking - state.probing
         if not state.root.shape[1]:
             n = min(_FOR_GRADIENT * value / (_USUAL + 3), spare // (lines.MOST + 3))
             return 1, n
@@ -337,6 +337,7 @@ class Conditioned(Estimator):
             "looked_from": state.starts,
             "spread_digits": digits,
             "indicator_digits": lost
+            + cuts.miscounted(state)
             + digits * math.exp(max(0.0, drawn.tail_index(state) - _LIGHT)),
         }
         doubts = (

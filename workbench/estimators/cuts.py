@@ -14,6 +14,7 @@ from workbench.math.logspace import log_sum
 from workbench.problem import Problem
 
 _BEYOND, _BEFORE = 9.0, 12.0
+_SLIGHT = 0.1  # share of P below which what probes say is noise
 _FOLLOWED = 4  # passes that following a place costs: it is found, and gone through both ways
 
 
@@ -140,10 +141,12 @@ def probed(
             )  # fmt: skip
         weight = math.exp(float(log_weight.detach()))
         said, wrong, spent = said + weight * own, wrong + weight * missed, spent + evaluations
-    state = replace(state, forwards=state.forwards + spent, missed=0.0)
+    state = replace(
+        state, forwards=state.forwards + spent, probing=state.probing + spent, missed=0.0
+    )
     share = wrong / max(said, wrong, 1e-300)
     if share <= whole_lines.MISSED:
-        return state
+        return replace(state, missed=share)
     whole = replace(drawn.afresh(state), whole=True)
     holds = state.left >= price(whole) * len(found) * fewest
     return whole if holds else replace(state, missed=share)
@@ -177,11 +180,16 @@ def followed(pieces: list[tuple[Tensor, Problem]], state: Lines, fewest: int) ->
     return drift, spent
 
 
+def miscounted(state: Lines) -> float:
+    """Digits that what one crossing a line does not tell may be of P, roughly."""
+    return -math.log10(max(1e-3, 1.0 - state.missed)) if state.missed > _SLIGHT else 0.0
+
+
 def doubt(state: Lines) -> str:
     """What is wrong with lines of which one crossing does not tell all; else empty."""
-    if not state.missed:
+    if state.missed <= whole_lines.MISSED:
         return ""
     return (
-        "lines leave C again or enter it twice, so that a tenth of P or more may be miscounted: a "
+        f"lines leave C again or enter it twice, which may be {miscounted(state):.1g} digits: a "
         "larger budget holds counting all of each line"
     )

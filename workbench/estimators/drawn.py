@@ -53,7 +53,9 @@ class Lines(State):
     whole: bool = False
     """Whether all of a line that lies in C is counted, not only what lies beyond a crossing."""
     missed: float = 0.0
-    """Share of P that probes say is miscounted where the budget does not hold whole lines."""
+    """Share of P that probes say is miscounted, where whole lines would cost too much for that."""
+    probing: int = 0
+    """Forward passes of those probes."""
     looks: int = 0
     """How often what the lines leave out was looked for."""
     looked: bool = False

@@ -147,7 +147,7 @@ def _in_piece(
     log_weight, problem = pieces[i]
     faint = (math.log(_FAINT) + total - log_weight.detach()).clamp(max=-1e-9)
     radius = float(-log_cdf_inverse(faint))
-    pairs = int(_EFFORT * state.forwards / (2 * _PRICE * len(pieces)))
+    pairs = int(_EFFORT * (state.forwards - state.probing) / (2 * _PRICE * len(pieces)))
     pairs = max(_FEWEST // (2 * len(pieces)), min(_MOST // 2, pairs), 1)
     if radius < _NEAREST:
         return _nothing(state)

@@ -26,7 +26,7 @@ _LAST = 4.0  # how far the last places lie beyond the others
 _ONLY = 0.02  # where D has a single dimension, and all lines are one
 _ROUNDS, _BISECTED = 3, 6
 _BELOW, _ABOVE = 2.0, 3.0  # about the usual crossing, and its mirror image, where the grid is fine
-MISSED = 0.1
+MISSED = 0.3
 """Share of P that probes may find miscounted before all of every line is counted."""
 
 
