@@ -18,6 +18,7 @@ from workbench.bench.heat import HEAT
 from workbench.bench.hush import HUSH
 from workbench.bench.language import LANGUAGE
 from workbench.bench.latency import LATENCY
+from workbench.bench.mixed import MIXED
 from workbench.bench.paths import PATHS
 from workbench.bench.precision import PRECISION
 from workbench.bench.propagation import PROPAGATION
@@ -50,6 +51,7 @@ ALL: tuple[Bench, ...] = (
     HEAT,
     REGIONS,
     CLAIMS,
+    MIXED,
     RECOGNISED,
     ATTACK,
     LANGUAGE,
