@@ -158,6 +158,8 @@ def followed(pieces: list[tuple[Tensor, Problem]], state: Lines, fewest: int) ->
     Of as many of the first lines of every summit as the budget holds; of none, without a gradient,
     where that is not `fewest`.
     """
+    if not len(state.t):
+        return state.drift, 0
     each, total = drawn.log_parts(state, state.log_weight.detach())
     holds = state.left / (_FOLLOWED * _places(state))
     if holds < min(fewest, len(state.t)):

@@ -76,6 +76,7 @@ def best_truth(
         NotConverged: where two methods differ by more than 4 standard errors, or fewer than two
             have an answer; the sentence says which modes one of them missed.
 
+    >>> import torch
     >>> import workbench as wb
     >>> D = wb.Gaussian(torch.zeros(3).double(), torch.ones(3).double())
     >>> M = torch.nn.Tanh()
