@@ -3,8 +3,8 @@
 By torch's functions, not its classes: see `math.descent`.
 """
 
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
+from collections.abc import Callable
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
@@ -14,6 +14,9 @@ from torch.optim.sgd import sgd
 
 from workbench.errors import BadInput
 from workbench.math.descent import ADAM
+
+_Step: TypeAlias = Callable[[Tensor, Tensor, Tensor, int, float], None]
+"""Moves theta and its moments in place, given the slope down, the steps before and the rate."""
 
 
 def _adam(x: Tensor, slope: Tensor, moments: Tensor, ticks: int, rate: float) -> None:
@@ -35,9 +38,10 @@ def _momentum(x: Tensor, slope: Tensor, moments: Tensor, ticks: int, rate: float
     )  # fmt: skip
 
 
-_STEPS: Mapping[str, tuple[Callable[[Tensor, Tensor, Tensor, int, float], None], int]] = (
-    MappingProxyType({"adam": (_adam, 2), "rmsprop": (_rmsprop, 1), "momentum": (_momentum, 1)})
-)
+_STEPS: dict[str, tuple[_Step, int]] = {
+    "adam": (_adam, 2), "rmsprop": (_rmsprop, 1), "momentum": (_momentum, 1),
+}  # fmt: skip
+"""Each with how many moments it keeps."""
 
 NAMES = ("natural", *_STEPS)
 """`natural` is the plain step, its rate divided by the price of a nat; the others are torch's."""
@@ -69,7 +73,7 @@ def ascend(
     return at, kept
 
 
-def _step_of(name: str) -> tuple[Callable[[Tensor, Tensor, Tensor, int, float], None], int]:
+def _step_of(name: str) -> tuple[_Step, int]:
     if name not in _STEPS:
         raise BadInput(f"unknown optimiser {name!r}: use one of {', '.join(NAMES)}")
     return _STEPS[name]

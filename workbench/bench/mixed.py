@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import lru_cache
 
 import torch
 
@@ -28,20 +29,24 @@ def run(quick: bool, report: Report) -> Iterator[Row]:
 
 
 def choose(choice: Choice, quick: bool, report: Report) -> Iterator[Row]:
-    """The same of some estimators, or of so many problems."""
-    for seed in range(choice.seeds or (QUICK if quick else PROBLEMS)):
-        problem = mixed_problem(seed)
+    """The same of some estimators or problems, or of so many problems."""
+
+    @lru_cache(maxsize=1)  # all of one problem follow one another
+    def sampled(seed: int) -> Problem:
+        problem = problems[seed]
         with torch.no_grad():
             seen = MonteCarlo()(problem, _DRAWS, seed)
-        problem = replace(problem, truth=Truth(seen.log10_p, seen.log10_err or 0.0, "monte_carlo"))
-        works = [
-            Work(problem.name, cls.name, seed, lambda p=problem, c=cls: row(p, c(), choice.budget))
-            for cls in ALL
-            if cls is not MonteCarlo
-        ]
-        yield from (
-            r for r in carried_out(works, choice, quick, report) if r["outcome"] != "cannot"
-        )
+        return replace(problem, truth=Truth(seen.log10_p, seen.log10_err or 0.0, "monte_carlo"))
+
+    problems = [mixed_problem(s) for s in range(choice.seeds or (QUICK if quick else PROBLEMS))]
+    works = [
+        Work(p.name, c.name, s, lambda s=s, c=c: row(sampled(s), c(), choice.budget))
+        for s, p in enumerate(problems)
+        for c in ALL
+        if c is not MonteCarlo
+    ]
+    made = carried_out(works, choice, quick, report)
+    yield from (r for r in made if r["outcome"] != "cannot")
 
 
 @torch.no_grad()

@@ -33,7 +33,7 @@ def learned(pieces: list[tuple[Tensor, Problem]], state: Lines, spare: int) -> L
     laid = []
     for k in range(len(state.theta)):
         known = (state.owner == k) & torch.isfinite(state.t)
-        unit = state.theta[k] / state.theta[k].norm()
+        unit = drawn.unit_of(state, k)
         w = drawn.across(state, k)[torch.isfinite(state.t[state.owner == k])]
         laid.append(aim.learned(
             w, state.rise[known], state.log_p[known], unit, state.root[k, 0]

@@ -299,7 +299,7 @@ class Conditioned(Estimator):
         self, pieces: list[tuple[Tensor, Problem]], state: Lines, k: int, first: int, n: int
     ) -> cuts.Cut:
         """What of lines first .. first + n - 1 of summit k lies in C."""
-        unit = cuts.unit_of(state, k)
+        unit = drawn.unit_of(state, k)
         nodes = normal_nodes(n, len(unit), self.net + 1000 * k, first, unit.dtype)
         across = drawn.aim_of(state, k).lay(unit, nodes, first)
         return cuts.cut(pieces[int(state.piece[k])][1], state, k, across)

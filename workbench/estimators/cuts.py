@@ -46,7 +46,7 @@ def cut(problem: Problem, state: Lines, k: int, across: Tensor) -> Cut:
     if state.whole:
         return _all_of(problem, state, k, across)
     assert isinstance(problem.distribution, Reparameterised)
-    unit, start = unit_of(state, k), start_of(state, k)
+    unit, start = drawn.unit_of(state, k), drawn.start_of(state, k)
     hit = lines.crossings(
         problem.margin_of_noise, across, unit, across.new_full((len(across),), start),
         float(state.slope[k]), (-_BEFORE, start + _BEYOND),
@@ -58,25 +58,14 @@ def cut(problem: Problem, state: Lines, k: int, across: Tensor) -> Cut:
 def _all_of(problem: Problem, state: Lines, k: int, across: Tensor) -> Cut:
     """With a graph where one is wanted."""
     assert isinstance(problem.distribution, Reparameterised)
-    unit = unit_of(state, k)
+    unit = drawn.unit_of(state, k)
     with torch.no_grad():
-        t, s = whole_lines.scanned(problem.margin_of_noise, across, unit, start_of(state, k))
+        t, s = whole_lines.scanned(problem.margin_of_noise, across, unit, drawn.start_of(state, k))
     if torch.is_grad_enabled():
         s = problem.margin_of_noise(along.places(across, unit, t)).reshape(t.shape)
     log_mass = along.integrated(torch.zeros_like(s), s, t)
     none = across.new_zeros(len(across))
     return Cut(across, none, log_mass, float(state.slope[k]), s.numel(), t, s)
-
-
-def unit_of(state: Lines, k: int) -> Tensor:
-    """u of the lines of summit k, `(d,)`."""
-    return state.theta[k] / state.theta[k].norm()
-
-
-def start_of(state: Lines, k: int) -> float:
-    """Where lines of summit k usually enter C; those that lie in it all along cross nowhere."""
-    start = float(state.index[k])
-    return start if math.isfinite(start) else float(state.theta[k].norm())
 
 
 def price(state: Lines) -> int:
@@ -89,7 +78,7 @@ def price(state: Lines) -> int:
 def _places(state: Lines) -> int:
     """Places of a whole line at which the margin is seen."""
     dim = state.theta.shape[1]
-    return max(whole_lines.cost(start_of(state, k), dim) for k in range(len(state.theta)))
+    return max(whole_lines.cost(drawn.start_of(state, k), dim) for k in range(len(state.theta)))
 
 
 def shared(state: Lines, k: int, cut: Cut) -> Tensor:
@@ -106,7 +95,9 @@ def shared(state: Lines, k: int, cut: Cut) -> Tensor:
 
 def counted(state: Lines, k: int, cut: Cut) -> Lines:
     """The state with these lines of summit k beside the others."""
-    at = cut.across + torch.where(torch.isfinite(cut.t), cut.t, 0.0)[:, None] * unit_of(state, k)
+    at = cut.across + torch.where(torch.isfinite(cut.t), cut.t, 0.0)[:, None] * drawn.unit_of(
+        state, k
+    )
     taken = state.taken.clone()
     taken[k, -1:] += len(cut.t)
     return drawn.weighed(replace(
@@ -136,8 +127,8 @@ def probed(
         assert isinstance(problem.distribution, Reparameterised)
         with torch.no_grad():
             own, missed, evaluations = whole_lines.probed(
-                problem.margin_of_noise, cut.across, unit_of(state, k), cut.t, start_of(state, k),
-                whole_lines.probes(problem, len(found)),
+                problem.margin_of_noise, cut.across, drawn.unit_of(state, k), cut.t,
+                drawn.start_of(state, k), whole_lines.probes(problem, len(found)),
             )  # fmt: skip
         weight = math.exp(float(log_weight.detach()))
         said, wrong, spent = said + weight * own, wrong + weight * missed, spent + evaluations

@@ -138,11 +138,22 @@ def aim_of(state: Lines, k: int) -> Aim:
     return Aim(state.centre[k], state.root[k], state.taken[k])
 
 
+def unit_of(state: Lines, k: int) -> Tensor:
+    """u of the lines of summit k, `(d,)`."""
+    return state.theta[k] / state.theta[k].norm()
+
+
+def start_of(state: Lines, k: int) -> float:
+    """Where lines of summit k usually enter C; those that lie in it all along cross nowhere."""
+    start = float(state.index[k])
+    return start if math.isfinite(start) else float(state.theta[k].norm())
+
+
 def across(state: Lines, k: int) -> Tensor:
     """w of the lines of summit k, `(m, d)`."""
     own = state.owner == k
-    t, unit = state.t[own], state.theta[k] / state.theta[k].norm()
-    return state.at[own] - torch.where(torch.isfinite(t), t, 0.0)[:, None] * unit
+    t = state.t[own]
+    return state.at[own] - torch.where(torch.isfinite(t), t, 0.0)[:, None] * unit_of(state, k)
 
 
 def weighed(state: Lines) -> Lines:

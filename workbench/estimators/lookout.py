@@ -267,10 +267,10 @@ def counted(
         across = z[some] - (z[some] @ units[k])[:, None] * units[k]
         first, sees = t, torch.ones_like(t, dtype=torch.bool)
         if not state.whole:
-            start = index[k] if bool(torch.isfinite(index[k])) else state.theta[i].norm()
+            start = drawn.start_of(state, i)
             hit = lines.crossings(
-                problem.margin_of_noise, across, units[k], start.expand(len(t)).clone(),
-                float(state.slope[i]), (-_REACH, float(start) + _REACH), bent=law.stretched,
+                problem.margin_of_noise, across, units[k], t.new_full((len(t),), start),
+                float(state.slope[i]), (-_REACH, start + _REACH), bent=law.stretched,
             )  # fmt: skip
             first, sees, spent = hit.t, hit.t <= t + _CLOSE, spent + hit.evaluations
         if log_p is not None:

@@ -83,8 +83,7 @@ def probes(problem: Problem, directions: int) -> int:
 
 def _inside(margin: Callable[[Tensor], Tensor], across: Tensor, unit: Tensor, t: Tensor) -> Tensor:
     """Which places t `(n, g)` of lines lie in C, `(n, g)`."""
-    z = across[:, None, :] + t[..., None] * unit
-    return margin(z.reshape(-1, z.shape[-1])).reshape(t.shape) > 0
+    return margin(along.places(across, unit, t)).reshape(t.shape) > 0
 
 
 def _mass(t: Tensor, inside: Tensor, width: float) -> float:
