@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from workbench.distributions import Sampleable
 from workbench.errors import NotConverged
 from workbench.estimators.base import Estimate, Estimator, Needs, check_positive
+from workbench.estimators.refuted import Bar, refuted
 from workbench.iteration import State
 from workbench.math.cost import Cost
 from workbench.math.least_distance import shortest
@@ -20,6 +21,8 @@ from workbench.types import Grad, Kind
 
 _RIDGE = 1e-5
 _AT_ONCE = 4096
+_BARS = 0.01, 0.1  # shares of the draws beyond bars at which the presumption is tried
+_FEW = 4.0  # draws
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +50,9 @@ class QLD(Estimator):
 
     F the empirical distribution of a: n^2 pairs out of n draws, down to 1 / n^2. Independence is
     a presumption, right for Gaussian v. Where M ends in no linear map, v is its output.
+
+    It warns where more or fewer draws lie in C, or beyond bars on the way there, than the same
+    presumption has it (see `refuted`), and where the answer stands on hardly any of the draws.
 
     Args:
         batch: draws a step.
@@ -98,14 +104,20 @@ class QLD(Estimator):
         seen = torch.cat([state.seen, caught[-1].detach().double()])
         return replace(state, seen=seen, forwards=state.forwards + n)
 
+    @torch.no_grad()
     def read(self, state: Activations) -> Estimate:
         n = len(state.seen)
-        log_p = _log_p(state) if n > 1 else math.nan
-        if n == 1:
-            inside = bool((state.seen @ state.normals.T + state.offsets > 0).all())
-            log_p = 0.0 if inside else -math.inf
-        value = torch.tensor(log_p if n else -math.inf, dtype=torch.float64)
-        return Estimate(value, None, self.kind, Cost(forwards=state.forwards), info={"draws": n})
+        s = (state.seen @ state.normals.T + state.offsets).amin(1)
+        info: dict[str, Any] = {"draws": n}
+        log_p = 0.0 if n == 1 and bool(s > 0) else -math.inf
+        if n > 1:
+            white = _whitened(state)
+            log_p, carried = _paired(white, 0.0)
+            info["effective_draws"] = carried
+            if warning := _doubt(white, s, log_p, carried):
+                info["warning"] = warning
+        value = torch.tensor(log_p, dtype=torch.float64)
+        return Estimate(value, None, self.kind, Cost(forwards=state.forwards), info=info)
 
 
 def _last_linear(problem: Problem) -> nn.Linear | None:
@@ -130,9 +142,16 @@ def _last_linear(problem: Problem) -> nn.Linear | None:
     return found[-1] if given and given[-1] is y else None
 
 
-@torch.no_grad()
-def _log_p(state: Activations) -> float:
-    """log of the mean over b of F(high) - F(low)."""
+@dataclass(frozen=True, eq=False)
+class _White:
+    """Whitened activations u `(n, d)`, in which C is g u + h > 0, g `(r, d)`, h `(r,)`."""
+
+    u: Tensor
+    g: Tensor
+    h: Tensor
+
+
+def _whitened(state: Activations) -> _White:
     v = state.seen
     n, width = v.shape
     mean = v.mean(0)
@@ -142,16 +161,23 @@ def _log_p(state: Activations) -> float:
         raise NotConverged(
             "qld: the last activations are too large, or too unlike one another, for a covariance"
         )
-    g = state.normals @ scale
-    h = state.offsets + state.normals @ mean
     u = torch.linalg.solve_triangular(scale, (v - mean).T, upper=False).T
+    return _White(u, state.normals @ scale, state.offsets + state.normals @ mean)
+
+
+def _paired(white: _White, bar: float) -> tuple[float, float]:
+    """log of the mean over b of F(high) - F(low), for margins above `bar`, and how many draws that
+    mean stands on: as many as would know a share of C's size as well."""
+    u, g, h = white.u, white.g, white.h - bar
+    n = len(u)
     direction = shortest(g, h)
     if direction is None:
-        return -math.inf
+        return -math.inf, 0.0
     a = u @ direction
     slope = g @ direction
     sorted_a = torch.sort(a).values
-    total = 0.0
+    of_b: list[Tensor] = []  # for each b, how many a's lie in C with it
+    ends = torch.zeros(n + 1, dtype=torch.long)  # for each a, how many b's: its differences
     for rest, own in zip(u.split(_AT_ONCE), a.split(_AT_ONCE), strict=True):
         level = h + (rest - own[:, None] * direction) @ g.T
         crossing = -level / torch.where(slope == 0, 1.0, slope)
@@ -160,5 +186,33 @@ def _log_p(state: Activations) -> float:
         alive = (torch.where(slope == 0, level, 1.0) > 0).all(1)
         below = torch.searchsorted(sorted_a, low, right=True)
         above = torch.searchsorted(sorted_a, high, right=False)
-        total += float(torch.where(alive, (above - below).clamp(min=0), 0).sum())
-    return math.log(total) - 2.0 * math.log(n) if total else -math.inf
+        alive &= above > below
+        of_b.append(torch.where(alive, above - below, 0))
+        one = alive.long()
+        ends.index_add_(0, below, one).index_add_(0, above, -one)
+    pairs = torch.cat(of_b).double()
+    total = float(pairs.sum())
+    if not total:
+        return -math.inf, 0.0
+    # A mean over pairs varies as the sum of both draws' own shares does (Hoeffding 1948).
+    spread = (pairs * n / total - 1.0).square() + (ends.cumsum(0)[:n] * n / total - 1.0).square()
+    return math.log(total) - 2.0 * math.log(n), n / max(1.0, float(spread.mean()))
+
+
+def _doubt(white: _White, s: Tensor, log_p: float, carried: float) -> str:
+    """What draws of margins s `(n,)` say against the answer, in one sentence; else empty."""
+    n = len(s)
+    ranked = torch.sort(s, descending=True).values
+    if carried == 0.0:
+        return f"no a lies in C with any b: C is too rare for {n:,} draws"
+    levels = [float(ranked[int(share * n)]) for share in _BARS]
+    bars = (
+        Bar(_paired(white, c)[0], int((s > c).sum()), f"where margins are above {c:.3g}")
+        for c in levels
+        if c < 0.0
+    )
+    if told := refuted(log_p, n, int((s > 0).sum()), bars):
+        return f"{told}: a and b are not independent"
+    if carried < _FEW:
+        return f"no more than about {carried:.1f} of {n:,} draws carry the answer"
+    return ""
