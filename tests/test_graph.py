@@ -100,7 +100,6 @@ UNREADABLE = {
     "a function": (Call(lambda m, x: torch.sin(m.layer(x))), "operation sin at 'sin'"),
     "a method": (Call(lambda m, x: x.exp()), "operation exp at 'exp'"),
     "a product": (Call(lambda m, x: x * m.layer(x)), "operation mul at 'mul'"),
-    "a constant": (Call(lambda m, x: x + 1.0), "operation add at 'add'"),
     "scaled sum": (Call(lambda m, x: torch.add(x, x, alpha=2)), "operation add at 'add'"),
     "indexing": (Call(lambda m, x: x[:, [2, 0, 1]]), "indexing other than .* at 'getitem'"),
     "branching": (Call(lambda m, x: x if x.sum() > 0 else -x), "cannot be traced"),

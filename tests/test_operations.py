@@ -12,8 +12,12 @@ import workbench as wb
 from workbench.distributions import Piece
 from workbench.graph import activations_of, read
 from workbench.graph.operations import ALL as OPERATIONS
+from workbench.math.region import Region
 from workbench.models import Heaviside, Shift, Sign
 from workbench.propagation import ALL, Covariance, Cumulant4
+from workbench.propagation.intervals import intervals, moves
+from workbench.propagation.linear_bounds import Frame, bound
+from workbench.propagation.smoothed import Smoothed
 
 
 class Call(nn.Module):
@@ -69,6 +73,33 @@ LINEAR = {
     "linear": (lambda: nn.Linear(5, 3), 5, "Linear"),
     "bias": (lambda: Shift(torch.arange(5.0)), 5, "Bias"),
     "channel bias": (lambda: image(Shift(torch.arange(2.0)[:, None, None])), 32, "Bias"),
+    "less a number": (lambda: Call(lambda m, x: x - 0.3), 3, "Bias"),
+    "number less": (lambda: Call(lambda m, x: 1 - m.parts[0](x), nn.Linear(3, 2)), 3, "Scale"),
+    "less a buffer": (lambda: Call(lambda m, x: (x - m.mean) / m.var), 2, "Bias"),
+    "by a number": (lambda: Call(lambda m, x: x / 0.3), 3, "Scale"),
+    "by a buffer": (lambda: Call(lambda m, x: m.var * m.parts[0](x), nn.Linear(3, 2)), 3, "Scale"),
+    "by one parameter": (lambda: Call(lambda m, x: torch.mul(x, m.bias[:1])), 3, "Scale"),
+    "by channels": (
+        lambda: Call(lambda m, x: (x.view(-1, 2, 3) / m.var[:, None]).flatten(1)), 6, "Scale",
+    ),
+    "by a matrix": (
+        lambda: Call(lambda m, x: (x.view(-1, 1, 2) * m.parts[0].weight).flatten(1),
+                     nn.Linear(2, 3)), 2, "Scale",
+    ),
+    "plus a matrix": (
+        lambda: Call(lambda m, x: (x.view(-1, 1, 2) - m.parts[0].weight).flatten(1),
+                     nn.Linear(2, 3)), 2, "Bias",
+    ),
+    "negative": (lambda: Call(lambda m, x: -torch.neg(-x)), 3, "Scale"),
+    "computed weights": (
+        lambda: Call(lambda m, x: F.linear(m.parts[0](x), m.parts[0].weight.T * 0.5),
+                     nn.Linear(4, 3)), 4, "Linear",
+    ),
+    "centred": (lambda: Call(lambda m, x: x - x.mean(1, keepdim=True)), 4, "Subtract"),
+    "repeated": (
+        lambda: Call(lambda m, x: (x.view(-1, 3, 1) - m.parts[0](x).view(-1, 1, 2)).flatten(1),
+                     nn.Linear(3, 2)), 3, "Subtract",
+    ),
     "sum": (lambda: Call(lambda m, x: m.parts[0](x) + x, nn.Linear(4, 4)), 4, "Add"),
     "difference": (
         lambda: Call(lambda m, x: m.parts[0](x) - x, nn.Linear(4, 4)), 4, "Subtract",
@@ -188,12 +219,36 @@ def test_linear_operations_are_exact(make, d, kind, diagonal):
             torch.testing.assert_close(law.mean, mean @ matrix.T + offset)
             whole = matrix @ (torch.diag(cov) if diagonal else cov) @ matrix.T
             torch.testing.assert_close(law.cov, whole.expand(3, k, k))
-        if diagonal and kind not in ("Add", "Subtract"):
+        if diagonal and all(len(node.inputs) == 1 for node in graph.nodes[1:]):
             laws = propagation_of("mean").laws(graph, piece)
             torch.testing.assert_close(laws[-1][0], mean @ matrix.T + offset)
             var = matrix.square() @ cov
-            if len(graph.nodes) <= 4:  # where one linear map alone stands between x and y
+            mixing = [r for r in graph.rules(d) if not all(a.diagonal for a in r.maps)]
+            if len(mixing) <= 1:  # where one linear map alone stands between x and y
                 torch.testing.assert_close(laws[-1][1].expand(3, k), var.expand(3, k))
+
+
+@pytest.mark.parametrize("make, d, kind", ROWS.values(), ids=ROWS)
+def test_bounds_hold_and_scales_of_nothing_leave_the_module(make, d, kind):
+    """Bounds contain what is sampled in their box; `Smoothed` without noise is M itself."""
+    module, x = made(make), rand(1, 200, d).clamp(-1.0, 1.0)
+    graph = read(module)
+    with torch.no_grad():
+        y = module(x)
+        scales = {i: torch.tensor(1e-9) for i in range(len(graph.nodes))}
+        torch.testing.assert_close(Smoothed(graph, scales)(x), y, rtol=1e-6, atol=1e-6)
+        try:
+            path = moves(graph, d, torch.float64)
+        except wb.Unsupported as refusal:
+            assert "affine and elementwise operations are needed" in str(refusal)
+            return
+        one = torch.ones(1, d)
+        eye, k = torch.eye(y.shape[1]), y.shape[1]
+        frame = Frame(torch.zeros(d), torch.eye(d))
+        found = bound(path, frame, Region.box(-one, one), eye, torch.zeros(k))
+        low, high = intervals(path, -one, one)[-1]
+        for least, most in ((found.least, found.most), (low, high)):
+            assert bool((least <= y).all() and (y <= most).all())
 
 
 def propagation_of(name):
@@ -286,7 +341,9 @@ REFUSED = {
     "bias of x": (Call(lambda m, x: F.linear(x, m.mean[None], bias=x)), "operation"),
     "layer norm by x": (Call(lambda m, x: F.layer_norm(x, (2,), weight=x)), "layer_norm"),
     "convolved with bias of x": (Call(lambda m, x: F.conv1d(x, m.kernel, bias=x)), "conv1d"),
-    "less a number": (Call(lambda m, x: x - 1.0), "operation sub"),
+    "a number by x": (Call(lambda m, x: 1.0 / x), "division by a value that depends"),
+    "less infinity": (Call(lambda m, x: x - math.inf), "operation sub"),
+    "rounded": (Call(lambda m, x: torch.div(x, 2, rounding_mode="floor")), "operation div"),
     "conv of x": (Call(lambda m, x: F.conv1d(x, x)), "operation conv1d"),
 }
 
@@ -307,6 +364,9 @@ MISFITS = {
     "max pool": (nn.MaxPool2d(2), 9, "takes windows of 2 along axis -1"),
     "short": (nn.Sequential(nn.Unflatten(1, (1, 9)), nn.MaxPool1d(10)), 9, "takes windows of 10"),
     "difference": (Call(lambda m, x: x - x[:, :2]), 9, "subtracts values of shapes"),
+    "bias": (Call(lambda m, x: x - m.mean), 9, "adds .2,. and a value of shape .9,."),
+    "factor": (Call(lambda m, x: x * m.kernel), 9, "multiplies .2, 1, 2. and a value of shape"),
+    "sum": (Call(lambda m, x: x + x.mean(1)), 9, "adds values of shapes"),
     "norm": (nn.LayerNorm(4), 9, r"normalises \(4,\) but is fed \(9,\)"),
     "mean": (Call(lambda m, x: x.mean(2)), 9, "takes the mean over axes"),
 }
@@ -332,6 +392,23 @@ def test_whatever_is_read_is_on_cards_bit_for_bit(tmp_path, make, d, kind):
     back.save(tmp_path / "two")
     for file in (tmp_path / "one").iterdir():
         assert file.read_bytes() == (tmp_path / "two" / file.name).read_bytes()
+
+
+def test_what_training_leaves_alone_stays_so_on_cards(tmp_path):
+    """Numbers and buffers are no parameters of a model that is loaded; parameters are."""
+    module = made(lambda: Call(lambda m, x: (x - m.mean + 0.5) / m.var * m.bias)).double()
+    gaussian = wb.Gaussian(torch.zeros(2), torch.ones(2))
+    back = wb.load(wb.Problem(gaussian, module, wb.Argmax(0)).save(tmp_path)).model
+    assert [len(list(part.parameters())) for part in back.parts] == [0, 0, 0, 1]
+
+
+def test_normalising_leaves_independent_inputs_so():
+    """The covariance of (x - mean) / std stays a diagonal, so that wide inputs stay cheap."""
+    module = made(lambda: Call(lambda m, x: (x - 0.5) / m.var))
+    carrier = Covariance().start(Piece(torch.zeros(()), torch.zeros(2), torch.ones(2)))
+    for i, rule in enumerate(read(module).rules(2), start=1):
+        carrier.affine(i, (i - 1,), rule, set())
+    assert carrier.blocks[2, 2].diagonal
 
 
 def test_the_guide_has_every_operation():

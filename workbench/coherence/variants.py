@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from workbench import graph as graphs
 from workbench.distributions import Box, Conditional, Distribution, Gaussian, Gibbs, Mixture, varied
 from workbench.errors import Unsupported
-from workbench.graph import Elementwise, Graph, Linear
+from workbench.graph import Computed, Constant, Elementwise, Graph, Linear, Ref
 from workbench.models import Network, Shift, Sum, chain, dense
 from workbench.problem import Problem
 from workbench.rng import Rng
@@ -64,15 +64,22 @@ def _between_linears(graph: Graph, i: int) -> bool:
     if not all(isinstance(op, Linear) for op in linears) or _readers(graph, source) != [i]:
         return False
     # A weight that stands in several places cannot be shuffled in one of them.
-    refs = [n.op.weight_ref for n in graph.nodes if isinstance(n.op, Linear)]
+    held = [v for n in graph.nodes for v in vars(n.op).values() if isinstance(v, Constant)]
+    refs = [r for r in held if isinstance(r, Ref)]
+    if any(isinstance(c, Computed) for c in held):
+        return False  # of what, is not known
     mine = [op.weight_ref for op in linears if isinstance(op, Linear)]
-    return all(sum(r.owner is m.owner and r.name == m.name for r in refs) == 1 for m in mine)
+    return all(
+        sum(r.owner is m.owner and r.name == m.name for r in refs) == 1
+        for m in mine
+        if isinstance(m, Ref)
+    )
 
 
 @torch.no_grad()
 def _set(op: Linear, name: str, value: Tensor) -> None:
     ref = op.weight_ref if name == "weight" else op.bias_ref
-    assert ref is not None
+    assert isinstance(ref, Ref)
     setattr(ref.owner, ref.name, nn.Parameter(value.detach().clone(), requires_grad=False))
 
 

@@ -1,7 +1,7 @@
 """Reads any `nn.Module` as a small graph of known operations."""
 
-from workbench.graph.base import Composite, Graph, Node, Op, Shape, activations_of
-from workbench.graph.call import Ref
+from workbench.graph.base import Composite, Graph, Node, Op, Several, Shape, activations_of
+from workbench.graph.call import Computed, Constant, Ref
 from workbench.graph.operations import (
     Add,
     AvgPool,
@@ -18,12 +18,14 @@ from workbench.graph.operations import (
     MeanOver,
     Passing,
     Reshape,
+    Scale,
     Subtract,
 )
 from workbench.graph.reader import read
 
 __all__ = [
-    "Add", "AvgPool", "BatchNorm", "Bias", "Columns", "Composite", "Convolution", "Elementwise",
-    "Flatten", "Graph", "Input", "LayerNorm", "Linear", "MaxPool", "MeanOver", "Node", "Op",
-    "Passing", "Ref", "Reshape", "Shape", "Subtract", "activations_of", "read",
+    "Add", "AvgPool", "BatchNorm", "Bias", "Columns", "Composite", "Computed", "Constant",
+    "Convolution", "Elementwise", "Flatten", "Graph", "Input", "LayerNorm", "Linear", "MaxPool",
+    "MeanOver", "Node", "Op", "Passing", "Ref", "Reshape", "Scale", "Several", "Shape", "Subtract",
+    "activations_of", "read",
 ]  # fmt: skip

@@ -27,8 +27,10 @@ class Op(ABC):
 
     @classmethod
     @abstractmethod
-    def read(cls, call: Call) -> "Op | None":
+    def read(cls, call: Call) -> "Op | Several | None":
         """This operation, where the traced call is one; None where it is another's.
+
+        `Several` where the call is this operation and others in a row.
 
         Raises:
             Unsupported: where it is this operation in a form that is not known (`call.refuse`).
@@ -53,6 +55,16 @@ class Op(ABC):
 
 Step = tuple[Op, tuple[int, ...]]
 """An operation, and the values that it takes: 0 is what is fed, k what the k-th step makes."""
+
+
+@dataclass(frozen=True)
+class Several:
+    """Operations that one call makes, each of which stands in graphs and on cards by itself.
+
+    Their steps take first what the call is fed, in order, then what the steps before them make.
+    """
+
+    steps: tuple[Step, ...]
 
 
 class Composite(ABC):

@@ -1,16 +1,33 @@
 """One traced step, as an operation reads it."""
 
-import operator
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from workbench.errors import Unsupported
 
 
+class Constant(ABC):
+    """A number or tensor that does not depend on the input, looked up whenever it is asked for."""
+
+    @property
+    @abstractmethod
+    def value(self) -> Tensor:
+        """The present one."""
+
+    @property
+    def trained(self) -> bool:
+        """Whether it is a parameter of the model, or made of one."""
+        return False
+
+
 @dataclass(frozen=True)
-class Ref:
+class Ref(Constant):
     """A tensor by its owner and its name there, so that the value is always the present one."""
 
     owner: nn.Module
@@ -19,6 +36,41 @@ class Ref:
     @property
     def value(self) -> Tensor:
         return getattr(self.owner, self.name)
+
+    @property
+    def trained(self) -> bool:
+        owner = self.owner
+        return self.name in owner._parameters or self.name in getattr(owner, "parametrizations", ())
+
+
+@dataclass(frozen=True)
+class Number(Constant):
+    """A number that stands in the code."""
+
+    number: float
+
+    @property
+    def value(self) -> Tensor:
+        """0-d, so that it takes the precision of what it meets."""
+        return torch.tensor(self.number, dtype=torch.float64)
+
+
+@dataclass(frozen=True, eq=False)
+class Computed(Constant):
+    """What code makes of constants: `self.w.T`, `torch.exp(self.log_scale)`."""
+
+    function: Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+
+    @property
+    def value(self) -> Tensor:
+        return self.function(*_valued(self.args), **_valued(self.kwargs))
+
+    @property
+    def trained(self) -> bool:
+        own = isinstance(self.function, nn.Module) and bool(list(self.function.parameters()))
+        return own or any(c.trained for c in _leaves((self.args, self.kwargs), Constant))
 
 
 @dataclass(frozen=True)
@@ -38,11 +90,12 @@ class Call:
     """A call of a module, a function or a method.
 
     Attributes:
-        name: of the function or method; empty for a module.
+        name: of the function or method, by one name for all spellings; empty for a module.
         module: the module that is called; None for a function.
-        args, kwargs: the arguments; known values are `Feed`s, tensors of the model are `Ref`s.
+        args, kwargs: the arguments; known values are `Feed`s, tensors of the model `Constant`s.
         place: where it stands.
         needs: what the reader's caller may use instead.
+        target: the module, the function, or the method's name.
     """
 
     name: str
@@ -51,17 +104,18 @@ class Call:
     kwargs: dict[str, Any]
     place: str
     needs: str
+    target: Any = None
 
     @property
     def feeds(self) -> tuple[int, ...]:
-        """The known values among the arguments, by number."""
-        return tuple(a.index for a in self.args if isinstance(a, Feed))
+        """The known values among the arguments, by number, also those in a list."""
+        return tuple(a.index for a in _leaves(self.args, Feed))
 
     def argument(self, place: int, name: str, default: Any = None) -> Any:
         """An argument by its place or its name."""
         return self.args[place] if len(self.args) > place else self.kwargs.get(name, default)
 
-    def tensors(self, first: int, *names: str) -> list[Ref | None]:
+    def tensors(self, first: int, *names: str) -> list[Constant | None]:
         """The model's tensors of these names: of the module, or arguments from place `first` on.
 
         Raises:
@@ -71,9 +125,22 @@ class Call:
             m = self.module
             return [None if getattr(m, k) is None else Ref(m, k) for k in names]
         found = [self.argument(first + i, k) for i, k in enumerate(names)]
-        if not all(r is None or isinstance(r, Ref) for r in found):
+        if not all(r is None or isinstance(r, Constant) for r in found):
             raise self.refuse()
         return found
+
+    @property
+    def computed(self) -> Computed | None:
+        """What it makes where it takes constants alone; None where it takes a known value."""
+        given = (self.args, self.kwargs)
+        other = [*_leaves(given, Feed), *_leaves(given, BatchSize)]
+        if other or not list(_leaves(given, Constant)):
+            return None
+        target = self.target
+        if isinstance(target, str):
+            return Computed(lambda x, *rest, **k: getattr(x, target)(*rest, **k),
+                            self.args, self.kwargs)  # fmt: skip
+        return Computed(target, self.args, self.kwargs)
 
     @property
     def what(self) -> str:
@@ -86,8 +153,51 @@ class Call:
         return Unsupported(f"operation {what} at {self.place!r}", self.needs)
 
 
+def constant(given: Any) -> Constant | None:
+    """A tensor of the model, or a finite number; None for anything else."""
+    if isinstance(given, Constant):
+        return given
+    plain = isinstance(given, int | float) and not isinstance(given, bool)
+    return Number(float(given)) if plain and math.isfinite(given) else None
+
+
+_ONE_NAME = {
+    "iadd": "add", "isub": "sub", "subtract": "sub", "imul": "mul", "multiply": "mul",
+    "truediv": "div", "itruediv": "div", "divide": "div", "true_divide": "div", "negative": "neg",
+    "concat": "cat", "concatenate": "cat",
+}  # fmt: skip
+
+
 def function_name(target: Any) -> str:
-    """`add` for `operator.add`, `operator.iadd`, `torch.add` and the methods; else its own name."""
-    if target in (operator.add, operator.iadd):
-        return "add"
-    return target if isinstance(target, str) else target.__name__
+    """One name for a function, its method and its form in place: `add` for `operator.iadd`."""
+    name = (target if isinstance(target, str) else target.__name__).rstrip("_")
+    return _ONE_NAME.get(name, name)
+
+
+def _leaves(given: Any, kind: type) -> Iterator[Any]:
+    """Everything of a kind in nested arguments."""
+    match given:
+        case tuple() | list():
+            for part in given:
+                yield from _leaves(part, kind)
+        case dict():
+            yield from _leaves(list(given.values()), kind)
+        case slice():
+            yield from _leaves((given.start, given.stop, given.step), kind)
+        case _ if isinstance(given, kind):
+            yield given
+
+
+def _valued(given: Any) -> Any:
+    """The same arguments with the present values of constants."""
+    match given:
+        case Constant():
+            return given.value
+        case tuple() | list():
+            return type(given)(_valued(part) for part in given)
+        case dict():
+            return {k: _valued(part) for k, part in given.items()}
+        case slice():
+            return slice(*_valued((given.start, given.stop, given.step)))
+        case _:
+            return given

@@ -14,7 +14,7 @@ from torch import nn
 from torch.fx.node import map_arg
 
 from workbench.errors import Unsupported
-from workbench.graph.base import Composite, Graph, Node, Part
+from workbench.graph.base import Composite, Graph, Node, Part, Several
 from workbench.graph.call import BatchSize, Call, Feed, Ref, function_name
 from workbench.graph.operations import ALL, Input, Passing
 
@@ -124,12 +124,21 @@ class _Reader:
             values.append(feed.index)
         return Feed(values[-1])
 
+    def _put_all(self, call: Call, made: Several) -> Feed:
+        values = list(call.feeds)
+        for op, inputs in made.steps:
+            values.append(self._put(Node(call.place, op, tuple(values[i] for i in inputs))).index)
+        return Feed(values[-1])
+
     def _result(self, step: torch.fx.Node) -> Any:
         """What a traced call gives: a new node, or one that it hands on."""
         call = self._call(step)
         size = _size(call)
         if size is not None:
             return size
+        computed = call.computed
+        if computed is not None:
+            return computed
         if call.module is not None and (len(call.args) != 1 or call.kwargs or not call.feeds):
             raise call.refuse()
         for cls in ALL:
@@ -138,6 +147,8 @@ class _Reader:
                 return Feed(call.feeds[0])
             if isinstance(op, Composite):
                 return self._put_steps(call.place, op, call.feeds[0])
+            if isinstance(op, Several):
+                return self._put_all(call, op)
             if op is not None:
                 return self._put(Node(call.place, op, call.feeds))
         raise call.refuse()
@@ -149,7 +160,8 @@ class _Reader:
         args = map_arg(step.args, lambda n: self.known[n])
         kwargs = map_arg(step.kwargs, lambda n: self.known[n])
         name = "" if is_module else function_name(step.target)
-        return Call(name, module, tuple(args), dict(kwargs), place, NEEDS)
+        target = module if module is not None else step.target
+        return Call(name, module, tuple(args), dict(kwargs), place, NEEDS, target)
 
 
 def _size(call: Call) -> Any:

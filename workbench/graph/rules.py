@@ -5,6 +5,7 @@ linearised where its input lies. Every propagator handles these three, whatever 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -16,6 +17,9 @@ from workbench.math.activations import Activation
 
 class LinearMap(ABC):
     """A linear map A from R^n to R^m, applied without being written out."""
+
+    diagonal: ClassVar[bool] = False
+    """Whether it is n x n with entries on the diagonal alone."""
 
     @abstractmethod
     def __call__(self, rows: Tensor) -> Tensor:
@@ -34,6 +38,10 @@ class LinearMap(ABC):
         n = rows.shape[-1]
         matrix = self(torch.eye(n, dtype=rows.dtype, device=rows.device))
         return rows @ matrix.pow(p)
+
+    def times(self, c: Tensor | float) -> "LinearMap":
+        """diag(c) A; c is a number or `(m,)`."""
+        return Chained(self, Diagonal(c))
 
     def variances(self, var: Tensor) -> Tensor:
         """The diagonal of A diag(v) A^T for v `(*B, n)`, `(*B, m)`."""
@@ -70,6 +78,8 @@ class Dense(LinearMap):
 class Identity(LinearMap):
     """A = 1."""
 
+    diagonal: ClassVar[bool] = True
+
     def __call__(self, rows: Tensor) -> Tensor:
         return rows
 
@@ -86,25 +96,12 @@ class Identity(LinearMap):
         return 0.0
 
 
-@dataclass(frozen=True)
-class Negative(LinearMap):
-    """A = -1."""
-
-    def __call__(self, rows: Tensor) -> Tensor:
-        return -rows
-
-    def powered(self, rows: Tensor, p: int) -> Tensor:
-        return rows if p % 2 == 0 else -rows
-
-    def flops(self, vectors: int) -> float:
-        return 0.0
-
-
 @dataclass(frozen=True, eq=False)
 class Diagonal(LinearMap):
-    """A = diag(values), `(n,)`."""
+    """A = diag(values), `(n,)`; a number where all entries are the same."""
 
-    values: Tensor
+    values: Tensor | float
+    diagonal: ClassVar[bool] = True
 
     def __call__(self, rows: Tensor) -> Tensor:
         return rows * self.values
@@ -116,10 +113,10 @@ class Diagonal(LinearMap):
         return torch.diag_embed(diagonal * self.values)
 
     def powered(self, rows: Tensor, p: int) -> Tensor:
-        return rows * self.values.pow(p)
+        return rows * self.values**p
 
     def flops(self, vectors: int) -> float:
-        return float(len(self.values) * vectors)
+        return float(self.values.numel() * vectors) if isinstance(self.values, Tensor) else 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,8 +150,30 @@ class Applied(LinearMap):
 
 
 @dataclass(frozen=True, eq=False)
+class Chained(LinearMap):
+    """A diagonal matrix times another."""
+
+    first: LinearMap
+    then: Diagonal
+
+    def __call__(self, rows: Tensor) -> Tensor:
+        return self.then(self.first(rows))
+
+    def powered(self, rows: Tensor, p: int) -> Tensor:
+        return self.then.powered(self.first.powered(rows, p), p)
+
+    def flops(self, vectors: int) -> float:
+        return self.first.flops(vectors) + self.then.flops(vectors)
+
+
+def selecting(function: Callable[[Tensor], Tensor], shape: tuple[int, ...]) -> LinearMap:
+    """A map of batches `(batch, *shape)` whose matrix has the entries 0 and 1 alone."""
+    return Applied(function, lambda x, p: function(x), shape, 0.0)
+
+
+@dataclass(frozen=True, eq=False)
 class Affine:
-    """y = sum_i A_i x_i + c, one map an input."""
+    """y = sum_i A_i x_i + c, one map an input; c `(m,)`, or 0-d where all entries are the same."""
 
     maps: tuple[LinearMap, ...]
     offset: Tensor | None = None

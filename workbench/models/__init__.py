@@ -8,11 +8,13 @@ from workbench.models.headed import Headed
 from workbench.models.mlp import dense, mlp
 from workbench.models.network import (
     Difference,
+    Divided,
     Heaviside,
     Mean,
     Network,
     Normalised,
     Reshaped,
+    Scaled,
     Shift,
     Sign,
     Sum,
@@ -39,8 +41,8 @@ MODELS: dict[str, str] = {
 """Names and descriptions, as `workbench list models` shows them."""
 
 __all__ = [
-    "MODELS", "RNN", "AttentionOnly", "Automaton", "Beside", "Continuation", "Difference", "Headed",
-    "Heaviside", "Mean", "Network", "Normalised", "Reshaped", "Residue", "Shift", "ShortContext",
-    "Sign", "Sum", "Transformer", "built", "chain", "dense", "ending", "from_torch",
-    "logits_sharing_prefixes", "mlp", "random_rnn", "rollout", "watching",
+    "MODELS", "RNN", "AttentionOnly", "Automaton", "Beside", "Continuation", "Difference",
+    "Divided", "Headed", "Heaviside", "Mean", "Network", "Normalised", "Reshaped", "Residue",
+    "Scaled", "Shift", "ShortContext", "Sign", "Sum", "Transformer", "built", "chain", "dense",
+    "ending", "from_torch", "logits_sharing_prefixes", "mlp", "random_rnn", "rollout", "watching",
 ]  # fmt: skip

@@ -9,15 +9,38 @@ from torch import Tensor, nn
 from workbench.errors import BadInput
 
 
-class Shift(nn.Module):
-    """y = x + value."""
+class _Constant(nn.Module):
+    """Holds a tensor, which training leaves alone where it is `fixed`."""
 
-    def __init__(self, value: Tensor):
+    value: Tensor
+
+    def __init__(self, value: Tensor, fixed: bool = False):
         super().__init__()
-        self.value = nn.Parameter(value)
+        if fixed:
+            self.register_buffer("value", value)
+        else:
+            self.value = nn.Parameter(value)
+
+
+class Shift(_Constant):
+    """y = x + value."""
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.value
+
+
+class Scaled(_Constant):
+    """y = x * value."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.value
+
+
+class Divided(_Constant):
+    """y = x / value."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x / self.value
 
 
 class Sign(nn.Module):

@@ -9,13 +9,25 @@ from torch import Tensor, nn
 
 from workbench import graph as graphs
 from workbench.errors import BadInput
-from workbench.models import Difference, Mean, Normalised, Reshaped, Shift, Sum, dense
+from workbench.models import (
+    Difference,
+    Divided,
+    Mean,
+    Normalised,
+    Reshaped,
+    Scaled,
+    Shift,
+    Sum,
+    dense,
+)
 from workbench.models.mlp import activation_module
 
 Key = Annotated[str, Field(min_length=1, max_length=200, description="name of a tensor")]
 Size = Annotated[int, Field(ge=1, le=1 << 24)]
 Axes = Annotated[list[int], Field(min_length=1, max_length=8)]
 Per = Annotated[list[Size], Field(min_length=1, max_length=2, description="one number an axis")]
+
+Fixed = Annotated[Literal[True] | None, Field(description="where training leaves it alone")]
 
 
 class Strict(BaseModel):
@@ -34,11 +46,21 @@ class LinearCard(Strict):
 
 
 class BiasCard(Strict):
-    """y = x + value."""
+    """y = x + value; value of x's shape, or repeated along its axes of length 1."""
 
     op: Literal["bias"] = "bias"
     inputs: list[int]
     value: Key
+    fixed: Fixed = None
+
+
+class ScaleCard(Strict):
+    """y = x * value or x / value; value as in a bias."""
+
+    op: Literal["scale", "divide"]
+    inputs: list[int]
+    value: Key
+    fixed: Fixed = None
 
 
 class PlainCard(Strict):
@@ -123,6 +145,7 @@ class BatchNormCard(Strict):
 NODES = (
     LinearCard
     | BiasCard
+    | ScaleCard
     | PlainCard
     | ReshapeCard
     | ConvolutionCard
@@ -150,15 +173,22 @@ def written(
     """
 
     def kept(part: str, value: Any) -> str | None:
-        tensor = value.value if isinstance(value, graphs.Ref) else value
+        tensor = value.value if isinstance(value, graphs.Constant) else value
         return None if tensor is None else put(part, tensor)
+
+    def fixed(constant: graphs.Constant) -> Literal[True] | None:
+        return None if constant.trained else True
 
     at: dict[str, Any] = {"inputs": list(feeds)}
     match op:
         case graphs.Linear():
             return LinearCard(**at, bias=kept("bias", op.bias), weight=put("weight", op.weight))
         case graphs.Bias():
-            return BiasCard(**at, value=put("value", op.value))
+            return BiasCard(**at, value=put("value", op.value), fixed=fixed(op.constant))
+        case graphs.Scale():
+            name = "divide" if op.divides else "scale"
+            value = put("value", op.constant.value)
+            return ScaleCard(**at, op=name, value=value, fixed=fixed(op.constant))
         case graphs.Elementwise(activation=name):
             return PlainCard.model_validate({**at, "op": name})
         case graphs.Flatten():
@@ -212,7 +242,12 @@ def made(i: int, node: NODES, get: Callable[[str], Tensor], dtype: torch.dtype) 
                                f"got {tuple(weight.shape)}")  # fmt: skip
             return dense(weight, optional(node.bias))
         case BiasCard():
-            return Shift(get(node.value))
+            return Shift(get(node.value), bool(node.fixed))
+        case ScaleCard():
+            value, divides = get(node.value), node.op == "divide"
+            if divides and not bool(value.all()):
+                raise BadInput(f"node {i} divides by 0")
+            return (Divided if divides else Scaled)(value, bool(node.fixed))
         case ReshapeCard():
             return Reshaped(tuple(node.to))
         case ConvolutionCard():

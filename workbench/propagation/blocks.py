@@ -32,6 +32,8 @@ class Block:
         """A times the matrix."""
         if isinstance(a, Identity):
             return self
+        if self.diagonal and a.diagonal:
+            return Block(a.vector(self.values), True)
         if self.diagonal:
             return Block(a.scale_columns(self.values))
         return Block(a(self.values.mT).mT)

@@ -68,7 +68,9 @@ def moves(graph: Graph, input_dim: int, dtype: torch.dtype) -> list[Move]:
         if isinstance(rule, Affine):
             pairs = zip(rule.maps, node.inputs, strict=True)
             matrices = tuple(_matrix(a, widths[j], dtype) for a, j in pairs)
-            offset = None if rule.offset is None else rule.offset.detach().double()
+            offset = None
+            if rule.offset is not None:
+                offset = rule.offset.detach().double().expand(widths[len(found) + 1])
             found.append(Sum(node.name, node.inputs, matrices, offset))
         else:
             found.append(Curve(node.name, node.inputs, relaxation(rule.row.name)))

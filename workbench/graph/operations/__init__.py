@@ -1,7 +1,6 @@
 """One file an operation: how it stands in code, its shape, its value, its cost, its rule."""
 
 from workbench.graph.base import Composite, Op
-from workbench.graph.operations.add import Add
 from workbench.graph.operations.batch_norm import BatchNorm
 from workbench.graph.operations.bias import Bias
 from workbench.graph.operations.columns import Columns
@@ -13,10 +12,11 @@ from workbench.graph.operations.max_pool import MaxPool
 from workbench.graph.operations.passing import Input, Passing
 from workbench.graph.operations.pooling import AvgPool, MeanOver
 from workbench.graph.operations.reshape import Flatten, Reshape
-from workbench.graph.operations.subtract import Subtract
+from workbench.graph.operations.scale import Scale
+from workbench.graph.operations.sums import Add, Subtract
 
 ALL: tuple[type[Op] | type[Composite], ...] = (
-    Linear, Bias, Elementwise, Flatten, Reshape, Convolution, AvgPool, MeanOver, BatchNorm,
+    Linear, Bias, Scale, Elementwise, Flatten, Reshape, Convolution, AvgPool, MeanOver, BatchNorm,
     LayerNorm, Passing, Add, Subtract, Columns, MaxPool,
 )  # fmt: skip
 """Every operation that is read; the first that claims a traced step has it."""
@@ -24,5 +24,5 @@ ALL: tuple[type[Op] | type[Composite], ...] = (
 __all__ = [
     "ALL", "Add", "AvgPool", "BatchNorm", "Bias", "Columns", "Convolution", "Elementwise",
     "Flatten", "Input", "LayerNorm", "Linear", "MaxPool", "MeanOver", "Passing",
-    "Reshape", "Subtract",
+    "Reshape", "Scale", "Subtract",
 ]  # fmt: skip

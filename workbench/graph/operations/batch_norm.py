@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from workbench.errors import BadInput
 from workbench.graph.base import Op, Shape
-from workbench.graph.call import Call, Ref
+from workbench.graph.call import Call, Constant
 from workbench.graph.rules import Affine, Diagonal, Rule
 
 _PARTS = ("running_mean", "running_var", "weight", "bias")
@@ -24,10 +24,10 @@ class BatchNorm(Op):
     batch's own, and the network no function of one input.
     """
 
-    mean: Ref
-    var: Ref
-    weight: Ref | None
-    bias: Ref | None
+    mean: Constant
+    var: Constant
+    weight: Constant | None
+    bias: Constant | None
     eps: float
     about: ClassVar[str] = "BatchNorm in eval mode"
 

@@ -1,60 +1,56 @@
-"""Biases: y = x + c."""
+"""Biases: y = x + c, y = x - c."""
 
 import math
 from dataclasses import dataclass
 from typing import ClassVar
 
-import torch
 from torch import Tensor
 
-from workbench.errors import BadInput
-from workbench.graph.base import Op, Shape
-from workbench.graph.call import Call, Feed, Ref
-from workbench.graph.rules import Affine, Identity, Rule
+from workbench.graph.base import Op, Several, Shape
+from workbench.graph.call import Call, Constant, Feed, Number, constant
+from workbench.graph.operations.broadcast import spread, with_constant
+from workbench.graph.operations.scale import Scale
+from workbench.graph.rules import Affine, Rule
 
 
 @dataclass(frozen=True)
 class Bias(Op):
-    """y = x + c, c a tensor of the model that broadcasts to x."""
+    """y = x + c or, where `less`, x - c; c a number, or a tensor of the model."""
 
-    value_ref: Ref
+    constant: Constant
+    less: bool = False
     about: ClassVar[str] = "bias"
 
     @property
     def value(self) -> Tensor:
-        return self.value_ref.value
+        """What is added."""
+        return -self.constant.value if self.less else self.constant.value
 
     @classmethod
-    def read(cls, call: Call) -> Op | None:
-        kinds = {type(a) for a in call.args}
-        if call.name not in ("add", "add_") or kinds != {Feed, Ref} or len(call.args) != 2:
+    def read(cls, call: Call) -> Op | Several | None:
+        if call.name not in ("add", "sub") or len(call.feeds) != 1:
             return None
-        if call.kwargs:
+        if call.kwargs or len(call.args) != 2:
             raise call.refuse()
-        (value,) = (a for a in call.args if isinstance(a, Ref))
-        return cls(value)
+        less = call.name == "sub"
+        one, two = call.args
+        c = constant(two if isinstance(one, Feed) else one)
+        if c is None:
+            raise call.refuse()
+        if less and isinstance(two, Feed):  # c - x
+            return Several(((Scale(Number(-1.0)), (0,)), (cls(c), (1,))))
+        return cls(c, less)
 
     def shape(self, *inputs: Shape) -> Shape:
-        (got,) = inputs
-        if not _broadcasts(tuple(self.value.shape), got):
-            raise BadInput(f"adds {tuple(self.value.shape)} to {math.prod(got)} values")
-        return got
+        return with_constant("adds", inputs[0], self.value)
 
     def __call__(self, *inputs: Tensor) -> Tensor:
         return inputs[0] + self.value
 
     def flops(self, *inputs: Shape) -> float:
-        return float(math.prod(inputs[0]))
+        return float(math.prod(self.shape(*inputs)))
 
     def rule(self, *inputs: Shape) -> Rule:
-        (got,) = inputs
-        if self.value.numel() == 1:
-            return Affine((Identity(),), self.value.reshape(-1))
-        return Affine((Identity(),), self.value.expand(1, *got).reshape(-1))
-
-
-def _broadcasts(value: Shape, to: Shape) -> bool:
-    try:
-        return torch.broadcast_shapes(value, (1, *to)) == (1, *to)
-    except RuntimeError:
-        return False
+        out, value = self.shape(*inputs), self.value
+        value = value.reshape(()) if value.numel() == 1 else value.expand(1, *out).reshape(-1)
+        return Affine((spread(inputs[0], out),), value)

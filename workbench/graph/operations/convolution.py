@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from workbench.errors import BadInput
 from workbench.graph.base import Op, Shape
-from workbench.graph.call import Call, Ref
+from workbench.graph.call import Call, Constant
 from workbench.graph.rules import Affine, Applied, Rule
 
 _CONVOLVE = {1: F.conv1d, 2: F.conv2d}
@@ -20,8 +20,8 @@ _CONVOLVE = {1: F.conv1d, 2: F.conv2d}
 class Convolution(Op):
     """y = W * x + b over one or two axes, x `(channels, *size)`; zero padding, groups, strides."""
 
-    weight_ref: Ref
-    bias_ref: Ref | None
+    weight_ref: Constant
+    bias_ref: Constant | None
     stride: tuple[int, ...]
     padding: tuple[int, ...]
     dilation: tuple[int, ...]

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from workbench.errors import BadInput
 from workbench.graph.base import Op, Shape
-from workbench.graph.call import Call, Ref
+from workbench.graph.call import Call, Constant
 from workbench.graph.rules import Affine, Linearised, LinearMap, Rule
 from workbench.math import cost
 
@@ -29,8 +29,8 @@ class LayerNorm(Op):
     """
 
     over: Shape
-    weight: Ref | None
-    bias: Ref | None
+    weight: Constant | None
+    bias: Constant | None
     eps: float
     about: ClassVar[str] = "LayerNorm"
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from workbench.errors import BadInput
 from workbench.graph.base import Op, Shape
-from workbench.graph.call import Call, Ref
+from workbench.graph.call import Call, Constant
 from workbench.graph.rules import Affine, Dense, Rule
 
 
@@ -16,8 +16,8 @@ from workbench.graph.rules import Affine, Dense, Rule
 class Linear(Op):
     """y = W x + b, W `(out, in)`."""
 
-    weight_ref: Ref
-    bias_ref: Ref | None
+    weight_ref: Constant
+    bias_ref: Constant | None
     about: ClassVar[str] = "Linear"
 
     @property
