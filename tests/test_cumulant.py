@@ -190,7 +190,9 @@ def test_slices_are_those_of_the_whole_tensor():
     torch.testing.assert_close(x.cubes(signs), torch.einsum("iii->i", whole)[:n])
 
 
-@pytest.mark.parametrize("activation", ["relu", "gelu", "tanh", "sign"])
+@pytest.mark.parametrize(
+    "activation", ["relu", "gelu", "tanh", "sign", "leaky_relu", "elu", "softsign", "silu"]
+)
 def test_one_neuron_s_cumulants_are_exact(activation):
     """No correlations, no approximation: the first four cumulants of f(X), X Gaussian."""
     f = mlp([1, 1, 1], torch.Generator(), activation).parts[1]

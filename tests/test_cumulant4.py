@@ -1,9 +1,7 @@
 """K = 4: diagrams against exact moments, whole tensors against quadrature and many draws."""
 
 import math
-from dataclasses import dataclass
 from itertools import combinations_with_replacement, permutations, product
-from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -15,7 +13,6 @@ import workbench as wb
 from workbench.distributions import Piece
 from workbench.graph import read
 from workbench.math.activations import activation
-from workbench.math.activations.base import Activation
 from workbench.models import Network, Sum, chain, dense, mlp
 from workbench.propagation import Cumulant, Cumulant4
 from workbench.propagation.diagrams import cost, diagrams
@@ -51,23 +48,6 @@ def moment(mean, kappa, index):
             continue
         found = found + value * moment(mean, kappa, left)
     return found
-
-
-@dataclass(frozen=True)
-class Square(Activation):
-    """x^2, whose joint cumulants with anything of order four are finite sums."""
-
-    name: ClassVar[str] = "square"
-
-    def __call__(self, x):
-        return x * x
-
-    def moments(self, mu, sigma):
-        return mu**2 + sigma**2, 4 * mu**2 * sigma**2 + 2 * sigma**4
-
-    def coefficients(self, mu, sigma, order):
-        zero = torch.zeros_like(mu)
-        return torch.stack([2 * mu * sigma, math.sqrt(2.0) * sigma**2, *[zero] * (order - 2)])
 
 
 def test_the_costs_are_those_of_the_paper():
@@ -127,7 +107,7 @@ def test_squares_of_neurons_that_are_not_gaussian_are_exact():
     """Means, variances and covariances of x_i^2, from moments by all set partitions."""
     n, mean, kappa = 3, rand(5, 3), cumulants(3)
     sd = kappa[2].diagonal().sqrt()
-    e = Expansion.of(Square(), mean, sd, sd > 0, kappa, 0, 8)
+    e = Expansion.of(activation("square"), mean, sd, sd > 0, kappa, 0, 8)
     cov = e.covariance()
     for i, j in combinations_with_replacement(range(n), 2):
         one = moment(mean, kappa, [i, i]), moment(mean, kappa, [j, j])

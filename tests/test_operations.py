@@ -12,8 +12,9 @@ import workbench as wb
 from workbench.distributions import Piece
 from workbench.graph import activations_of, read
 from workbench.graph.operations import ALL as OPERATIONS
+from workbench.math.activations import ACTIVATIONS, activation
 from workbench.math.region import Region
-from workbench.models import Heaviside, Shift, Sign
+from workbench.models import Abs, Heaviside, Shift, Sign, Square
 from workbench.propagation import ALL, Covariance, Cumulant4
 from workbench.propagation.intervals import intervals, moves
 from workbench.propagation.linear_bounds import Frame, bound
@@ -166,6 +167,13 @@ NONLINEAR = {
     "layer norm without bias": (lambda: nn.LayerNorm(6, bias=False), 6, "LayerNorm"),
     "bare layer norm": (lambda: nn.LayerNorm(6, elementwise_affine=False), 6, "LayerNorm"),
 }
+BENDS = [
+    nn.Sigmoid(), nn.SiLU(), nn.LeakyReLU(0.2), nn.ELU(1.5), nn.SELU(), nn.CELU(0.5),
+    nn.Softplus(2.0), nn.Mish(), nn.GELU("tanh"), nn.Hardtanh(-0.5, 2.0), nn.ReLU6(),
+    nn.Hardswish(), nn.Hardsigmoid(), nn.Softsign(), nn.Softshrink(0.3), nn.Tanhshrink(),
+    nn.LogSigmoid(), nn.RReLU().eval(), Abs(), Square(),
+]  # fmt: skip
+NONLINEAR |= {str(m): (lambda m=m: nn.Sequential(m), 4, "Elementwise") for m in BENDS}
 ROWS = {**LINEAR, **NONLINEAR}
 
 
@@ -197,6 +205,50 @@ def test_graph_computes_what_the_module_does(make, d, kind):
 def test_every_operation_has_a_row():
     found = set().union(*(kinds(read(made(make))) for make, _, _ in ROWS.values()))
     assert {op.__name__ for op in OPERATIONS} - found == {"Passing"}  # leaves no node
+
+
+def test_every_activation_has_a_row():
+    graphs = [read(made(make)) for make, _, kind in NONLINEAR.values() if kind == "Elementwise"]
+    assert {op.activation for g in graphs for op in (n.op for n in g.nodes[1:])} == {*ACTIVATIONS}
+
+
+FUNCTIONS = {
+    "sigmoid": (torch.sigmoid, "sigmoid", {}),
+    "silu": (F.silu, "silu", {}),
+    "method": (lambda x: x.sigmoid(), "sigmoid", {}),
+    "leaky": (lambda x: F.leaky_relu(x, 0.3), "leaky_relu", {"negative_slope": 0.3}),
+    "usual leak": (F.leaky_relu, "leaky_relu", {}),
+    "elu": (lambda x: F.elu(x, alpha=2.0), "elu", {"alpha": 2.0}),
+    "celu": (lambda x: F.celu(x, 2), "celu", {"alpha": 2.0}),
+    "selu": (F.selu, "selu", {}),
+    "softplus": (lambda x: F.softplus(x, beta=3), "softplus", {"beta": 3.0}),
+    "mish": (F.mish, "mish", {}),
+    "tanh gelu": (lambda x: F.gelu(x, approximate="tanh"), "tanh_gelu", {}),
+    "relu6": (F.relu6, "hardtanh", {"min_val": 0.0, "max_val": 6.0}),
+    "clamp": (lambda x: x.clamp(-2, max=1), "hardtanh", {"min_val": -2.0, "max_val": 1.0}),
+    "clip": (lambda x: torch.clip(x, 0.0, 1.0), "hardtanh", {"min_val": 0.0, "max_val": 1.0}),
+    "clamp from 0": (lambda x: x.clamp(min=0), "relu", {}),
+    "hardtanh": (lambda x: F.hardtanh(x, -3.0), "hardtanh", {"min_val": -3.0}),
+    "hardswish": (F.hardswish, "hardswish", {}),
+    "hardsigmoid": (F.hardsigmoid, "hardsigmoid", {}),
+    "softsign": (F.softsign, "softsign", {}),
+    "softshrink": (F.softshrink, "softshrink", {}),
+    "tanhshrink": (F.tanhshrink, "tanhshrink", {}),
+    "logsigmoid": (F.logsigmoid, "logsigmoid", {}),
+    "abs": (abs, "abs", {}),
+    "absolute": (torch.absolute, "abs", {}),
+    "square": (torch.square, "square", {}),
+    "power": (lambda x: x**2, "square", {}),
+    "pow": (lambda x: x.pow(2), "square", {}),
+}
+
+
+@pytest.mark.parametrize("f, name, settings", FUNCTIONS.values(), ids=FUNCTIONS)
+def test_functions_are_read_as_their_activation(f, name, settings):
+    module = Call(lambda m, x: f(x))
+    graph, x = read(module), 3.0 * rand(1, 9, 4)
+    assert graph.nodes[-1].op.row == activation(name, **settings)
+    torch.testing.assert_close(activations_of(graph, x)[-1], module(x))
 
 
 @pytest.mark.parametrize("diagonal", [True, False])
@@ -344,6 +396,12 @@ REFUSED = {
     "a number by x": (Call(lambda m, x: 1.0 / x), "division by a value that depends"),
     "less infinity": (Call(lambda m, x: x - math.inf), "operation sub"),
     "rounded": (Call(lambda m, x: torch.div(x, 2, rounding_mode="floor")), "operation div"),
+    "clamped from above": (Call(lambda m, x: x.clamp(max=1.0)), "clamp on one side only"),
+    "clamped by x": (Call(lambda m, x: x.clamp(x, 1.0)), "clamp with a setting that is no number"),
+    "cube": (Call(lambda m, x: x**3), "operation pow"),
+    "leaky by x": (Call(lambda m, x: F.leaky_relu(x, x)), "leaky_relu with a setting that is no"),
+    "blunt softplus": (nn.Softplus(1.0, 5.0), "Softplus .softplus needs a beta above 0"),
+    "random leak": (nn.RReLU(), "operation RReLU"),
     "conv of x": (Call(lambda m, x: F.conv1d(x, x)), "operation conv1d"),
 }
 
@@ -415,7 +473,8 @@ def test_the_guide_has_every_operation():
     guide = (Path(__file__).parents[1] / "docs" / "guide" / "own.md").read_text()
     table = " ".join(line for line in guide.splitlines() if line.startswith("| "))
     words = [word for op in OPERATIONS for word in op.about.split(", ")]
-    assert [word for word in words if word not in table] == []
+    bends = [getattr(row.torch_module, "__name__", row.name) for row in ACTIVATIONS.values()]
+    assert [word for word in (*words, *bends) if word not in table and word != "tanh_gelu"] == []
 
 
 @pytest.mark.parametrize("place", ["M", "on inputs", "on both", "on outputs", "probe", "D"])

@@ -34,6 +34,16 @@ def normal_trapezoid(n: int, dtype: torch.dtype, device: torch.device) -> tuple[
 
 
 @lru_cache(maxsize=16)
+def hermite(n: int, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Gauss-Hermite for E f(Z), Z ~ N(0, 1), exact to degree 2 n - 1: each `(n,)`."""
+    x, w = np.polynomial.hermite_e.hermegauss(n)
+    return (
+        torch.as_tensor(x, dtype=dtype, device=device),
+        torch.as_tensor(w / w.sum(), dtype=dtype, device=device),
+    )
+
+
+@lru_cache(maxsize=16)
 def kronrod(dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
     """Gauss-Kronrod on [-1, 1]: 15 nodes, weights of the 7-point Gauss rule (0 at the nodes that it
     lacks) and weights of the 15-point rule (Kronrod 1965), each `(15,)`.

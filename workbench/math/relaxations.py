@@ -1,30 +1,32 @@
-"""Ranges and linear bounds of activation functions on an interval, one row each.
+"""Ranges and linear bounds of activation functions on an interval.
 
-On l <= x <= u a row gives two lines that hold f between them,
+On l <= x <= u there are two lines that hold f between them,
 
     lower_slope x + lower_offset  <=  f(x)  <=  upper_slope x + upper_offset,
 
 from which linear bounds of whole networks are composed (Zhang et al. 2018, arXiv 1811.00866; Singh
-et al. 2019). For smooth f both lines have the slope of the chord, and their offsets are the
-extremes of f(x) - slope x, attained at an end or where f'(x) = slope. For ReLU the lower line is
-y = 0 or y = x, whichever leaves the smaller triangle. Where an end is infinite the lines are flat.
+et al. 2019). Both lines have the slope of the chord, and their offsets are the extremes of
+f(x) - slope x, attained at an end, at a corner or where f'(x) = slope: between two `turns` of f at
+one place at most, found by bisection. ReLU and the steps have lines of their own: for ReLU the
+lower one is y = 0 or y = x, whichever leaves the smaller triangle. Where an end is infinite the
+lines are flat.
 """
 
-import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
+from functools import lru_cache
+from itertools import pairwise
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from workbench.errors import Unsupported
-from workbench.math.gaussian import cdf, pdf
+from workbench.math import activations
+from workbench.math.activations import Activation
 
 _SLACK = 8.0 * torch.finfo(torch.float64).eps
-_GELU_LEAST_AT = -0.7517915246935645  # where Phi(x) + x phi(x) = 0
-_GELU_LEAST = -0.16997120747990369
+_HALVINGS = 56
+_FAR = 1e300
+"""Stands for infinity in f, whose own value there may be NaN."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,9 +40,7 @@ class Lines:
 
 
 class Relaxation(ABC):
-    """One row of the table: bounds of an elementwise function on intervals; l and u in float64."""
-
-    name: ClassVar[str]
+    """Bounds of an elementwise function on intervals; l and u in float64."""
 
     @abstractmethod
     def range(self, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
@@ -67,8 +67,6 @@ class Relaxation(ABC):
 class ReLU(Relaxation):
     """max(x, 0): above the chord from (l, 0) to (u, u), below y = 0 or y = x."""
 
-    name: ClassVar[str] = "relu"
-
     def range(self, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
         return low.clamp(min=0.0), high.clamp(min=0.0)
 
@@ -85,12 +83,8 @@ class ReLU(Relaxation):
 class Heaviside(Relaxation):
     """1 where x > 0, else 0: flat lines."""
 
-    name: ClassVar[str] = "heaviside"
-    least: ClassVar[float] = 0.0
-
     def range(self, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
-        bottom, top = torch.full_like(low, self.least), torch.ones_like(high)
-        return torch.where(low > 0, top, bottom), torch.where(high > 0, top, bottom)
+        return (low > 0).to(low), (high > 0).to(high)
 
     def chord(self, low: Tensor, high: Tensor) -> Lines:
         bottom, top = self.range(low, high)
@@ -102,95 +96,79 @@ class Heaviside(Relaxation):
 class Sign(Heaviside):
     """1 where x > 0, -1 where x < 0, and anything between them at 0: flat lines."""
 
-    name: ClassVar[str] = "sign"
-    least: ClassVar[float] = -1.0
-
     def range(self, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
         one = torch.ones_like(low)
         return torch.where(low > 0, one, -one), torch.where(high < 0, -one, one)
 
 
-class _Smooth(Relaxation):
-    """Both lines along the chord; offsets by the critical points of f(x) - slope x."""
+@dataclass(frozen=True)
+class Curved(Relaxation):
+    """Any other function: both lines along the chord."""
 
-    @abstractmethod
-    def value(self, x: Tensor) -> Tensor:
-        """f(x)."""
+    row: Activation
 
-    @abstractmethod
-    def critical(self, slope: Tensor) -> tuple[Tensor, ...]:
-        """All x with f'(x) = slope; anything where there is none."""
+    def range(self, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
+        low, high = low.clamp(-_FAR, _FAR), high.clamp(-_FAR, _FAR)
+        flat = [_within(torch.full_like(low, x), low, high) for x in _stationary(self.row)]
+        values = self.row(torch.stack([low, high, *flat]))
+        values = torch.where(values.abs() < 1e-10 * _FAR, values, torch.inf * values)
+        least, most = values.amin(0), values.amax(0)
+        reach = self.row.reach
+        return (
+            (least - self._slack(least.abs())).clamp(*reach),
+            (most + self._slack(most.abs())).clamp(*reach),
+        )
 
     def chord(self, low: Tensor, high: Tensor) -> Lines:
         wide = high - low > 1e-6
-        rise = self.value(high) - self.value(low)
+        rise = self.row(high) - self.row(low)
         slope = torch.where(wide, rise / torch.where(wide, high - low, 1.0), 0.0)
-        places = [low, high, *(c.clamp(low, high) for c in self.critical(slope))]
-        gaps = torch.stack([self.value(x) - slope * x for x in places])
-        size = torch.stack([self.value(x).abs() + (slope * x).abs() for x in places]).amax(0)
-        slack = 1e-14 + _SLACK * size
+        places = torch.stack([low, high, *_level(self.row, slope, low, high)])
+        values, along = self.row(places), slope * places
+        slack = 1e-14 + self._slack((values.abs() + along.abs()).amax(0))
+        gaps = values - along
         return Lines(slope, gaps.amin(0) - slack, slope, gaps.amax(0) + slack)
 
-
-@dataclass(frozen=True)
-class Tanh(_Smooth):
-    """tanh: f' = k at x = +-atanh(sqrt(1 - k))."""
-
-    name: ClassVar[str] = "tanh"
-
-    def value(self, x: Tensor) -> Tensor:
-        return torch.tanh(x)
-
-    def range(self, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
-        least = torch.tanh(low) - _SLACK
-        return least.clamp(min=-1.0), (torch.tanh(high) + _SLACK).clamp(max=1.0)
-
-    def critical(self, slope: Tensor) -> tuple[Tensor, ...]:
-        x = torch.atanh(torch.sqrt((1.0 - slope).clamp(0.0, 1.0 - 1e-16)))
-        return x, -x
+    def _slack(self, size: Tensor) -> Tensor:
+        """What rounding may do to a value of this size."""
+        return _SLACK * (1.0 + torch.where(torch.isfinite(size), size, 0.0)) + self.row.rounding
 
 
-@dataclass(frozen=True)
-class GELU(_Smooth):
-    """x Phi(x): f' = Phi + x phi falls, rises and falls again, turning at -sqrt 2 and sqrt 2."""
-
-    name: ClassVar[str] = "gelu"
-
-    def value(self, x: Tensor) -> Tensor:
-        return F.gelu(x)
-
-    def range(self, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
-        # F.gelu(-inf) is NaN; its limit there is 0.
-        a = torch.where(torch.isneginf(low), 0.0, F.gelu(low.clamp(min=-1e300)))
-        b = torch.where(torch.isneginf(high), 0.0, F.gelu(high.clamp(min=-1e300)))
-        inside = (low <= _GELU_LEAST_AT) & (high >= _GELU_LEAST_AT)
-        least = torch.where(inside, _GELU_LEAST, torch.minimum(a, b))
-        most = torch.maximum(a, b)
-        return least - _SLACK * (1.0 + least.abs()), most + _SLACK * (1.0 + most.abs())
-
-    def critical(self, slope: Tensor) -> tuple[Tensor, ...]:
-        root = math.sqrt(2.0)
-        ends = ((-40.0, -root, False), (-root, root, True), (root, 40.0, False))
-        found = []
-        for start, stop, rises in ends:
-            a, b = torch.full_like(slope, start), torch.full_like(slope, stop)
-            for _ in range(56):
-                mid = 0.5 * (a + b)
-                ahead = (cdf(mid) + mid * pdf(mid) < slope) == rises
-                a, b = torch.where(ahead, mid, a), torch.where(ahead, b, mid)
-            found.append(0.5 * (a + b))
-        return tuple(found)
+def _within(x: Tensor, low: Tensor, high: Tensor) -> Tensor:
+    return torch.minimum(torch.maximum(x, low), high)
 
 
-RELAXATIONS: dict[str, Relaxation] = {
-    row.name: row for row in (ReLU(), GELU(), Tanh(), Sign(), Heaviside())
-}
+def _level(row: Activation, slope: Tensor, low: Tensor, high: Tensor) -> list[Tensor]:
+    """Points of [low, high]: the turns of f, and where f' is `slope` between each two of them."""
+    turns = [_within(torch.full_like(low, t), low, high) for t in row.turns]
+    found = list(turns)
+    for start, stop in pairwise([low, *turns, high]):
+        # At a corner f' has two values: which way it goes is asked just inside.
+        inset = 1e-6 * (stop - start)
+        rises = row.derivative(stop - inset) > row.derivative(start + inset)
+        a, b = start, stop
+        for _ in range(_HALVINGS):
+            mid = 0.5 * (a + b)
+            ahead = (row.derivative(mid) < slope) == rises
+            a, b = torch.where(ahead, mid, a), torch.where(ahead, b, mid)
+        found.append(0.5 * (a + b))
+    return found
 
 
-def relaxation(name: str) -> Relaxation:
-    """The row called `name`. Raises `Unsupported` with the known names."""
-    if name not in RELAXATIONS:
-        raise Unsupported(
-            f"bounds of the activation {name!r}", f"known rows are {', '.join(RELAXATIONS)}"
-        )
-    return RELAXATIONS[name]
+@lru_cache(maxsize=256)
+def _stationary(row: Activation) -> tuple[float, ...]:
+    """Where f may turn between rising and falling, if at all."""
+    if row.rises:
+        return ()
+    ends = torch.tensor([-60.0, 60.0], dtype=torch.float64)
+    return tuple(float(x) for x in _level(row, ends.new_zeros(()), *ends))
+
+
+_OWN: dict[type[Activation], Relaxation] = {
+    activations.ReLU: ReLU(), activations.Heaviside: Heaviside(), activations.Sign: Sign(),
+}  # fmt: skip
+
+
+def relaxation(row: Activation) -> Relaxation:
+    """The bounds of an activation."""
+    return _OWN.get(type(row)) or Curved(row)

@@ -7,6 +7,7 @@ from workbench.models.continuation import Continuation
 from workbench.models.headed import Headed
 from workbench.models.mlp import dense, mlp
 from workbench.models.network import (
+    Abs,
     Difference,
     Divided,
     Heaviside,
@@ -17,6 +18,7 @@ from workbench.models.network import (
     Scaled,
     Shift,
     Sign,
+    Square,
     Sum,
     chain,
 )
@@ -29,7 +31,7 @@ from workbench.models.transformer import Transformer
 from workbench.models.widened import Beside
 
 MODELS: dict[str, str] = {
-    "mlp": "random multilayer perceptron (He initialisation; ReLU, GELU, tanh, sign or a step)",
+    "mlp": "random multilayer perceptron (He initialisation; any known activation)",
     "transformer": "small transformer over tokens, from token ids or soft tokens to next logits",
     "attention_only": "attention alone, over tokens: the tiny transformers of family algzoo",
     "short_context": "small language model of the last few symbols: the exactly solvable adversary",
@@ -41,8 +43,9 @@ MODELS: dict[str, str] = {
 """Names and descriptions, as `workbench list models` shows them."""
 
 __all__ = [
-    "MODELS", "RNN", "AttentionOnly", "Automaton", "Beside", "Continuation", "Difference",
-    "Divided", "Headed", "Heaviside", "Mean", "Network", "Normalised", "Reshaped", "Residue",
-    "Scaled", "Shift", "ShortContext", "Sign", "Sum", "Transformer", "built", "chain", "dense",
-    "ending", "from_torch", "logits_sharing_prefixes", "mlp", "random_rnn", "rollout", "watching",
+    "MODELS", "RNN", "Abs", "AttentionOnly", "Automaton", "Beside", "Continuation",
+    "Difference", "Divided", "Headed", "Heaviside", "Mean", "Network", "Normalised", "Reshaped",
+    "Residue", "Scaled", "Shift", "ShortContext", "Sign", "Square", "Sum", "Transformer",
+    "built", "chain", "dense", "ending", "from_torch", "logits_sharing_prefixes", "mlp",
+    "random_rnn", "rollout", "watching",
 ]  # fmt: skip

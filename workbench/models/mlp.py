@@ -1,24 +1,39 @@
 """Multilayer perceptrons."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 
 from workbench.errors import BadInput
-from workbench.models.network import Heaviside, Network, Sign, chain
+from workbench.math.activations import ACTIVATIONS, activation
+from workbench.models.network import Abs, Heaviside, Network, Sign, Square, chain
 
-_ACTIVATIONS: dict[str, type[nn.Module]] = {
-    "relu": nn.ReLU, "gelu": nn.GELU, "tanh": nn.Tanh, "sign": Sign, "heaviside": Heaviside,
+_OWN: dict[str, Callable[[], nn.Module]] = {
+    "abs": Abs, "square": Square, "sign": Sign, "heaviside": Heaviside,
+    "tanh_gelu": lambda: nn.GELU(approximate="tanh"),
 }  # fmt: skip
+"""Of the activations that no module of PyTorch applies under their name alone."""
 
 
-def activation_module(name: str, dtype: torch.dtype = torch.float64) -> nn.Module:
-    """The torch module of an activation's name."""
-    if name not in _ACTIVATIONS:
-        raise BadInput(f"unknown activation {name!r}: use one of {', '.join(_ACTIVATIONS)}")
-    return _ACTIVATIONS[name]().to(dtype)
+def activation_module(
+    name: str, dtype: torch.dtype = torch.float64, **settings: float
+) -> nn.Module:
+    """The module of an activation's name, a row of `math.activations`.
+
+    Args:
+        settings: of the row, for instance `negative_slope` of `leaky_relu`.
+
+    Raises:
+        BadInput: for a name or settings that are not known.
+    """
+    if name not in ACTIVATIONS:
+        raise BadInput(f"unknown activation {name!r}: use one of {', '.join(ACTIVATIONS)}")
+    row = activation(name, **settings)
+    if row.torch_module is None:
+        return _OWN[name]().to(dtype)
+    return row.torch_module(**row.settings)
 
 
 def mlp(

@@ -63,6 +63,20 @@ class Heaviside(nn.Module):
         return torch.heaviside(x, self.at_zero)
 
 
+class Abs(nn.Module):
+    """y = |x|."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.abs()
+
+
+class Square(nn.Module):
+    """y = x^2."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.square(x)
+
+
 class Reshaped(nn.Module):
     """y = x in shape `to`, the batch axis kept."""
 

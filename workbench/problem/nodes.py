@@ -66,8 +66,22 @@ class ScaleCard(Strict):
 class PlainCard(Strict):
     """An operation without weights."""
 
-    op: Literal["relu", "gelu", "tanh", "sign", "heaviside", "flatten", "add", "subtract"]
+    op: Literal[
+        "relu", "gelu", "tanh", "sigmoid", "silu", "selu", "mish", "tanh_gelu", "hardswish",
+        "hardsigmoid", "softsign", "tanhshrink", "logsigmoid", "abs", "square", "sign",
+        "heaviside", "flatten", "add", "subtract",
+    ]  # fmt: skip
     inputs: list[int]
+
+
+class SettingsCard(Strict):
+    """An activation with settings, which are PyTorch's."""
+
+    op: Literal["leaky_relu", "elu", "celu", "softplus", "hardtanh", "softshrink"]
+    inputs: list[int]
+    settings: dict[str, FiniteFloat] = Field(
+        description="negative_slope, alpha, beta and threshold, min_val and max_val, or lambd"
+    )
 
 
 class ReshapeCard(Strict):
@@ -147,6 +161,7 @@ NODES = (
     | BiasCard
     | ScaleCard
     | PlainCard
+    | SettingsCard
     | ReshapeCard
     | ConvolutionCard
     | AvgPoolCard
@@ -189,8 +204,9 @@ def written(
             name = "divide" if op.divides else "scale"
             value = put("value", op.constant.value)
             return ScaleCard(**at, op=name, value=value, fixed=fixed(op.constant))
-        case graphs.Elementwise(activation=name):
-            return PlainCard.model_validate({**at, "op": name})
+        case graphs.Elementwise(row=row):
+            told = {"op": row.name, **({"settings": row.settings} if row.settings else {})}
+            return (SettingsCard if row.settings else PlainCard).model_validate({**at, **told})
         case graphs.Flatten():
             return PlainCard(**at, op="flatten")
         case graphs.Add():
@@ -267,6 +283,8 @@ def made(i: int, node: NODES, get: Callable[[str], Tensor], dtype: torch.dtype) 
             return kind(*sizes)
         case MeanCard():
             return Mean(tuple(node.axes), node.keep)
+        case SettingsCard():
+            return activation_module(node.op, dtype, **node.settings)
         case LayerNormCard():
             weight, bias = optional(node.weight), optional(node.bias)
             if any(t is not None and list(t.shape) != node.over for t in (weight, bias)):

@@ -73,7 +73,7 @@ def moves(graph: Graph, input_dim: int, dtype: torch.dtype) -> list[Move]:
                 offset = rule.offset.detach().double().expand(widths[len(found) + 1])
             found.append(Sum(node.name, node.inputs, matrices, offset))
         else:
-            found.append(Curve(node.name, node.inputs, relaxation(rule.row.name)))
+            found.append(Curve(node.name, node.inputs, relaxation(rule.row)))
     return found
 
 

@@ -22,7 +22,7 @@ from torch import Tensor
 from workbench.errors import NotConverged
 from workbench.math import cost
 from workbench.math.region import SLACK, Region
-from workbench.math.relaxations import Lines, Relaxation
+from workbench.math.relaxations import Lines, Relaxation, ReLU
 from workbench.propagation.intervals import Curve, Interval, Move, Sum, head
 
 NONE: Mapping[int, Tensor] = {}
@@ -154,7 +154,7 @@ class _Run:
         """For every value that enters a ReLU: the lower slopes, for each row its own."""
         found = {}
         for move in self.path:
-            if isinstance(move, Curve) and move.row.name == "relu":
+            if isinstance(move, Curve) and isinstance(move.row, ReLU):
                 j = move.inputs[0]
                 shape = (-1, rows, -1)
                 found[j] = self.shapes[j].lower_slope[:, None].expand(shape).clone()

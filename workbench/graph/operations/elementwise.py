@@ -1,54 +1,107 @@
 """Activation functions: y = f(x), f a row of `math.activations`."""
 
+import inspect
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
+from workbench.errors import BadInput
 from workbench.graph.base import Op, Shape
 from workbench.graph.call import Call, Ref
 from workbench.graph.rules import Pointwise, Rule
-from workbench.math.activations import ACTIVATIONS, activation
+from workbench.math.activations import ACTIVATIONS, ALL, Activation, activation
+
+_OTHER_NAMES = {"absolute": "abs", "clip": "clamp", "log_sigmoid": "logsigmoid"}
 
 
 @dataclass(frozen=True)
 class Elementwise(Op):
     """y = f(x), f a row of `math.activations`."""
 
-    activation: str
-    about: ClassVar[str] = "ReLU, GELU, tanh, sign, Heaviside"
+    row: Activation
+    about: ClassVar[str] = "most activations"
+
+    @property
+    def activation(self) -> str:
+        """The name of f."""
+        return self.row.name
 
     @classmethod
     def read(cls, call: Call) -> Op | None:
-        match call.module:
-            case nn.ReLU():
-                return cls("relu")
-            case nn.Tanh():
-                return cls("tanh")
-            case nn.GELU(approximate="none"):
-                return cls("gelu")
-            case nn.GELU(approximate=how):
-                raise call.refuse(f"GELU(approximate={how!r})")
-        name = call.name.rstrip("_")
+        name, given = _of_module(call.module) if call.module else _of_function(call)
         if name not in ACTIVATIONS:
             return None
-        if len(call.feeds) != 1 or call.kwargs.get("approximate", "none") != "none":
-            raise call.refuse()
         if name == "heaviside":
-            at_zero = call.argument(1, "values")
+            at_zero = given.pop("values", None)
             if not isinstance(at_zero, Ref) or bool(at_zero.value.any()):
                 raise call.refuse("heaviside that is not 0 at 0")
-        return cls(name)
+        if len(call.feeds) != 1:
+            raise call.refuse()
+        try:
+            return cls(activation(name, **given))
+        except BadInput as error:
+            raise call.refuse(f"{call.what} ({error})") from None
 
     def shape(self, *inputs: Shape) -> Shape:
         return inputs[0]
 
     def __call__(self, *inputs: Tensor) -> Tensor:
-        return ACTIVATIONS[self.activation](inputs[0])
+        return self.row(inputs[0])
 
     def flops(self, *inputs: Shape) -> float:
         return float(math.prod(inputs[0]))
 
     def rule(self, *inputs: Shape) -> Rule:
-        return Pointwise(activation(self.activation))
+        return Pointwise(self.row)
+
+
+def _of_module(module: nn.Module) -> tuple[str, dict[str, Any]]:
+    """The name and the settings of the function that a module applies; "" for other modules."""
+    match module:
+        case nn.GELU(approximate="tanh"):
+            return "tanh_gelu", {}
+        case nn.RReLU(training=False):
+            return "leaky_relu", {"negative_slope": 0.5 * (module.lower + module.upper)}
+    for row in ALL:
+        if row.torch_module is not None and isinstance(module, row.torch_module):
+            return row.name, {k: getattr(module, k) for k in inspect.signature(row).parameters}
+    return "", {}
+
+
+def _of_function(call: Call) -> tuple[str, dict[str, Any]]:
+    """The same of a function or a method."""
+    name = call.name.rstrip("_")
+    name = _OTHER_NAMES.get(name, name)
+    match name:
+        case "gelu" if call.argument(1, "approximate", "none") == "tanh":
+            return "tanh_gelu", {}
+        case "heaviside":
+            return name, {"values": call.argument(1, "values")}
+        case "relu6":
+            return "hardtanh", {"min_val": 0.0, "max_val": 6.0}
+        case "clamp" | "clamp_min":
+            return _clamped(call)
+        case "pow" if call.argument(1, "exponent") == 2:
+            return "square", {}
+    if name not in ACTIVATIONS:
+        return "", {}
+    keys = inspect.signature(ACTIVATIONS[name]).parameters
+    given = {k: call.argument(i, k) for i, k in enumerate(keys, start=1)}
+    return name, {k: _number(call, v) for k, v in given.items() if v is not None}
+
+
+def _clamped(call: Call) -> tuple[str, dict[str, Any]]:
+    low, high = call.argument(1, "min"), call.argument(2, "max")
+    if low is not None and high is not None:
+        return "hardtanh", {"min_val": _number(call, low), "max_val": _number(call, high)}
+    if low is not None and high is None and _number(call, low) == 0.0:
+        return "relu", {}
+    raise call.refuse(f"{call.what} on one side only, other than at 0 from below")
+
+
+def _number(call: Call, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise call.refuse(f"{call.what} with a setting that is no number")
+    return float(value)

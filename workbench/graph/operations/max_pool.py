@@ -12,7 +12,7 @@ from workbench.graph.base import Composite, Op, Shape, Step
 from workbench.graph.call import Call
 from workbench.graph.operations.elementwise import Elementwise
 from workbench.graph.rules import Affine, Applied, Identity, Rule
-from workbench.math.activations import ACTIVATIONS
+from workbench.math.activations import ReLU
 
 
 @dataclass(frozen=True)
@@ -170,7 +170,7 @@ class MaxPool(Composite):
 
     @staticmethod
     def before(op: Op) -> bool:
-        return isinstance(op, Elementwise) and ACTIVATIONS[op.activation].rises
+        return isinstance(op, Elementwise) and op.row.rises
 
     @classmethod
     def read(cls, call: Call) -> "MaxPool | None":
@@ -210,7 +210,7 @@ class MaxPool(Composite):
             for k in range(kernel):
                 if k != always:
                     gap = Gap(axis, k, *window)
-                    over = put(Elementwise("relu"), put(gap, x, at))
+                    over = put(Elementwise(ReLU()), put(gap, x, at))
                     at = put(Raise(axis, gap.first), at, over)
         return tuple(found)
 

@@ -1,22 +1,60 @@
 """Activation functions under a Gaussian input, one row each; `base` says what a row gives."""
 
-from workbench.errors import Unsupported
+import inspect
+import math
+from typing import Any
+
+from workbench.errors import BadInput, Unsupported
+from workbench.math.activations.analytic import (
+    LogSigmoid,
+    Mish,
+    Sigmoid,
+    SiLU,
+    Softplus,
+    Square,
+    Tanh,
+    TanhGELU,
+    Tanhshrink,
+)
 from workbench.math.activations.base import Activation, hermite_normalised
+from workbench.math.activations.cornered import CELU, ELU, SELU, Hardswish, Softsign
 from workbench.math.activations.gelu import GELU, owen_t
+from workbench.math.activations.piecewise import Abs, Hardsigmoid, Hardtanh, LeakyReLU, Softshrink
 from workbench.math.activations.relu import ReLU
 from workbench.math.activations.step import Heaviside, Sign
-from workbench.math.activations.tanh import Tanh
 
-ACTIVATIONS: dict[str, Activation] = {
-    row.name: row for row in (ReLU(), GELU(), Tanh(), Heaviside(), Sign())
-}
+ALL: tuple[type[Activation], ...] = (
+    ReLU, GELU, Tanh, Sigmoid, SiLU, LeakyReLU, ELU, SELU, CELU, Softplus, Mish, TanhGELU, Hardtanh,
+    Hardswish, Hardsigmoid, Softsign, Softshrink, Tanhshrink, LogSigmoid, Abs, Square, Heaviside,
+    Sign,
+)  # fmt: skip
+"""Every activation that is known."""
+ACTIVATIONS: dict[str, type[Activation]] = {row.name: row for row in ALL}
 
 
-def activation(name: str) -> Activation:
-    """The row called `name`. Raises `Unsupported` with the known names."""
+def activation(name: str, **settings: Any) -> Activation:
+    """The row called `name`, with these settings.
+
+    Raises:
+        Unsupported: with the known names.
+        BadInput: for settings that it does not have.
+    """
     if name not in ACTIVATIONS:
         raise Unsupported(f"activation {name!r}", f"known rows are {', '.join(ACTIVATIONS)}")
-    return ACTIVATIONS[name]
+    row = ACTIVATIONS[name]
+    known = inspect.signature(row).parameters
+    if not settings.keys() <= known.keys():
+        raise BadInput(
+            f"{name} has {'the settings ' + ', '.join(known) if known else 'no settings'}, "
+            f"got {', '.join(settings)}"
+        )
+    for key, value in settings.items():
+        if not math.isfinite(value):
+            raise BadInput(f"{name} needs a finite {key}, got {value!r}")
+    return row(**settings)
 
 
-__all__ = ["ACTIVATIONS", "Activation", "activation", "hermite_normalised", "owen_t"]
+__all__ = [
+    "ACTIVATIONS", "ALL", "Activation", "Hardtanh", "Heaviside", "ReLU", "Sign", "activation",
+    "hermite_normalised", "owen_t",
+]  # fmt: skip

@@ -9,27 +9,64 @@ jointly Gaussian X_i, X_j of correlation rho (Mehler 1866)
 Every partial sum with the exact variance on its diagonal is positive semi-definite, and the
 dropped part of entry (i, j) is at most |rho|^(K+1) sqrt(tail_i tail_j), where tail_i is
 Var f(X_i) - sum_{k<=K} b_k(i)^2.
+
+It also gives f' and the points between which f' rises or falls throughout: bounds of f on an
+interval follow from these (`math.relaxations`).
 """
 
+import functools
+import inspect
 import math
+import operator
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from workbench.math.gaussian import cdf, pdf
-from workbench.math.quadrature import normal_trapezoid
 
 FLAT = 40.0  # phi(40) underflows: beyond it every derivative of order 2 and more is 0.
 
 
 class Activation(ABC):
-    """One row of the table: an elementwise function and its Gaussian integrals."""
+    """One row of the table: an elementwise function and its Gaussian integrals.
+
+    A row is a frozen dataclass; its fields, if any, are the settings of the function, named as
+    PyTorch names them.
+    """
 
     name: ClassVar[str]
-    rises: ClassVar[bool] = True
-    """Whether f never falls: the maximum of f(x)s is then f of the maximum."""
+    """Of the function in `torch` or `torch.nn.functional`."""
+    torch_module: ClassVar[type[nn.Module] | None] = None
+    """The module of PyTorch that applies it, with the same settings."""
+    rounding: ClassVar[float] = 0.0
+    """How far PyTorch's own values are from f by design."""
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The row's fields by name."""
+        return {k: getattr(self, k) for k in inspect.signature(type(self)).parameters}
+
+    @property
+    def rises(self) -> bool:
+        """Whether f never falls: the maximum of f(x)s is then f of the maximum."""
+        return True
+
+    @property
+    def turns(self) -> tuple[float, ...]:
+        """Points in order, between which f' exists and is monotone: inflections and corners."""
+        return ()
+
+    @property
+    def reach(self) -> tuple[float, float]:
+        """Values that f never passes, below and above."""
+        return -math.inf, math.inf
+
+    @abstractmethod
+    def derivative(self, x: Tensor) -> Tensor:
+        """f'(x), elementwise; either one-sided value at a corner."""
 
     @abstractmethod
     def __call__(self, x: Tensor) -> Tensor:
@@ -47,20 +84,12 @@ class Activation(ABC):
     def coefficients(self, mu: Tensor, sigma: Tensor, order: int) -> Tensor:
         """b_1 .. b_order, shape `(order, *mu.shape)`."""
 
+    @abstractmethod
     def powers(self, mu: Tensor, sigma: Tensor, centre: Tensor, degree: int, order: int) -> Tensor:
         """E[(f(X) - centre)^p He_k(Z)] / sqrt(k!) for p = 0..degree and k = 0..order.
 
-        Shape `(degree + 1, order + 1, *mu.shape)`. This general version integrates by the
-        trapezoidal rule on [-9, 9] standard deviations, which converges geometrically where f is
-        analytic; rows with a kink have closed forms.
+        Shape `(degree + 1, order + 1, *mu.shape)`.
         """
-        z, w = normal_trapezoid(193, mu.dtype, mu.device)
-        f = self(mu[..., None] + sigma[..., None] * z) - centre[..., None]
-        basis = torch.stack([h * w for h in hermite_normalised(z, order)])
-        rows = [torch.ones_like(f)]
-        for _ in range(degree):
-            rows.append(rows[-1] * f)
-        return torch.movedim(torch.stack(rows) @ basis.T, -1, 1)
 
 
 def hermite_normalised(x: Tensor, order: int) -> list[Tensor]:
@@ -71,39 +100,62 @@ def hermite_normalised(x: Tensor, order: int) -> list[Tensor]:
     return h[: order + 1]
 
 
-def halves_powers(
-    mu: Tensor, sigma: Tensor, centre: Tensor, low: tuple[float, float], high: tuple[float, float],
-    degree: int, order: int,
+def segment_powers(
+    mu: Tensor, sigma: Tensor, centre: Tensor, corners: Sequence[float],
+    lines: Sequence[tuple[float, float]], degree: int, order: int,
 ) -> Tensor:  # fmt: skip
-    """`powers` of a function that is u + v x below 0 and u' + v' x above, in closed form.
+    """`powers` of a function that is linear between corners, in closed form.
 
     Args:
-        low: (u, v).
-        high: (u', v').
+        corners: c_1 < c_2 < ...
+        lines: (u, v) for each segment from the left: f(x) = u + v x there.
 
-    On a half-line with end e = -mu/sigma and g(z) = f - centre there, integration by parts gives
+    On a segment from a to b in units of Z, with g(z) = f - centre, integration by parts gives
 
-        sqrt(k) V[p, k] = +-g(e)^p he_{k-1}(e) phi(e) + p v sigma V[p-1, k-1],
+        sqrt(k) V[p, k] = g(a)^p he_{k-1}(a) phi(a) - g(b)^p he_{k-1}(b) phi(b)
+                          + p v sigma V[p-1, k-1],
         V[p, 0] = g(0) V[p-1, 0] + v sigma V[p-1, 1],
 
-    with he_k = He_k / sqrt(k!) and the sign + above, - below.
+    with he_k = He_k / sqrt(k!), and no term from an end that is infinite.
     """
-    end = torch.clamp(-mu / sigma, -FLAT, FLAT)
-    edge = [h * pdf(end) for h in hermite_normalised(end, order)]
-    total = []
-    for sign, (u, v) in ((-1.0, low), (1.0, high)):
-        at_end, slope = u - centre, v * sigma
-        at_zero = at_end + v * mu
+    width = max(order, 1)  # V[p, 0] needs V[p-1, 1]
+    ends = [torch.clamp((c - mu) / sigma, -FLAT, FLAT) for c in corners]
+    edges = [[h * pdf(e) for h in hermite_normalised(e, width)] for e in ends]
+    total = torch.zeros((), dtype=mu.dtype, device=mu.device)
+    last = len(corners)
+    for j, (u, v) in enumerate(lines):
+        slope, at_zero = v * sigma, u + v * mu - centre
+        # (sign, end, He_k phi at it, g at it) of the ends of this segment that are finite.
+        sides = [
+            (sign, edges[i], u + v * corners[i] - centre)
+            for sign, i in ((1.0, j - 1), (-1.0, j))
+            if 0 <= i < last
+        ]
+        if j == 0:
+            mass = cdf(ends[0])
+        elif j == last:
+            mass = cdf(-ends[-1])
+        else:
+            a, b = ends[j - 1], ends[j]
+            mass = torch.where(a > 0, cdf(-a) - cdf(-b), cdf(b) - cdf(a))
         # Column k needs column k + 1 of the power below: one more of them for every lower power.
-        row = [cdf(-sign * end)]
-        row += [sign * e / math.sqrt(k) for k, e in enumerate(edge, start=1)]
-        rows, jump = [row], torch.ones_like(mu)
+        row = [mass]
+        for k in range(width + 1):
+            row.append(_total(s * edge[k] for s, edge, _ in sides) / math.sqrt(k + 1))
+        rows, jumps = [row], [torch.ones_like(mu) for _ in sides]
         for p in range(1, degree + 1):
-            below, jump = rows[-1], jump * at_end
+            below = rows[-1]
+            jumps = [jump * g for jump, (_, _, g) in zip(jumps, sides, strict=True)]
             row = [at_zero * below[0] + (slope * below[1] if v else 0.0)]
-            for k in range(1, order + 1):
-                part = sign * jump * edge[k - 1]
+            for k in range(1, width + 1):
+                part = _total(
+                    s * jump * edge[k - 1] for jump, (s, edge, _) in zip(jumps, sides, strict=True)
+                )
                 row.append(((part + p * slope * below[k - 1]) if v else part) / math.sqrt(k))
             rows.append(row)
-        total.append(torch.stack([torch.stack(r[: order + 1]) for r in rows]))
-    return total[0] + total[1]
+        total = total + torch.stack([torch.stack(r[: order + 1]) for r in rows])
+    return total
+
+
+def _total(parts: Iterable[Tensor]) -> Tensor:
+    return functools.reduce(operator.add, parts)

@@ -6,24 +6,36 @@ from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
-from workbench.math.activations.base import FLAT, Activation, hermite_normalised
+from workbench.math.activations.analytic import Analytic
+from workbench.math.activations.base import FLAT, hermite_normalised
 from workbench.math.gaussian import cdf, pdf
 from workbench.math.quadrature import legendre
 
 
 @dataclass(frozen=True)
-class GELU(Activation):
+class GELU(Analytic):
     """x Phi(x), in closed form; with s^2 = 1 + sigma^2, t = mu/s:
     E = mu Phi(t) + sigma^2 phi(t) / s,  E f' = Phi(t) + t phi(t) / s^2,
     E f^(k) = (-1)^k s^(1-k) phi(t) (He_{k-2}(t) - He_k(t) / s^2); the variance through Owen's T."""
 
     name: ClassVar[str] = "gelu"
-    rises: ClassVar[bool] = False
+    torch_module: ClassVar[type[nn.Module] | None] = nn.GELU
+
+    @property
+    def rises(self) -> bool:
+        return False
+
+    @property
+    def turns(self) -> tuple[float, ...]:
+        return -math.sqrt(2.0), math.sqrt(2.0)
 
     def __call__(self, x: Tensor) -> Tensor:
         return F.gelu(x)
+
+    def derivative(self, x: Tensor) -> Tensor:
+        return cdf(x) + x * pdf(x)
 
     def mean(self, mu: Tensor, sigma: Tensor) -> Tensor:
         v = sigma * sigma

@@ -6,9 +6,9 @@ from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
-from workbench.math.activations.base import FLAT, Activation, halves_powers, hermite_normalised
+from workbench.math.activations.base import FLAT, Activation, hermite_normalised, segment_powers
 from workbench.math.gaussian import cdf, excess, pdf
 
 
@@ -18,9 +18,17 @@ class ReLU(Activation):
     b_k = sigma (-1)^k He_{k-2}(alpha) phi(alpha) / sqrt(k!)."""
 
     name: ClassVar[str] = "relu"
+    torch_module: ClassVar[type[nn.Module] | None] = nn.ReLU
+
+    @property
+    def turns(self) -> tuple[float, ...]:
+        return (0.0,)
 
     def __call__(self, x: Tensor) -> Tensor:
         return F.relu(x)
+
+    def derivative(self, x: Tensor) -> Tensor:
+        return (x > 0).to(x.dtype)
 
     def moments(self, mu: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
         alpha = mu / sigma
@@ -46,4 +54,4 @@ class ReLU(Activation):
         return torch.stack(rows[:order])
 
     def powers(self, mu: Tensor, sigma: Tensor, centre: Tensor, degree: int, order: int) -> Tensor:
-        return halves_powers(mu, sigma, centre, (0.0, 0.0), (0.0, 1.0), degree, order)
+        return segment_powers(mu, sigma, centre, (0.0,), ((0.0, 0.0), (0.0, 1.0)), degree, order)

@@ -7,12 +7,23 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from workbench.math.activations.base import FLAT, Activation, halves_powers, hermite_normalised
+from workbench.math.activations.base import FLAT, Activation, hermite_normalised, segment_powers
 from workbench.math.gaussian import cdf, pdf
 
 
+class _Step(Activation):
+    """Constant on both sides of 0."""
+
+    @property
+    def turns(self) -> tuple[float, ...]:
+        return (0.0,)
+
+    def derivative(self, x: Tensor) -> Tensor:
+        return torch.zeros_like(x)
+
+
 @dataclass(frozen=True)
-class Heaviside(Activation):
+class Heaviside(_Step):
     """1 where x > 0, else 0: with alpha = mu/sigma, E = Phi(alpha), Var = Phi(alpha) Phi(-alpha),
     b_k = (-1)^(k-1) He_{k-1}(alpha) phi(alpha) / sqrt(k!)."""
 
@@ -35,11 +46,11 @@ class Heaviside(Activation):
         return torch.stack(rows)
 
     def powers(self, mu: Tensor, sigma: Tensor, centre: Tensor, degree: int, order: int) -> Tensor:
-        return halves_powers(mu, sigma, centre, (0.0, 0.0), (1.0, 0.0), degree, order)
+        return segment_powers(mu, sigma, centre, (0.0,), ((0.0, 0.0), (1.0, 0.0)), degree, order)
 
 
 @dataclass(frozen=True)
-class Sign(Activation):
+class Sign(_Step):
     """-1, 0 or 1, by the sign of x: twice the step at 0, less 1."""
 
     name: ClassVar[str] = "sign"
@@ -55,4 +66,4 @@ class Sign(Activation):
         return 2.0 * Heaviside().coefficients(mu, sigma, order)
 
     def powers(self, mu: Tensor, sigma: Tensor, centre: Tensor, degree: int, order: int) -> Tensor:
-        return halves_powers(mu, sigma, centre, (-1.0, 0.0), (1.0, 0.0), degree, order)
+        return segment_powers(mu, sigma, centre, (0.0,), ((-1.0, 0.0), (1.0, 0.0)), degree, order)
