@@ -8,6 +8,7 @@ from card_samples import PROBLEMS
 from torch import nn
 
 import workbench as wb
+from workbench.models import Divided, Flipped, Joined, Network, Permuted, Picked, Reshaped
 
 NODES = {
     node["op"]: i
@@ -55,6 +56,40 @@ def test_sizes_are_refused_before_memory_is_taken(op, put, said, tmp_path, monke
     with pytest.raises(wb.BadInput, match=said) as refusal:
         wb.load(path)
     assert "\n" not in str(refusal.value)
+
+
+MOVES = {
+    "entry": (1, {"index": [9]}, "does not fit.*takes entries .9. along an axis of 2"),
+    "nothing": (1, {"index": [{"start": 1, "stop": 1}]}, "does not fit.*takes nothing"),
+    "no entry": (1, {"index": [{"start": 0, "stop": 0}]}, "pick.index.0.*valid"),
+    "axes": (1, {"index": [0, 0, 0]}, "does not fit.*takes entries along 3 axes"),
+    "lists": (1, {"index": [[0], [1]]}, "a list beside another list"),
+    "no order": (2, {"order": [0, 0]}, "the order .0, 0., which is none"),
+    "other order": (2, {"order": [2, 0, 1]}, "does not fit.*orders 3 axes anew"),
+    "flip": (3, {"axes": [5]}, "does not fit.*turns axes"),
+    "flip backward": (3, {"axes": [-1]}, "counted from 0"),
+    "cat": (4, {"axis": 7}, "does not fit.*joins values along axis"),
+    "cat of nothing": (4, {"inputs": []}, r"takes 1 earlier value\(s\), got \[\]"),
+    "cat of other": (4, {"inputs": [4, 1]}, "does not fit.*joins values of shapes"),
+    "zero": (6, {"value": "zero"}, "divides by 0"),
+}
+
+
+@pytest.mark.parametrize("node, put, said", MOVES.values(), ids=MOVES)
+def test_moves_that_do_not_fit_are_refused(node, put, said, tmp_path):
+    parts = [
+        Reshaped((2, 3)), Picked([slice(0, 2), [0, 2]]), Permuted([1, 0]), Flipped([0]), Joined(0),
+        nn.Flatten(), Divided(torch.full((), 2.0), fixed=True),
+    ]  # fmt: skip
+    model = Network(parts, [[0], [1], [2], [3], [4, 3], [5], [6]])
+    law = wb.Gaussian(torch.zeros(6), torch.ones(6))
+    path = wb.Problem(law, model, wb.Halfspace(torch.ones(8)), "moves").save(tmp_path)
+    wb.load(path)
+    card = json.loads(path.read_text())
+    card["model"]["nodes"][node].update(put)
+    path.write_text(json.dumps(card).replace('"zero"', '"distribution.mean"'))
+    with pytest.raises(wb.BadInput, match=said):
+        wb.load(path)
 
 
 LANGUAGE = {

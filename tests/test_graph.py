@@ -101,10 +101,12 @@ UNREADABLE = {
     "a method": (Call(lambda m, x: x.exp()), "operation exp at 'exp'"),
     "a product": (Call(lambda m, x: x * m.layer(x)), "operation mul at 'mul'"),
     "scaled sum": (Call(lambda m, x: torch.add(x, x, alpha=2)), "operation add at 'add'"),
-    "indexing": (Call(lambda m, x: x[:, [2, 0, 1]]), "indexing other than .* at 'getitem'"),
     "branching": (Call(lambda m, x: x if x.sum() > 0 else -x), "cannot be traced"),
     "a constant answer": (Call(lambda m, x: torch.ones(len(x), 3)), "cannot be traced|no single"),
-    "flatten from 0": (Call(lambda m, x: torch.flatten(x, 0).view(-1, 3)), "flatten at 'flatten'"),
+    "flatten from 0": (
+        Call(lambda m, x: torch.flatten(x, 0).view(-1, 3)),
+        "flatten that may not .* at 'flatten'",
+    ),
 }
 
 

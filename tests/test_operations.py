@@ -59,6 +59,11 @@ def seen(layer):
     return layer.eval()
 
 
+def _two(pieces):
+    a, b = pieces  # as code that unpacks them
+    return a, b
+
+
 # What is read, the length of its input, and the operation that must stand in its graph.
 LINEAR = {
     "batch norm": (lambda: nn.Sequential(nn.Linear(5, 4), seen(nn.BatchNorm1d(4))), 5, "BatchNorm"),
@@ -105,10 +110,17 @@ LINEAR = {
     "difference": (
         lambda: Call(lambda m, x: m.parts[0](x) - x, nn.Linear(4, 4)), 4, "Subtract",
     ),
-    "unflatten": (lambda: image(), 32, "Reshape"),
+    "unflatten": (lambda: image(), 32, "Axes"),
     "unflatten channels": (
         lambda: image(nn.Unflatten(1, (2, -1)), nn.Flatten(), nn.Unflatten(1, (4, 2, -1))),
-        32, "Reshape",
+        32, "Axes",
+    ),
+    "other flattenings": (
+        lambda: image(nn.Flatten(-2), nn.Unflatten(2, (2, 8)), nn.Flatten(1, 2)), 32, "Axes",
+    ),
+    "squeeze": (
+        lambda: Call(lambda m, x: torch.unsqueeze(m.parts[0](x.unsqueeze(-1).squeeze(2)), 1)
+                     .squeeze(1), nn.Linear(3, 2)), 3, "Axes",
     ),
     "view": (lambda: Call(lambda m, x: x.view(x.size(0), 2, -1).reshape(-1, 6)), 6, "Reshape"),
     "shape": (lambda: Call(lambda m, x: x.reshape((x.shape[0], 3, 2)).flatten(1)), 6, "Reshape"),
@@ -137,7 +149,49 @@ LINEAR = {
     "to one": (lambda: image(nn.AdaptiveAvgPool2d(1)), 32, "MeanOver"),
     "mean": (lambda: Call(lambda m, x: x.view(-1, 2, 4, 4).mean((2, 3))), 32, "MeanOver"),
     "torch.mean": (lambda: Call(lambda m, x: torch.mean(x, -1, keepdim=True)), 4, "MeanOver"),
-    "columns": (lambda: Call(lambda m, x: m.parts[0](x[:, 1:3]), nn.Linear(2, 2)), 5, "Columns"),
+    "columns": (lambda: Call(lambda m, x: m.parts[0](x[:, 1:3]), nn.Linear(2, 2)), 5, "Pick"),
+    "index": (
+        lambda: Call(lambda m, x: x.view(-1, 3, 4)[:, ::2, None, 1:-1].flatten(1)), 12, "Pick",
+    ),
+    "last": (lambda: Call(lambda m, x: x.view(-1, 3, 4)[..., -1]), 12, "Pick"),
+    "first": (lambda: Call(lambda m, x: m.parts[0](x.view(-1, 3, 4)[:, 0]), nn.Linear(4, 3)),
+              12, "Pick"),
+    "single": (lambda: Call(lambda m, x: torch.stack((x[:, 2], x[:, -1]), 1)), 4, "Pick"),
+    "list": (lambda: Call(lambda m, x: x[:, [2, 0, -1, 0]]), 4, "Pick"),
+    "buffered list": (lambda: Call(lambda m, x: x.index_select(1, m.mean.long() + 1)), 3, "Pick"),
+    "masked": (lambda: Call(lambda m, x: x[:, m.mean > 0]), 2, "Pick"),
+    "select": (lambda: Call(lambda m, x: x.view(-1, 3, 4).select(-1, 1)), 12, "Pick"),
+    "narrow": (lambda: Call(lambda m, x: x.narrow(1, -3, 2)), 5, "Pick"),
+    "chunk": (lambda: Call(lambda m, x: torch.sub(*_two(x.chunk(2, 1)))), 6, "Pick"),
+    "odd chunk": (lambda: Call(lambda m, x: x.chunk(3, dim=-1)[2]), 8, "Pick"),
+    "split": (lambda: Call(lambda m, x: x.split([1, 4], dim=1)[1]), 5, "Pick"),
+    "even split": (lambda: Call(lambda m, x: torch.split(x, 2, 1)[-1]), 5, "Pick"),
+    "unbind": (lambda: Call(lambda m, x: x.view(-1, 3, 2).unbind(1)[2]), 6, "Pick"),
+    "transpose": (
+        lambda: Call(lambda m, x: x.view(-1, 3, 2).transpose(1, 2).flatten(1)), 6, "Permute",
+    ),
+    "permute": (
+        lambda: Call(lambda m, x: x.view(-1, 3, 2, 2).permute(0, 3, 1, 2).flatten(1)), 12,
+        "Permute",
+    ),
+    "other orders": (
+        lambda: Call(lambda m, x: torch.movedim(x.view(-1, 3, 2, 2).mT, 1, -1).flatten(1)), 12,
+        "Permute",
+    ),
+    "channels last": (
+        lambda: Call(lambda m, x: m.parts[0](x.view(-1, 4, 4, 2).permute(0, 3, 1, 2).contiguous())
+                     .flatten(1), nn.Conv2d(2, 3, 3)), 32, "Permute",
+    ),
+    "flip": (lambda: Call(lambda m, x: x.view(-1, 3, 2).flip(1, -1).flatten(1)), 6, "Flip"),
+    "cat": (
+        lambda: Call(lambda m, x: torch.cat([m.parts[0](x), x, x], dim=1), nn.Linear(3, 2)),
+        3, "Cat",
+    ),
+    "cat of images": (
+        lambda: Call(lambda m, x: torch.cat((x.view(-1, 1, 2, 2), x.view(-1, 1, 2, 2)), -1)
+                     .flatten(1)), 4, "Cat",
+    ),
+    "stack": (lambda: Call(lambda m, x: torch.stack([x, -x], -1).flatten(1)), 3, "Cat"),
     "dropout": (lambda: nn.Sequential(nn.Dropout(), nn.Linear(3, 2)).eval(), 3, "Linear"),
     "dropped channels": (
         lambda: image(nn.Dropout2d(), nn.Conv2d(2, 1, 2)).eval(), 32, "Convolution",
@@ -386,7 +440,16 @@ REFUSED = {
     "mean of all": (Call(lambda m, x: x.mean()), "mean over the batch axis"),
     "across the batch": (Call(lambda m, x: x.view(2, -1)), "does not keep the batch axis"),
     "half at 0": (Call(lambda m, x: torch.heaviside(x, m.bias)), "that is not 0 at 0"),
-    "unflatten 2": (nn.Sequential(nn.Unflatten(2, (2, 2))), "Unflatten at '0.0'"),
+    "flat batch": (nn.Flatten(0), "Flatten that may not keep the batch axis"),
+    "any squeeze": (Call(lambda m, x: x.squeeze()), "squeeze that may not keep the batch axis"),
+    "some inputs": (Call(lambda m, x: x[1:]), "indexing that does not keep the batch axis"),
+    "two lists": (Call(lambda m, x: x[:, [0], [1]]), "a list beside another list"),
+    "index of x": (Call(lambda m, x: x[:, x]), "indexing by other than numbers"),
+    "chunked batch": (Call(lambda m, x: x.chunk(2)[0]), "chunk along the batch axis"),
+    "pieces": (Call(lambda m, x: x.chunk(3, 1)[:2]), "more than one piece is taken"),
+    "cat of a buffer": (Call(lambda m, x: torch.cat([x, m.mean], 1)), "cat of other than values"),
+    "cat of inputs": (Call(lambda m, x: torch.cat([x, x])), "cat along the batch axis"),
+    "turned": (Call(lambda m, x: x.T), "operation getattr"),
     "wide pool": (nn.MaxPool2d(2, ceil_mode=True), "MaxPool2d with dilation, ceil_mode or"),
     "half padded": (nn.MaxPool1d(2, 1, 1), "MaxPool1d with a padding of half its kernel"),
     "dilated pool": (Call(lambda m, x: F.max_pool1d(x, 2, dilation=2)), "max_pool1d with dilation"),
@@ -414,7 +477,8 @@ def test_forms_that_are_not_known_are_named(module, said):
 
 MISFITS = {
     "flat image": (nn.Conv2d(1, 1, 3), 9, "put an nn.Unflatten before it"),
-    "unflatten": (nn.Unflatten(1, (2, 4)), 9, r"makes \(2, 4\) of 9 values"),
+    "unflatten": (nn.Unflatten(1, (2, 4)), 9, "cannot unflatten a value of shape"),
+    "view": (Call(lambda m, x: x.view(-1, 2, 4)), 9, r"makes \(2, 4\) of 9 values"),
     "pool": (nn.AvgPool2d(2), 9, "takes 3 axes"),
     "channels": (nn.BatchNorm1d(4).eval(), 9, r"normalises 4 channels but is fed \(9,\)"),
     "kernel": (nn.Sequential(nn.Unflatten(1, (1, 9)), nn.Conv1d(1, 1, 10)), 9, "[Kk]ernel size"),
@@ -422,6 +486,17 @@ MISFITS = {
     "max pool": (nn.MaxPool2d(2), 9, "takes windows of 2 along axis -1"),
     "short": (nn.Sequential(nn.Unflatten(1, (1, 9)), nn.MaxPool1d(10)), 9, "takes windows of 10"),
     "difference": (Call(lambda m, x: x - x[:, :2]), 9, "subtracts values of shapes"),
+    "beyond": (Call(lambda m, x: x[:, 9]), 9, r"takes entries \[9\] along an axis of 9"),
+    "nothing": (Call(lambda m, x: x[:, 9:]), 9, "takes nothing along an axis"),
+    "axes": (Call(lambda m, x: x[:, 1, 1]), 9, "takes entries along 2 axes of a value of shape"),
+    "no input": (Call(lambda m, x: x[..., 0, 0]), 9, "takes entries along 2 axes"),
+    "third": (Call(lambda m, x: x.chunk(2, 1)[2]), 9, "takes piece 2 of 2"),
+    "moved batch": (Call(lambda m, x: x.transpose(-1, -2)), 9, "moves the batch axis"),
+    "no axes": (Call(lambda m, x: x.transpose(1, 2)), 9, "orders 2 axes anew: Dimension out"),
+    "flip": (Call(lambda m, x: x.flip(2)), 9, "turns axes .2. of 2"),
+    "joined": (Call(lambda m, x: torch.cat([x, x[:, None]], 1)), 9, "joins values of shapes"),
+    "joined inputs": (Call(lambda m, x: torch.cat([x, x], -2)), 9, "joins values along axis -2"),
+    "batch flattened": (nn.Flatten(-2), 9, "makes one of the batch axis"),
     "bias": (Call(lambda m, x: x - m.mean), 9, "adds .2,. and a value of shape .9,."),
     "factor": (Call(lambda m, x: x * m.kernel), 9, "multiplies .2, 1, 2. and a value of shape"),
     "sum": (Call(lambda m, x: x + x.mean(1)), 9, "adds values of shapes"),

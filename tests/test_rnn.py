@@ -7,8 +7,8 @@ from torch import nn
 import workbench as wb
 from workbench import graph as graphs
 from workbench.distributions import Piece
-from workbench.errors import BadInput, Unsupported
-from workbench.models import RNN, dense, from_torch, random_rnn
+from workbench.errors import BadInput
+from workbench.models import RNN, Network, Picked, dense, from_torch, random_rnn
 from workbench.propagation import ALL, Covariance
 
 
@@ -41,12 +41,17 @@ def test_it_is_the_rnn_of_torch(activation, bias, inputs):
 @pytest.mark.parametrize("cls", ALL, ids=lambda p: p.name)
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
 def test_propagators_see_its_dense_twin(cls, activation, tmp_path):
-    """A card writes the columns out as matrices: another graph of the same function."""
+    """The columns written out as matrices: another graph of the same function."""
     rnn, one = net(activation), torch.ones(5, dtype=torch.float64)
     d = wb.Gaussian(0.2 * noise(5), 0.7 * one)
     problem = wb.Problem(d, rnn, wb.Argmax(1), "rnn")
-    twin = wb.load(problem.save(tmp_path))
-    assert not any(isinstance(n.op, graphs.Columns) for n in twin.graph.nodes)
+    model = wb.load(problem.save(tmp_path)).model
+    parts = [
+        dense(torch.eye(5).double()[part.index[1]]) if isinstance(part, Picked) else part
+        for part in model.parts
+    ]
+    twin = wb.Problem(d, Network(parts, model.inputs), wb.Argmax(1), "twin")
+    assert not any(isinstance(n.op, graphs.Pick) for n in twin.graph.nodes)
     a, b, (piece,) = torch.eye(3, dtype=torch.float64), torch.zeros(3).double(), d.pieces()
     with torch.no_grad():
         ours, _ = cls().law(problem.graph, piece, a, b)
@@ -103,19 +108,8 @@ def test_gradients_sum_over_the_steps():
     assert rise == pytest.approx(float((slope * step).sum()), rel=1e-6)
 
 
-def test_columns_that_are_not_known_are_refused():
-    class Odd(nn.Module):
-        def forward(self, x):
-            return x[:, ::2]
-
-    class Picks(nn.Module):
-        def forward(self, x):
-            return x[:, 0]
-
-    for module in (Odd(), Picks()):
-        with pytest.raises(Unsupported, match="indexing other than"):
-            graphs.read(module)
-    with pytest.raises(BadInput, match="takes entries 4 to 4 of a value"):
+def test_columns_that_are_not_there_are_refused():
+    with pytest.raises(BadInput, match="takes nothing along an axis of a value of shape"):
         graphs.read(net(steps=5)).shapes(4)
 
 

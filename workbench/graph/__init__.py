@@ -5,18 +5,23 @@ from workbench.graph.call import Computed, Constant, Ref
 from workbench.graph.operations import (
     Add,
     AvgPool,
+    Axes,
     BatchNorm,
     Bias,
-    Columns,
+    Cat,
     Convolution,
     Elementwise,
     Flatten,
+    Flip,
     Input,
     LayerNorm,
     Linear,
     MaxPool,
     MeanOver,
+    Packed,
     Passing,
+    Permute,
+    Pick,
     Reshape,
     Scale,
     Subtract,
@@ -24,8 +29,8 @@ from workbench.graph.operations import (
 from workbench.graph.reader import read
 
 __all__ = [
-    "Add", "AvgPool", "BatchNorm", "Bias", "Columns", "Composite", "Computed", "Constant",
-    "Convolution", "Elementwise", "Flatten", "Graph", "Input", "LayerNorm", "Linear", "MaxPool",
-    "MeanOver", "Node", "Op", "Passing", "Ref", "Reshape", "Scale", "Several", "Shape", "Subtract",
-    "activations_of", "read",
+    "Add", "AvgPool", "Axes", "BatchNorm", "Bias", "Cat", "Composite", "Computed", "Constant",
+    "Convolution", "Elementwise", "Flatten", "Flip", "Graph", "Input", "LayerNorm", "Linear",
+    "MaxPool", "MeanOver", "Node", "Op", "Packed", "Passing", "Permute", "Pick", "Ref", "Reshape",
+    "Scale", "Several", "Shape", "Subtract", "activations_of", "read",
 ]  # fmt: skip

@@ -23,7 +23,7 @@ class Op(ABC):
     """
 
     about: ClassVar[str]
-    """Its name in the sentence that lists what propagation reads."""
+    """Its name in the sentence that lists what propagation reads; empty where none is needed."""
 
     @classmethod
     @abstractmethod
@@ -152,4 +152,4 @@ def activations_of(graph: Graph, x: Tensor) -> list[Tensor]:
     values: list[Tensor] = [x]
     for node in graph.nodes[1:]:
         values.append(node.op(*(values[i] for i in node.inputs)))
-    return [v.flatten(1) if v.ndim > 1 else v for v in values]
+    return [v.reshape(len(v), -1) for v in values]

@@ -81,6 +81,15 @@ class Feed:
 
 
 @dataclass(frozen=True)
+class Pieces(Feed):
+    """A known value cut into pieces along an axis (counted with the batch axis)."""
+
+    kind: str
+    size: Any
+    axis: int
+
+
+@dataclass(frozen=True)
 class BatchSize:
     """Stands for the length of the batch axis, where code asks for it."""
 

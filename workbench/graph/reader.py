@@ -17,8 +17,9 @@ from workbench.errors import Unsupported
 from workbench.graph.base import Composite, Graph, Node, Part, Several
 from workbench.graph.call import BatchSize, Call, Feed, Ref, function_name
 from workbench.graph.operations import ALL, Input, Passing
+from workbench.graph.operations.pick import pieces
 
-NEEDS = "propagation reads " + ", ".join(op.about for op in ALL) + " and Sequential"
+NEEDS = "propagation reads " + ", ".join(op.about for op in ALL if op.about) + " and Sequential"
 
 
 class _ShapeOf:
@@ -136,14 +137,14 @@ class _Reader:
         size = _size(call)
         if size is not None:
             return size
-        computed = call.computed
-        if computed is not None:
-            return computed
+        other = call.computed or pieces(call)
+        if other is not None:
+            return other
         if call.module is not None and (len(call.args) != 1 or call.kwargs or not call.feeds):
             raise call.refuse()
         for cls in ALL:
             op = cls.read(call)
-            if isinstance(op, Passing):
+            if type(op) is Passing:
                 return Feed(call.feeds[0])
             if isinstance(op, Composite):
                 return self._put_steps(call.place, op, call.feeds[0])

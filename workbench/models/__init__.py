@@ -10,10 +10,15 @@ from workbench.models.network import (
     Abs,
     Difference,
     Divided,
+    Flipped,
     Heaviside,
+    Joined,
     Mean,
     Network,
     Normalised,
+    Packed,
+    Permuted,
+    Picked,
     Reshaped,
     Scaled,
     Shift,
@@ -43,9 +48,9 @@ MODELS: dict[str, str] = {
 """Names and descriptions, as `workbench list models` shows them."""
 
 __all__ = [
-    "MODELS", "RNN", "Abs", "AttentionOnly", "Automaton", "Beside", "Continuation",
-    "Difference", "Divided", "Headed", "Heaviside", "Mean", "Network", "Normalised", "Reshaped",
-    "Residue", "Scaled", "Shift", "ShortContext", "Sign", "Square", "Sum", "Transformer",
-    "built", "chain", "dense", "ending", "from_torch", "logits_sharing_prefixes", "mlp",
-    "random_rnn", "rollout", "watching",
+    "MODELS", "RNN", "Abs", "AttentionOnly", "Automaton", "Beside", "Continuation", "Difference",
+    "Divided", "Flipped", "Headed", "Heaviside", "Joined", "Mean", "Network", "Normalised",
+    "Packed", "Permuted", "Picked", "Reshaped", "Residue", "Scaled", "Shift", "ShortContext",
+    "Sign", "Square", "Sum", "Transformer", "built", "chain", "dense", "ending", "from_torch",
+    "logits_sharing_prefixes", "mlp", "random_rnn", "rollout", "watching",
 ]  # fmt: skip

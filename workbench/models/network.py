@@ -88,6 +88,46 @@ class Reshaped(nn.Module):
         return x.reshape(x.shape[0], *self.to_shape)
 
 
+class Picked(nn.Module):
+    """y = x[:, *index]: along every axis one entry, a slice, a list of entries; None a new axis."""
+
+    def __init__(self, index: Sequence[int | slice | list[int] | None]):
+        super().__init__()
+        self.index = (slice(None), *index)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x[self.index]
+
+
+class Permuted(nn.Module):
+    """y = x with its axes in another order, counted without the batch axis."""
+
+    def __init__(self, order: Sequence[int]):
+        super().__init__()
+        self.order = (0, *(k + 1 for k in order))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.permute(self.order)
+
+
+class Packed(nn.Module):
+    """y = x, laid out anew in memory."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.contiguous()
+
+
+class Flipped(nn.Module):
+    """y = x backward along some axes, counted without the batch axis."""
+
+    def __init__(self, axes: Sequence[int]):
+        super().__init__()
+        self.axes = tuple(k + 1 for k in axes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.flip(self.axes)
+
+
 class Mean(nn.Module):
     """y = the means of x over axes that are counted without the batch axis, or backward from -1."""
 
@@ -136,11 +176,26 @@ class Difference(nn.Module):
         return a - b
 
 
+class Joined(nn.Module):
+    """y = values one after the other along an axis, counted without the batch axis."""
+
+    def __init__(self, axis: int):
+        super().__init__()
+        self.axis = axis + 1
+
+    def forward(self, *parts: Tensor) -> Tensor:
+        return torch.cat(parts, self.axis)
+
+
+_PAIRS = (Sum, Difference)
+"""Parts that take two values."""
+
+
 class Network(nn.Module):
     """Parts in evaluation order; value 0 is the input, part i makes value i + 1, the last is y.
 
     Args:
-        parts: modules of one or two inputs.
+        parts: modules of one input or two, or of any number where they are `Joined`.
         inputs: for every part, the indices of the values it takes.
     """
 
@@ -149,7 +204,9 @@ class Network(nn.Module):
         if len(parts) != len(inputs) or not parts:
             raise BadInput(f"a network needs inputs for each of its parts, got {len(inputs)}")
         for i, feeds in enumerate(inputs):
-            want = 2 if isinstance(parts[i], Sum | Difference) else 1
+            want = 2 if isinstance(parts[i], _PAIRS) else 1
+            if isinstance(parts[i], Joined):
+                want = max(1, len(feeds))
             if len(feeds) != want or any(not 0 <= j <= i for j in feeds):
                 raise BadInput(
                     f"part {i} of the network takes {want} earlier value(s), got {list(feeds)}"

@@ -12,8 +12,13 @@ from workbench.errors import BadInput
 from workbench.models import (
     Difference,
     Divided,
+    Flipped,
+    Joined,
     Mean,
     Normalised,
+    Packed,
+    Permuted,
+    Picked,
     Reshaped,
     Scaled,
     Shift,
@@ -24,6 +29,7 @@ from workbench.models.mlp import activation_module
 
 Key = Annotated[str, Field(min_length=1, max_length=200, description="name of a tensor")]
 Size = Annotated[int, Field(ge=1, le=1 << 24)]
+Place = Annotated[int, Field(ge=0, le=1 << 24)]
 Axes = Annotated[list[int], Field(min_length=1, max_length=8)]
 Per = Annotated[list[Size], Field(min_length=1, max_length=2, description="one number an axis")]
 
@@ -69,7 +75,7 @@ class PlainCard(Strict):
     op: Literal[
         "relu", "gelu", "tanh", "sigmoid", "silu", "selu", "mish", "tanh_gelu", "hardswish",
         "hardsigmoid", "softsign", "tanhshrink", "logsigmoid", "abs", "square", "sign",
-        "heaviside", "flatten", "add", "subtract",
+        "heaviside", "flatten", "add", "subtract", "contiguous",
     ]  # fmt: skip
     inputs: list[int]
 
@@ -92,6 +98,48 @@ class ReshapeCard(Strict):
     to: Annotated[list[Size], Field(min_length=1, max_length=8)]
 
 
+class Run(Strict):
+    """Entries start, start + step, ... before stop."""
+
+    start: Place = 0
+    stop: Size
+    step: Size = 1
+
+
+class PickCard(Strict):
+    """Entries of x: along each axis one (which drops it), a run or a list; null adds an axis."""
+
+    op: Literal["pick"] = "pick"
+    inputs: list[int]
+    index: list[Place | Run | Annotated[list[Place], Field(min_length=1)] | None] = Field(
+        min_length=1, max_length=16, description="an entry an axis, without the batch axis"
+    )
+
+
+class PermuteCard(Strict):
+    """x with its axes in another order."""
+
+    op: Literal["permute"] = "permute"
+    inputs: list[int]
+    order: Axes
+
+
+class FlipCard(Strict):
+    """x backward along some axes."""
+
+    op: Literal["flip"] = "flip"
+    inputs: list[int]
+    axes: Axes
+
+
+class CatCard(Strict):
+    """Values one after the other along an axis."""
+
+    op: Literal["cat"] = "cat"
+    inputs: list[int]
+    axis: Annotated[int, Field(ge=0, le=8)]
+
+
 class ConvolutionCard(Strict):
     """y = W * x + b over the last one or two axes of x `(channels, ...)`, with zero padding."""
 
@@ -100,7 +148,7 @@ class ConvolutionCard(Strict):
     weight: Key = Field(description="(out, in / groups, size) or (out, in / groups, height, width)")
     bias: Key | None = None
     stride: Per
-    padding: list[Annotated[int, Field(ge=0, le=1 << 24)]] = Field(min_length=1, max_length=2)
+    padding: list[Place] = Field(min_length=1, max_length=2)
     dilation: Per
     groups: Size = 1
 
@@ -121,7 +169,7 @@ class MaxPoolCard(Strict):
     inputs: list[int]
     kernel: Per
     stride: Per
-    padding: list[Annotated[int, Field(ge=0, le=1 << 24)]] = Field(min_length=1, max_length=2)
+    padding: list[Place] = Field(min_length=1, max_length=2)
 
 
 class MeanCard(Strict):
@@ -163,6 +211,10 @@ NODES = (
     | PlainCard
     | SettingsCard
     | ReshapeCard
+    | PickCard
+    | PermuteCard
+    | FlipCard
+    | CatCard
     | ConvolutionCard
     | AvgPoolCard
     | MaxPoolCard
@@ -209,12 +261,22 @@ def written(
             return (SettingsCard if row.settings else PlainCard).model_validate({**at, **told})
         case graphs.Flatten():
             return PlainCard(**at, op="flatten")
+        case graphs.Packed():
+            return PlainCard(**at, op="contiguous")
         case graphs.Add():
             return PlainCard(**at, op="add")
         case graphs.Subtract():
             return PlainCard(**at, op="subtract")
-        case graphs.Reshape():
+        case graphs.Reshape() | graphs.Axes():
             return ReshapeCard(**at, to=list(op.shape(*shapes)))
+        case graphs.Pick():
+            return PickCard(**at, index=[_picked(e) for e in op.entries(shapes[0])])
+        case graphs.Permute():
+            return PermuteCard(**at, order=list(op.order(len(shapes[0]))))
+        case graphs.Flip():
+            return FlipCard(**at, axes=list(op.places(len(shapes[0]))))
+        case graphs.Cat():
+            return CatCard(**at, axis=op.place(len(shapes[0])))
         case graphs.Convolution():
             return ConvolutionCard(
                 **at, weight=put("weight", op.weight), bias=kept("bias", op.bias),
@@ -235,9 +297,14 @@ def written(
         case graphs.BatchNorm():
             parts = {k: kept(k, getattr(op, k)) for k in ("mean", "var", "weight", "bias")}
             return BatchNormCard.model_validate({**at, **parts, "eps": op.eps})
-        case graphs.Columns():  # as the linear map that it is
-            return LinearCard(**at, weight=put("weight", op.matrix(shapes[0][0])))
     return None
+
+
+def _picked(e: Any) -> Any:
+    """An entry of a `Pick` as a card has it."""
+    if isinstance(e, slice):
+        return Run(start=e.start, stop=e.stop, step=e.step)
+    return list(e) if isinstance(e, tuple) else e
 
 
 def made(i: int, node: NODES, get: Callable[[str], Tensor], dtype: torch.dtype) -> nn.Module:
@@ -266,6 +333,19 @@ def made(i: int, node: NODES, get: Callable[[str], Tensor], dtype: torch.dtype) 
             return (Divided if divides else Scaled)(value, bool(node.fixed))
         case ReshapeCard():
             return Reshaped(tuple(node.to))
+        case PickCard():
+            return Picked([slice(*e.model_dump().values()) if isinstance(e, Run) else e
+                           for e in node.index])  # fmt: skip
+        case PermuteCard():
+            if sorted(node.order) != list(range(len(node.order))):
+                raise BadInput(f"node {i} puts its axes in the order {node.order}, which is none")
+            return Permuted(node.order)
+        case FlipCard():
+            if min(node.axes) < 0:
+                raise BadInput(f"node {i} flips axes {node.axes}: they are counted from 0")
+            return Flipped(node.axes)
+        case CatCard():
+            return Joined(node.axis)
         case ConvolutionCard():
             return _convolution(i, node, get(node.weight), optional(node.bias))
         case AvgPoolCard():
@@ -305,6 +385,8 @@ def made(i: int, node: NODES, get: Callable[[str], Tensor], dtype: torch.dtype) 
     match node.op:
         case "flatten":
             return nn.Flatten()
+        case "contiguous":
+            return Packed()
         case "add":
             return Sum()
         case "subtract":

@@ -3,26 +3,29 @@
 from workbench.graph.base import Composite, Op
 from workbench.graph.operations.batch_norm import BatchNorm
 from workbench.graph.operations.bias import Bias
-from workbench.graph.operations.columns import Columns
+from workbench.graph.operations.cat import Cat
 from workbench.graph.operations.convolution import Convolution
 from workbench.graph.operations.elementwise import Elementwise
 from workbench.graph.operations.layer_norm import LayerNorm
 from workbench.graph.operations.linear import Linear
 from workbench.graph.operations.max_pool import MaxPool
-from workbench.graph.operations.passing import Input, Passing
+from workbench.graph.operations.passing import Input, Packed, Passing
+from workbench.graph.operations.permute import Flip, Permute
+from workbench.graph.operations.pick import Pick
 from workbench.graph.operations.pooling import AvgPool, MeanOver
-from workbench.graph.operations.reshape import Flatten, Reshape
+from workbench.graph.operations.reshape import Axes, Flatten, Reshape
 from workbench.graph.operations.scale import Scale
 from workbench.graph.operations.sums import Add, Subtract
 
 ALL: tuple[type[Op] | type[Composite], ...] = (
-    Linear, Bias, Scale, Elementwise, Flatten, Reshape, Convolution, AvgPool, MeanOver, BatchNorm,
-    LayerNorm, Passing, Add, Subtract, Columns, MaxPool,
+    Linear, Bias, Scale, Elementwise, Flatten, Axes, Reshape, Pick, Permute, Flip, Cat,
+    Convolution, AvgPool, MeanOver, BatchNorm,
+    LayerNorm, Passing, Packed, Add, Subtract, MaxPool,
 )  # fmt: skip
 """Every operation that is read; the first that claims a traced step has it."""
 
 __all__ = [
-    "ALL", "Add", "AvgPool", "BatchNorm", "Bias", "Columns", "Convolution", "Elementwise",
-    "Flatten", "Input", "LayerNorm", "Linear", "MaxPool", "MeanOver", "Passing",
-    "Reshape", "Scale", "Subtract",
+    "ALL", "Add", "AvgPool", "Axes", "BatchNorm", "Bias", "Cat", "Convolution", "Elementwise",
+    "Flatten", "Flip", "Input", "LayerNorm", "Linear", "MaxPool", "MeanOver", "Packed", "Passing",
+    "Permute", "Pick", "Reshape", "Scale", "Subtract",
 ]  # fmt: skip

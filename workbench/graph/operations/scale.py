@@ -18,7 +18,7 @@ class Scale(Op):
 
     constant: Constant
     divides: bool = False
-    about: ClassVar[str] = "`x * c`, `x / c`, `-x`"
+    about: ClassVar[str] = "factors"
 
     @classmethod
     def read(cls, call: Call) -> Op | None:
