@@ -132,6 +132,18 @@ def test_one_term_may_be_asked_for(row):
 
 
 @each_row
+def test_leading_axes_are_kept(row):
+    mu, sigma = torch.tensor([[0.3, -1.0, 2.0], [0.0, 4.0, -2.5]]), torch.tensor([0.7, 2.0, 0.1])
+    sigma = sigma.expand(2, 3)
+    for f in (
+        lambda m, s: torch.stack(row.moments(m, s)),
+        lambda m, s: row.coefficients(m, s, 3),
+        lambda m, s: row.powers(m, s, 0.5 * m, 2, 3).flatten(0, 1),
+    ):
+        torch.testing.assert_close(f(mu, sigma).flatten(1), f(mu.flatten(), sigma.flatten()))
+
+
+@each_row
 def test_gradients(row):
     mu = torch.tensor([0.2, -1.3, 2.1, -4.0], requires_grad=True)
     sigma = torch.tensor([0.9, 0.6, 1.4, 1.1], requires_grad=True)
@@ -175,6 +187,7 @@ def test_the_derivative_is_that_of_torch_and_monotone_between_turns(row):
 
 @each_row
 def test_it_rises_and_reaches_as_it_says(row):
+    assert 0.0 <= row.rounding < 1e-8
     y = row(torch.linspace(-50.0, 50.0, 20_001))
     assert bool((y.diff() >= -1e-15).all()) == row.rises
     low, high = row.reach

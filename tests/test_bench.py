@@ -15,7 +15,7 @@ from workbench import bench, estimators, propagation
 from workbench import graph as graphs
 from workbench.bench import bounds as sound
 from workbench.bench import coherence as coherent
-from workbench.bench import heat, latency, peers, repeats, speech, throughput
+from workbench.bench import heat, latency, narrow, peers, repeats, speech, throughput
 from workbench.bench import propagation as sizes
 from workbench.bench import random_nets as nets
 from workbench.bench import truth as against
@@ -338,6 +338,18 @@ def test_heat_bench_finds_the_error_along_the_defect(monkeypatch):
     for row in rows:
         assert row["correlation"] < -0.5 and 0 < row["c"] < 1 and row["left"] < 0.75
     assert rows[0]["left"] < 0.5 and rows[1]["left"] < 0.5
+
+
+def test_narrow_bench_sees_the_gaussian_tail_err_and_warn(monkeypatch):
+    monkeypatch.setattr(narrow, "QUICK", narrow.Scale(((16, 1),), 2, 50_000))
+    rows = list(narrow.NARROW.run(True, silent))
+    assert [(r["propagator"], r["p"]) for r in rows] == [
+        (m.propagator, p) for p in narrow.LEVELS for m in narrow.METHODS
+    ]
+    plain = {r["p"]: r for r in rows if r["propagator"] == "covariance"}
+    assert plain[0.1]["worst"] < 0.3 < plain[0.001]["worst"] and plain[0.001]["warned"] == 2
+    first, *_ = narrow.NARROW.conclude(rows)
+    assert first.startswith("covariance at P = 0.1: ") and first.endswith(" of 2 warned of.")
 
 
 def test_truth_runs_in_parts():

@@ -37,12 +37,31 @@ def test_a_deep_network_is_said_to_be_one(propagator, layers):
 
 
 @pytest.mark.parametrize(
-    "width, b, said", [(64, -30.0, True), (64, -1.0, False), (97, -30.0, False)]
+    "how, b, said",
+    [
+        (("covariance", "gaussian"), -3.0, True),
+        (("covariance", "gaussian"), -2.5, False),
+        (("cumulant", "pearson3"), -5.0, True),
+        (("cumulant", "pearson3"), -4.0, False),
+    ],
 )
-def test_a_narrow_network_is_said_to_have_no_known_tail(width, b, said):
-    found = wb.Moments()(net(width, 2, b))
-    assert (found.log10_p < -4.0) == (b == -30.0)
-    assert ("too narrow for propagated tails" in found.warning) == said
+def test_a_narrow_network_is_said_to_have_no_known_tail(how, b, said):
+    """Behind two inputs: below 3% by the Gaussian tail, below 1% by one of third cumulants."""
+    found = wb.Moments(*how)(net(64, 1, b))
+    limit = 0.03 if how[1] == "gaussian" else 0.01
+    assert ("too far from Gaussian for this tail" in found.warning) == said
+    assert (found.log10_p < math.log10(limit)) == said
+
+
+def test_few_inputs_or_neurons_make_narrow_what_is_wide_elsewhere():
+    g = torch.Generator().manual_seed(1)
+    for widths, said in (([97, 97, 1], ""), ([97, 8, 1], "8 wide"), ([8, 97, 1], "8 wide")):
+        model = mlp(widths, g)
+        zero = torch.zeros(widths[0])
+        d = wb.Gaussian(zero, torch.ones_like(zero))
+        problem = wb.Problem(d, model, wb.Halfspace(torch.ones(1), -8.0))
+        found = wb.Moments()(problem)
+        assert found.log10_p < -2.0 and said in found.warning and bool(said) == bool(found.warning)
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,12 @@ def _two(pieces):
     return a, b
 
 
+def slopes(layer):
+    with torch.no_grad():
+        layer.weight.copy_(torch.tensor([-0.5, 0.3]))
+    return layer
+
+
 # What is read, the length of its input, and the operation that must stand in its graph.
 LINEAR = {
     "batch norm": (lambda: nn.Sequential(nn.Linear(5, 4), seen(nn.BatchNorm1d(4))), 5, "BatchNorm"),
@@ -203,6 +209,9 @@ NONLINEAR = {
     "tanh": (nn.Tanh, 4, "Elementwise"),
     "sign": (Sign, 4, "Elementwise"),
     "step": (Heaviside, 4, "Elementwise"),
+    "prelu": (lambda: nn.Sequential(nn.PReLU()), 4, "PReLU"),
+    "prelu by channel": (lambda: image(slopes(nn.PReLU(2))), 32, "PReLU"),
+    "prelu function": (lambda: Call(lambda m, x: F.prelu(x, m.bias)), 2, "PReLU"),
     "max pool": (lambda: image(nn.MaxPool2d(2)), 32, "MaxPool"),
     "padded max pool": (lambda: image(nn.MaxPool2d(3, 2, 1)), 32, "MaxPool"),
     "max pool of rows": (lambda: image(nn.MaxPool2d((1, 3), (2, 1), (0, 1))), 32, "MaxPool"),
@@ -430,6 +439,26 @@ def test_a_step_in_the_middle_against_enumeration():
         )
     assert float(law.mean) == pytest.approx(float(p.sum()), rel=1e-12)
     assert float(law.cov) == pytest.approx(float((p * (1 - p)).sum()), rel=1e-12)
+
+
+@pytest.mark.parametrize("slope", [0.25, -0.7])
+def test_prelu_is_leaky_relu_with_a_gradient_in_its_slope(slope):
+    """Law, bounds and gradient, where the slope stands once as a weight and once as a number."""
+    pre, leaky = nn.PReLU(init=slope), nn.LeakyReLU(slope)
+    root, mean = rand(3, 4, 4), rand(4, 4)
+    piece, a, b = Piece(torch.zeros(()), mean, root @ root.T), rand(5, 2, 4), torch.zeros(2)
+    for propagator in (Covariance(12), Cumulant4()):
+        one, two = (propagator.law(read(nn.Sequential(m)), piece, a, b)[0] for m in (pre, leaky))
+        torch.testing.assert_close(one.mean, two.mean)
+        torch.testing.assert_close(one.cov, two.cov)
+    (slopes,) = torch.autograd.grad(one.mean.sum(), [pre.weight])
+    assert math.isfinite(float(slopes)) and float(slopes) != 0.0
+    low, high = mean[None] - 1.0, mean[None] + 1.0
+    x = low + (high - low) * torch.rand(4000, 4, generator=torch.Generator().manual_seed(0))
+    path = moves(read(nn.Sequential(pre)), 4, torch.float64)
+    frame, region = Frame(torch.zeros(4), torch.eye(4)), Region.box(low, high)
+    found, s = bound(path, frame, region, a, b), pre(x) @ a.T
+    assert bool((s >= found.least).all()) and bool((s <= found.most).all())
 
 
 REFUSED = {

@@ -8,6 +8,7 @@ from torch import nn
 
 import workbench as wb
 from workbench.bench.held_out import random_net
+from workbench.bench.mixed_problems import mixed_problem
 from workbench.estimators.slicing import Slicing
 from workbench.models import chain, dense, mlp
 
@@ -215,3 +216,9 @@ def test_a_misled_propagation_is_told():
     answer = wb.Slices()(random_net(24, 5, 0.1, 6.5))
     assert "misled" in answer.warning and answer.indicator is None
     assert not wb.Slices()(wb.load("B_w32_h2_1e-5")).warning
+
+
+def test_it_says_where_its_error_cannot_be_told():
+    """A mixture on saturating units: third cumulants leave no law in the likeliest slice."""
+    answer = wb.Slices()(mixed_problem(45), budget=20_000)
+    assert answer.indicator is None and "cannot be told how far off" in answer.warning

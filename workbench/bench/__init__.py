@@ -19,6 +19,7 @@ from workbench.bench.hush import HUSH
 from workbench.bench.language import LANGUAGE
 from workbench.bench.latency import LATENCY
 from workbench.bench.mixed import MIXED
+from workbench.bench.narrow import NARROW
 from workbench.bench.paths import PATHS
 from workbench.bench.precision import PRECISION
 from workbench.bench.propagation import PROPAGATION
@@ -41,6 +42,7 @@ ALL: tuple[Bench, ...] = (
     COVERAGE,
     TAILS,
     PROPAGATION,
+    NARROW,
     THROUGHPUT,
     PATHS,
     PRECISION,

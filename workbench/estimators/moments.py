@@ -122,7 +122,7 @@ class Moments(Estimator):
             flops += spent
         log_p = torch.clamp(log_sum(torch.stack(terms)), max=0.0)  # rounding may pass 1
         found = float(log_p.detach())
-        doubts += [limits.too_narrow(problem, found), limits.unmeasured(problem, found)]
+        doubts += [limits.too_narrow(problem, found, self.tail), limits.unmeasured(problem, found)]
         top = int(torch.argmax(torch.stack(terms).detach()))
         mean, std, beta = laws[top]
         return replace(

@@ -22,6 +22,7 @@ from workbench.graph.operations import (
     Passing,
     Permute,
     Pick,
+    PReLU,
     Reshape,
     Scale,
     Subtract,
@@ -31,6 +32,6 @@ from workbench.graph.reader import read
 __all__ = [
     "Add", "AvgPool", "Axes", "BatchNorm", "Bias", "Cat", "Composite", "Computed", "Constant",
     "Convolution", "Elementwise", "Flatten", "Flip", "Graph", "Input", "LayerNorm", "Linear",
-    "MaxPool", "MeanOver", "Node", "Op", "Packed", "Passing", "Permute", "Pick", "Ref", "Reshape",
-    "Scale", "Several", "Shape", "Subtract", "activations_of", "read",
+    "MaxPool", "MeanOver", "Node", "Op", "PReLU", "Packed", "Passing", "Permute", "Pick", "Ref",
+    "Reshape", "Scale", "Several", "Shape", "Subtract", "activations_of", "read",
 ]  # fmt: skip

@@ -90,6 +90,14 @@ class SettingsCard(Strict):
     )
 
 
+class PReLUCard(Strict):
+    """y = x above 0, weight x below; one weight, or one for each entry of the first axis."""
+
+    op: Literal["prelu"] = "prelu"
+    inputs: list[int]
+    weight: Key
+
+
 class ReshapeCard(Strict):
     """The same numbers in another shape, without the batch axis."""
 
@@ -210,6 +218,7 @@ NODES = (
     | ScaleCard
     | PlainCard
     | SettingsCard
+    | PReLUCard
     | ReshapeCard
     | PickCard
     | PermuteCard
@@ -259,6 +268,8 @@ def written(
         case graphs.Elementwise(row=row):
             told = {"op": row.name, **({"settings": row.settings} if row.settings else {})}
             return (SettingsCard if row.settings else PlainCard).model_validate({**at, **told})
+        case graphs.PReLU():
+            return PReLUCard(**at, weight=put("weight", op.weight.value))
         case graphs.Flatten():
             return PlainCard(**at, op="flatten")
         case graphs.Packed():
@@ -363,6 +374,12 @@ def made(i: int, node: NODES, get: Callable[[str], Tensor], dtype: torch.dtype) 
             return kind(*sizes)
         case MeanCard():
             return Mean(tuple(node.axes), node.keep)
+        case PReLUCard():
+            layer, weight = nn.PReLU(), get(node.weight)
+            if weight.ndim != 1:
+                raise BadInput(f"the weight of node {i} must be a vector, got {weight.shape}")
+            layer.weight = nn.Parameter(weight)
+            return layer
         case SettingsCard():
             return activation_module(node.op, dtype, **node.settings)
         case LayerNormCard():

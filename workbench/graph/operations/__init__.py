@@ -13,6 +13,7 @@ from workbench.graph.operations.passing import Input, Packed, Passing
 from workbench.graph.operations.permute import Flip, Permute
 from workbench.graph.operations.pick import Pick
 from workbench.graph.operations.pooling import AvgPool, MeanOver
+from workbench.graph.operations.prelu import PReLU
 from workbench.graph.operations.reshape import Axes, Flatten, Reshape
 from workbench.graph.operations.scale import Scale
 from workbench.graph.operations.sums import Add, Subtract
@@ -20,12 +21,12 @@ from workbench.graph.operations.sums import Add, Subtract
 ALL: tuple[type[Op] | type[Composite], ...] = (
     Linear, Bias, Scale, Elementwise, Flatten, Axes, Reshape, Pick, Permute, Flip, Cat,
     Convolution, AvgPool, MeanOver, BatchNorm,
-    LayerNorm, Passing, Packed, Add, Subtract, MaxPool,
+    LayerNorm, Passing, Packed, Add, Subtract, MaxPool, PReLU,
 )  # fmt: skip
 """Every operation that is read; the first that claims a traced step has it."""
 
 __all__ = [
     "ALL", "Add", "AvgPool", "Axes", "BatchNorm", "Bias", "Cat", "Convolution", "Elementwise",
-    "Flatten", "Flip", "Input", "LayerNorm", "Linear", "MaxPool", "MeanOver", "Packed", "Passing",
-    "Permute", "Pick", "Reshape", "Scale", "Subtract",
+    "Flatten", "Flip", "Input", "LayerNorm", "Linear", "MaxPool", "MeanOver", "PReLU", "Packed",
+    "Passing", "Permute", "Pick", "Reshape", "Scale", "Subtract",
 ]  # fmt: skip
