@@ -315,13 +315,13 @@ class Slices(Estimator):
                 "the network never enters C in the directions that propagation points to: it was "
                 "misled, and the answer is probably far too high"
             )
+        elif min(q for q in state.used if q) < min(self.directions, state.theta.shape[1]):
+            info["warning"] = "the budget held fewer directions than were asked for"
         elif not math.isfinite(indicator):
             info["warning"] = (
                 "third cumulants leave no law of the margin in the likeliest slice, so that it "
                 "cannot be told how far off the answer may be"
             )
-        elif min(q for q in state.used if q) < min(self.directions, state.theta.shape[1]):
-            info["warning"] = "the budget held fewer directions than were asked for"
         return Estimate(torch.clamp(total, max=0.0), None, self.kind, cost, info=info)
 
 
