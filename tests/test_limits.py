@@ -53,6 +53,17 @@ def test_a_narrow_network_is_said_to_have_no_known_tail(how, b, said):
     assert (found.log10_p < math.log10(limit)) == said
 
 
+def test_a_rare_piece_whose_failures_are_common_has_a_known_tail():
+    """P is small by the weight of the piece alone, or within it."""
+    one = net(64, 1, -3.0)
+    far = wb.Gaussian(torch.full((2,), 0.5), torch.full((2,), 1e-3))
+    for mean, said in ((torch.full((2,), 2.0), False), (torch.zeros(2), True)):
+        near = wb.Gaussian(mean, torch.ones(2))
+        d = wb.Mixture(torch.tensor([0.99, 0.01]), (far, near))
+        found = wb.Moments()(wb.Problem(d, one.model, one.spec))
+        assert found.log10_p < -2.0 and ("too far from Gaussian" in found.warning) == said
+
+
 def test_few_inputs_or_neurons_make_narrow_what_is_wide_elsewhere():
     g = torch.Generator().manual_seed(1)
     for widths, said in (([97, 97, 1], ""), ([97, 8, 1], "8 wide"), ([8, 97, 1], "8 wide")):

@@ -1,5 +1,6 @@
 """Propagator x tail: log P from the weights, without a sample."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
@@ -121,9 +122,10 @@ class Moments(Estimator):
             laws.append((law.mean.detach(), law.std.detach(), beta.detach()))
             flops += spent
         log_p = torch.clamp(log_sum(torch.stack(terms)), max=0.0)  # rounding may pass 1
-        found = float(log_p.detach())
-        doubts += [limits.too_narrow(problem, found, self.tail), limits.unmeasured(problem, found)]
-        top = int(torch.argmax(torch.stack(terms).detach()))
+        each = torch.stack(terms).detach()
+        far = _how_far(each, torch.stack([p.log_weight.detach() for p in pieces]))
+        doubts += [limits.too_narrow(problem, far, self.tail), limits.unmeasured(problem, far)]
+        top = int(torch.argmax(each))
         mean, std, beta = laws[top]
         return replace(
             state,
@@ -151,3 +153,14 @@ class Moments(Estimator):
 
     def finished(self, state: MomentsState) -> bool:
         return state.done
+
+
+def _how_far(terms: Tensor, log_weights: Tensor) -> float:
+    """The mean of log P(C | piece) over the pieces, as they share P; -inf where P is 0.
+
+    Args:
+        terms: log of weight times P of every piece.
+    """
+    known = torch.isfinite(terms)
+    given, share = (terms - log_weights)[known], torch.softmax(terms, 0)[known]
+    return float(share @ given) if bool(known.any()) else -math.inf
