@@ -124,7 +124,8 @@ class Moments(Estimator):
         log_p = torch.clamp(log_sum(torch.stack(terms)), max=0.0)  # rounding may pass 1
         each = torch.stack(terms).detach()
         far = _how_far(each, torch.stack([p.log_weight.detach() for p in pieces]))
-        doubts += [limits.too_narrow(problem, far, self.tail), limits.unmeasured(problem, far)]
+        narrow = limits.too_narrow(problem, far, self.tail)
+        doubts.append(narrow or limits.unmeasured(problem, far))
         top = int(torch.argmax(each))
         mean, std, beta = laws[top]
         return replace(
