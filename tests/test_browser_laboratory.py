@@ -58,6 +58,15 @@ LATE = """
 const usual = AbortSignal.timeout.bind(AbortSignal);
 AbortSignal.timeout = (ms) => usual(ms === 2000 ? 0 : ms);
 """
+ON_LIGHT = """
+(mark) => {
+  for (let part = mark; part; part = part.parentElement) {
+    const tone = getComputedStyle(part).backgroundColor;
+    if (tone !== "rgba(0, 0, 0, 0)") return tone === "rgb(255, 255, 255)";
+  }
+  return false;
+}
+"""
 
 
 def test_lab_draws_what_changed_while_its_page_loaded_and_hides_the_still_picture(lab, page):
@@ -73,6 +82,16 @@ def test_lab_draws_what_changed_while_its_page_loaded_and_hides_the_still_pictur
     expect(live.locator(".wb-lab-densities")).to_contain_text("Generation 3")
     expect(still).to_be_attached()
     expect(still).to_be_hidden()
+    # The page's chart is drawn on a ground on which its letters can be read.
+    assert lines.first.evaluate(ON_LIGHT)
+    page.get_by_role("menuitem", name="Kernel", exact=True).click()
+    page.get_by_role("menuitem", name="Restart Kernel").first.click()
+    page.get_by_role("button", name="Confirm Kernel Restart").click()
+    cut_off = page.locator(".wb-face.jupyter-widgets-disconnected")
+    expect(cut_off).to_be_attached(timeout=PATIENCE)
+    assert "run the cell again" in cut_off.evaluate(
+        "(e) => getComputedStyle(e, '::before').content"
+    )
     late = [e for e in watch.errors if "Failed to initialize model" in e]
     assert late, "no script came late"
     watch.errors = [e for e in watch.errors if e not in late]

@@ -18,9 +18,10 @@ from PIL import Image
 from workbench import views
 from workbench.errors import Unsupported
 from workbench.views.figure_widgets import Library, empty_figure, show_figure
+from workbench.views.ground import own
 from workbench.views.renderer import NAME, still_figures
 from workbench.views.still import mark, still
-from workbench.views.style import axis, layout
+from workbench.views.style import GROUNDS, axis, layout
 from workbench.views.svg import image, svg
 
 SPACE = "{http://www.w3.org/2000/svg}"
@@ -207,12 +208,26 @@ def test_other_screens_have_their_words_numbers_and_charts():
     finally:
         view.session.close()
     assert "A_d10_1e-6" in picture and "covariance propagation" in picture
-    assert "Budget: <b>1e+06</b>" in picture
+    assert "Budget: <b>1,000,000</b>" in picture
     assert "ws-estimate-moments" in picture and "wb-estimate-moments" not in picture
     pictures = re.findall(r"data:image/svg\+xml;base64,([\w+/=]+)", picture)
     trees = [ET.fromstring(b64decode(one)) for one in pictures]
     assert len(trees) == 2
     assert any("truth" in texts(tree) for tree in trees)
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_a_picture_brings_the_ground_on_which_it_can_be_read(dark):
+    shown = figure({"type": "bar", "y": [1]}) | {"layout": layout(dark, 300)}
+    assert GROUNDS[dark] in image(shown)
+    view = views.compare_widgets(["A_d10_1e-6"], estimators=["moments"], dark=dark)
+    try:
+        picture = still(view.finish(), dark)
+    finally:
+        view.session.close()
+    assert own(dark) in picture
+    assert "covariance propagation" in picture and "\u22126.00" in picture  # it has run
+    assert "<button" not in picture
 
 
 def test_finish_waits_no_longer_than_it_may():

@@ -67,6 +67,9 @@ class AdversaryActs(SteppedActs):
         self.guard(self.session.play)
         self.follow()
 
+    def unasked(self) -> None:
+        self.start()
+
     def _check(self) -> None:
         self.session.check()
         self.follow()
@@ -99,6 +102,9 @@ class TrainActs(SteppedActs):
             self.session.stepping.reset()
         self.follow()
 
+    def unasked(self) -> None:
+        self.begin()
+
 
 class CoherenceActs(Guarded):
     """Of the room Coherence."""
@@ -110,6 +116,9 @@ class CoherenceActs(Guarded):
         """Measure the present choice, and follow it."""
         self.session.start()
         self.follow()
+
+    def unasked(self) -> None:
+        self.guard(self.start)
 
     def start_all(self) -> None:
         """The heat flow on the whole catalogue, and follow it."""
@@ -128,6 +137,9 @@ class TokensActs(Guarded):
         """Run all estimators, and follow them."""
         self.session.start()
         self.follow()
+
+    def unasked(self) -> None:
+        self.restart()
 
     def restart(self) -> None:
         """The budget has come to rest: run all anew."""

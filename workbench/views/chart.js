@@ -12,6 +12,19 @@ function dress(place) {
   place.before(sheet);
 }
 
+const bright = (tone) => (tone.match(/[\d.]+/g) ?? []).slice(0, 3).reduce((a, b) => a + +b, 0) > 384;
+
+// Letters that are dark where the words around the chart are light, or the other way round, as where
+// a notebook's theme is not the one that a screen was told of: then it gets a ground of its own.
+function stand(place) {
+  const letter = place.querySelector(".xtick text, .ytick text");
+  if (!letter) return;
+  const light = bright(getComputedStyle(letter).fill);
+  if (bright(getComputedStyle(place).color) !== light) {
+    place.style.background = light ? "#1b1f24" : "#ffffff";
+  }
+}
+
 // A place to draw in with the plotly that `load()` promises: [place, draw(text), gone()].
 function chart(load) {
   const place = document.createElement("div");
@@ -30,6 +43,7 @@ function chart(load) {
       // A height of its own: drawn while it is hidden, it would be fitted to a height of nothing.
       if (layout.height) place.style.height = `${layout.height}px`;
       await plotly.react(place, data, layout, CONFIG);
+      if (!drawn) stand(place);
       drawn = now;
     }).catch((error) => console.error(error));
   };

@@ -22,6 +22,10 @@ class Pressed:
         self.session.start()
         self.follow()
 
+    def unasked(self) -> None:
+        """What the served app begins by itself."""
+        self.guard(self.start)
+
     def press(self, data: dict[str, Any]) -> None:
         """A button of the table: what it does, and the cell that it stands in."""
         name, key = str(data.get("problem", "")), str(data.get("key", ""))

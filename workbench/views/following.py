@@ -38,12 +38,19 @@ class Guarded:
         """What is painted after an action of the reader."""
         self.paint()
 
+    def unasked(self) -> None:
+        """Begin what the served app begins by itself; a notebook's screens wait to be asked."""
+
     def finish(self, patience: float = 120.0) -> Self:
         """Wait for what was begun, and paint it: for a cell that is run without a reader.
+
+        Where nothing was begun, what the served app begins by itself is.
 
         Args:
             patience: seconds after which what is there is painted.
         """
+        if not self.session.worker.results:
+            self.unasked()
         until = time.monotonic() + patience
         while self.session.worker.busy and time.monotonic() < until:
             time.sleep(_LOOK)

@@ -96,7 +96,8 @@ def digits(problem: Problem, seed: int) -> str:
         for svg, caption in figures
     )
     return (
-        f"<div class='wb-digits' style='display:flex;gap:12px;justify-content:space-between' "
+        f"<div class='wb-digits' style='display:flex;gap:12px;justify-content:space-between;"
+        f"max-width:330px' "
         f"title='{wrong}'>{cells}</div>"
     )
 

@@ -150,12 +150,12 @@ class House(param.Parameterized):
             session.bring(problem)
         return refused
 
-    def _alike(self, session: Any, screen: Callable[..., Any], start: str) -> Room:
+    def _alike(self, session: Any, screen: Callable[..., Any]) -> Room:
         """A room that follows the problem of others, and begins once by itself."""
         refused = self._sync(session)
         view = screen(session, dark=self.dark)
         view.say(refused)
-        begin = _once(getattr(view, start))
+        begin = _once(view.unasked)
         return Room(view.layout, begin, lambda: None, lambda: session, view.choose)
 
     def _make_explore(self) -> Room:
@@ -181,13 +181,13 @@ class House(param.Parameterized):
         refused = self._sync(session)
         view = Compare(session, dark=self.dark, open_cell=self._open_cell)
         view.say(refused)
-        return Room(view.layout, _once(view.start), lambda: None, lambda: session)
+        return Room(view.layout, _once(view.unasked), lambda: None, lambda: session)
 
     def _make_coherence(self) -> Room:
-        return self._alike(CoherenceSession(), Coherence, "start")
+        return self._alike(CoherenceSession(), Coherence)
 
     def _make_adversary(self) -> Room:
-        return self._alike(AdversarySession(), AdversaryScreen, "start")
+        return self._alike(AdversarySession(), AdversaryScreen)
 
     def _make_train(self) -> Room:
         location = pn.state.location
@@ -214,7 +214,7 @@ class House(param.Parameterized):
         return Room(view.layout, enter, lambda: None, lambda: session)
 
     def _make_tokens(self) -> Room:
-        return self._alike(TokensSession(), TokensScreen, "restart")
+        return self._alike(TokensSession(), TokensScreen)
 
     def _make_laboratory(self) -> Room:
         tabs = Tabs()

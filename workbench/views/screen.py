@@ -189,6 +189,10 @@ class Explore(ByTicker, pn.viewable.Viewer):
         self._late.append(self._refresh)
         self.follow()
 
+    def unasked(self) -> None:
+        self.guard(self.session.play)
+        self.guard(self.session.refresh)
+
     def pull(self) -> None:
         """Paint what is new and what was put off; called on a timer while there is any."""
         if time.perf_counter() - self._moved_at < _QUIET:

@@ -2,7 +2,8 @@
 
 A notebook that is opened without a kernel, in an editor without the widgets, or as a page made of
 it, shows nothing of a live screen. So a second output follows each: its words and tables, its
-figures as SVG, its controls as text. A style sheet hides it while the live one is on the page.
+figures as SVG, its controls as text. A style sheet hides it while the live one is on the page, and
+before it what stands in for a live one that is lost.
 """
 
 import re
@@ -16,8 +17,8 @@ import panel as pn
 
 from workbench.views import figure_panel, figure_widgets, live_panel, live_widget
 from workbench.views.controls import LABEL_CSS
+from workbench.views.ground import own
 from workbench.views.parts import TEXT_CSS
-from workbench.views.style import TONES
 from workbench.views.svg import image
 from workbench.views.table import TABLE_CSS
 
@@ -27,14 +28,23 @@ _STYLE = (
     ".wb-still .row > div { flex: 0 1 auto; min-width: 0; max-width: 100%; } "
     ".wb-still .is { font-size: 13px; } .wb-still .is b { font-weight: 500; } "
     + " ".join(css.replace(":host", ".wb-still") for css in (TEXT_CSS, LABEL_CSS))
-    + TABLE_CSS.replace(".wb-", ".ws-")
+    + TABLE_CSS.replace(".wb-", ".ws-").replace(".ws-table ", ".wb-still .ws-table ")
+    + ".wb-still .ws-table tr { background: transparent; }"
 )
 _NOTE = (
     "A still picture of this screen. Run its cell for the live one, which a page that is loaded "
     "again has lost."
 )
+_HIDDEN = (
+    "body:has(.LIVE) .wb-still-LIVE { display: none; } "
+    ".jp-OutputArea-child:has(.jupyter-widgets):not(:has(.jupyter-widgets > *))"
+    ":has(+ .jp-OutputArea-child .wb-still-LIVE) { display: none; }"
+)
+"""The picture where the live screen is; and before the picture, JupyterLab's words for a screen
+whose kernel is gone."""
 _SHEET = re.compile(r"<style>.*?</style>", re.DOTALL)
 _CLASS = re.compile(r"""\bclass=(['"]?)[^'">]*""")
+_BUTTON = re.compile(r"<button(?P<about>[^>]*)>(?P<named>.*?)</button>", re.DOTALL)
 _SILENT = (
     pn.widgets.Button, pn.widgets.FileDownload, pn.widgets.FileInput, pn.widgets.Toggle,
     pn.layout.HSpacer, pn.Spacer, w.Button,
@@ -55,14 +65,13 @@ def still(view: Any, dark: bool = False, live: str = "") -> str:
         dark: whether the ground is dark.
         live: the CSS class of the live screen; where an element has it, the picture is hidden.
     """
-    hidden = f"body:has(.{live}) .wb-still-{live} {{ display: none; }}" if live else ""
-    tone = f".wb-still {{ {TONES[dark]} }}"
-    ground = " style='background:#1b1f24;color:#d6d9de'" if dark else ""
+    hidden = _HIDDEN.replace("LIVE", live) if live else ""
+    ground = f".wb-still-{live} {{ {own(dark)} }}"
     # Names of its own, so that whoever looks for a live part finds the live one.
     seen = _CLASS.sub(lambda found: found[0].replace("wb-", "ws-"), "".join(_parts(view)))
     return (
-        f"<style>{_STYLE} {tone} {hidden}</style><div class='wb-still wb-still-{live}'{ground}>"
-        f"{seen}<div class='small'>{_NOTE}</div></div>"
+        f"<style>{_STYLE} {ground} {hidden}</style><div class='wb-still wb-still-{live}'>"
+        f"<div class='small'>{_NOTE}</div>{seen}</div>"
     )
 
 
@@ -87,7 +96,7 @@ def _of_panel(view: Any) -> Iterable[str]:
         if view.value:
             yield f"<div>{view.value}</div>"
     elif isinstance(view, live_panel.LiveHTML):
-        yield view.html
+        yield _unpressed(view.html)
     elif isinstance(view, pn.layout.base.ListLike):
         yield from _laid(view.objects, not isinstance(view, pn.Column))
     elif isinstance(view, pn.widgets.Widget) and not isinstance(view, pn.widgets.FloatSlider):
@@ -108,9 +117,14 @@ def _of_widgets(view: Any) -> Iterable[str]:
         if said:
             yield f"<div>{said}</div>"
     elif isinstance(view, live_widget.LiveHTML):
-        yield view.html
+        yield _unpressed(view.html)
     elif hasattr(view, "value"):
         yield _control(view.description, getattr(view, "label", None) or view.value)
+
+
+def _unpressed(html: str) -> str:
+    """Without what only acts; what it names stays."""
+    return _BUTTON.sub(lambda found: found["named"] if "wb-open" in found["about"] else "", html)
 
 
 def _laid(parts: Iterable[Any], beside: bool) -> Iterable[str]:
@@ -136,6 +150,7 @@ def _control(name: str | None, value: Any) -> str:
         said = ", ".join(map(str, value))
     else:
         said = f"{value:.6g}" if isinstance(value, float) else str(value)
-        said = f"{value:,}" if isinstance(value, int) else said
+        if isinstance(value, int) or (isinstance(value, float) and value.is_integer()):
+            said = f"{int(value):,}"
     told = f"{escape(name)}: " if name else ""
     return f"<div class='is'>{told}<b>{escape(said)}</b></div>"

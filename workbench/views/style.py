@@ -49,6 +49,10 @@ TONES = {
 }
 """{dark: what is wrong and what to beware of, as text}: at least 5.5 to 1 on either ground."""
 
+GROUNDS = {False: "background:#ffffff;color:#1b1f24", True: "background:#1b1f24;color:#d6d9de"}
+"""{dark: the ground and the ink of what is legible wherever it stands}: in a notebook the ground of
+the page is not known."""
+
 Figure = dict[str, Any]
 
 _FEW = 3  # decades on which there is room for three labels each

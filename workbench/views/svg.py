@@ -8,7 +8,7 @@ import base64
 from html import escape
 from typing import Any
 
-from workbench.views.style import GREY, Figure
+from workbench.views.style import GREY, GROUNDS, Figure
 from workbench.views.svg_axes import Axis, read, ticks
 from workbench.views.svg_bars import Bars
 from workbench.views.svg_columns import columns
@@ -24,6 +24,8 @@ _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 def image(figure: Figure, wide: int = 760, told: str = "a chart") -> str:
     """The picture as an `<img>`, which notebooks show whose scripts are not trusted.
 
+    On a ground of its own: that of the page may be as dark as its letters are.
+
     Args:
         wide: pixels.
         told: what it shows, for those who do not see it.
@@ -31,8 +33,15 @@ def image(figure: Figure, wide: int = 760, told: str = "a chart") -> str:
     data = base64.b64encode(svg(figure, wide).encode()).decode()
     return (
         f"<img alt='{escape(told, quote=True)}' src='data:image/svg+xml;base64,{data}' "
-        "style='max-width:100%;height:auto'>"
+        f"style='max-width:100%;height:auto;{GROUNDS[_for_dark(figure)]}'>"
     )
+
+
+def _for_dark(figure: Figure) -> bool:
+    """Whether its letters are light."""
+    given = figure.get("layout", {}).get("font", {}).get("color") or _INKS[False]
+    parts = [int(given[k : k + 2], 16) for k in (1, 3, 5)] if len(given) == 7 else [0]
+    return sum(parts) / len(parts) > 128
 
 
 def svg(figure: Figure, wide: int = 760) -> str:

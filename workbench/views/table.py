@@ -171,6 +171,7 @@ sup, sub { line-height: 0; font-size: .75em; }
 .wb-table th { font-weight: 500; text-align: left; opacity: .65; font-size: 12px; }
 .wb-table th, .wb-table td { padding: 4px 10px 4px 0; white-space: nowrap;
   border-bottom: 1px solid rgba(128,128,128,.22); }
+.wb-table td { text-align: left; }
 .wb-table .n { text-align: right; }
 .wb-table .v { font-weight: 600; min-width: 72px; }
 .wb-table .s { width: 22%; padding-left: 14px; }

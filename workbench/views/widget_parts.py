@@ -9,9 +9,9 @@ import param
 from workbench.estimators import ALL
 from workbench.views import table
 from workbench.views.controls import Adjustable
+from workbench.views.ground import own
 from workbench.views.parts import TEXT_CSS
 from workbench.views.roster import heading, setting_doc, settings_of
-from workbench.views.style import TONES
 
 _NARROW = """
 .wb-face .wb-aside { width: 306px; min-width: 306px; margin-right: 12px; }
@@ -23,9 +23,19 @@ _NARROW = """
 .wb-face .wb-table .v { min-width: 0; }
 .wb-face .wb-table .dot { margin-right: 5px; }
 """
+_CUT_OFF = """
+.wb-face .jupyter-widgets-disconnected::before { content: none; }
+.wb-face.jupyter-widgets-disconnected > * { opacity: .5; pointer-events: none; }
+.wb-face.jupyter-widgets-disconnected::before { display: block; padding: 0 0 8px 0;
+  font: 500 14px system-ui, sans-serif; color: var(--wb-bad, #b3261e);
+  content: "The kernel that moved this screen is gone: run the cell again."; }
+"""
 STYLE = f"""<style>{table.TABLE_CSS}
 {TEXT_CSS.replace(":host", ".wb-face .widget-html-content")}
-.wb-dark {{ {TONES[True]} }}
+.wb-face {{ {own(False)} padding: 6px 8px; }}
+.wb-face.wb-dark {{ {own(True)} }}
+.wb-face .widget-html-content {{ color: inherit; }}
+{_CUT_OFF}
 .wb-face .widget-html-content {{ line-height: 1.4; }}
 .wb-face :is(.jupyter-widgets, .lm-Widget, .widget-html-content) {{ min-width: 0; }}
 .wb-face .wb-aside {{ width: 340px; min-width: 340px; margin-right: 20px; }}

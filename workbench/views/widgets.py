@@ -116,6 +116,9 @@ class ExploreWidgets(ByTask, w.VBox):
         self.session.refresh()
         self.follow()
 
+    def unasked(self) -> None:
+        self.guard(self.play)
+
     def paint(self) -> None:
         """What the worker has published."""
         self._paint_numbers()
