@@ -8,7 +8,18 @@ from card_samples import PROBLEMS
 from torch import nn
 
 import workbench as wb
-from workbench.models import Divided, Flipped, Joined, Network, Permuted, Picked, Reshaped
+from workbench.models import (
+    Divided,
+    Flipped,
+    Joined,
+    Multiplied,
+    Network,
+    Padded,
+    Permuted,
+    Picked,
+    Reshaped,
+    chain,
+)
 
 NODES = {
     node["op"]: i
@@ -90,6 +101,51 @@ def test_moves_that_do_not_fit_are_refused(node, put, said, tmp_path):
     path.write_text(json.dumps(card).replace('"zero"', '"distribution.mean"'))
     with pytest.raises(wb.BadInput, match=said):
         wb.load(path)
+
+
+SIZED = {
+    "padding": (1, {"before": [BIG, BIG], "after": [BIG, BIG]}, "numbers of one input, and cards"),
+    "more padding": (1, {"before": [1 << 24] * 2, "after": [1 << 24] * 2}, "does not fit|numbers"),
+    "one side": (1, {"before": [1]}, "must be of one length"),
+    "unequal": (1, {"before": [1, 1, 1, 1], "after": [1, 1, 1, 1]}, "does not fit.*4 axes of"),
+    "circle": (1, {"before": [9, 9], "mode": "circular"}, "does not fit.*is fed"),
+    "size": (2, {"to": [BIG, BIG]}, "numbers of one input, and cards hold"),
+    "factor": (2, {"to": None, "by": [4096.0, 4096.0]}, "numbers of one input, and cards hold"),
+    "no size": (2, {"to": None}, "needs sizes, or factors, and not both"),
+    "both": (2, {"by": [2.0, 2.0]}, "needs sizes, or factors, and not both"),
+    "mode": (2, {"mode": "linear"}, "does not fit.*is fed"),
+    "output": (3, {"padding": [BIG, BIG]}, "does not fit.*is fed"),
+    "stride": (3, {"stride": [BIG, BIG]}, "numbers of one input, and cards hold"),
+    "groups": (3, {"groups": 2}, "2 groups, which do not divide 1 inputs"),
+    "more": (3, {"more": [1]}, "a stride, a padding and a dilation for each axis"),
+    "much more": (3, {"more": [7, 7]}, "does not fit.*adds .7, 7. places"),
+    "windows": (4, {"to": [BIG, BIG]}, "does not fit.*takes 32 inputs but is fed"),
+    "window": (5, {"padding": [2, 2]}, "does not fit.*is fed"),
+    "divisor": (
+        5,
+        {"kernel": [1], "stride": [1], "padding": None, "divisor": 2},
+        "over two axes alone",
+    ),
+    "matrix": (7, {"value": "spec.b"}, "must be a matrix"),
+}
+
+
+@pytest.mark.parametrize("node, put, said", SIZED.values(), ids=SIZED)
+def test_sizes_of_images_that_do_not_fit_are_refused(node, put, said, tmp_path):
+    parts = [
+        Reshaped((1, 2, 3)), Padded([1, 0], [0, 1], "zeros"), nn.Upsample((5, 5), mode="bilinear"),
+        nn.ConvTranspose2d(1, 2, 2, 2).double(), nn.AdaptiveAvgPool2d(3), nn.AvgPool2d(2, 1, 1),
+        nn.Flatten(), Multiplied(torch.ones(32, 2)),
+    ]  # fmt: skip
+    law = wb.Gaussian(torch.zeros(6), torch.ones(6))
+    path = wb.Problem(law, chain(parts), wb.Halfspace(torch.ones(2)), "sized").save(tmp_path)
+    wb.load(path)
+    card = json.loads(path.read_text())
+    card["model"]["nodes"][node].update(put)
+    path.write_text(json.dumps(card))
+    with pytest.raises(wb.BadInput, match=said) as refusal:
+        wb.load(path)
+    assert "\n" not in str(refusal.value)
 
 
 LANGUAGE = {

@@ -20,6 +20,8 @@ from workbench.propagation.intervals import intervals, moves
 from workbench.propagation.linear_bounds import Frame, bound
 from workbench.propagation.smoothed import Smoothed
 
+pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same' with even")
+
 
 class Call(nn.Module):
     """One function of x, with some parts to hand."""
@@ -143,6 +145,64 @@ LINEAR = {
         ),
         6, "Convolution",
     ),
+    "tokens": (
+        lambda: Call(lambda m, x: m.parts[0](x.view(-1, 3, 4)).flatten(1), nn.Linear(4, 2)), 12,
+        "Linear",
+    ),
+    "matmul": (lambda: Call(lambda m, x: x @ m.parts[0].weight, nn.Linear(3, 4)), 4, "Linear"),
+    "matmul of tokens": (
+        lambda: Call(lambda m, x: torch.matmul(x.view(-1, 2, 2), m.kernel[:, 0]).flatten(1)), 4,
+        "Linear",
+    ),
+    "same": (lambda: image(nn.Conv2d(2, 3, (3, 5), padding="same")), 32, "Convolution"),
+    "valid": (lambda: image(nn.Conv2d(2, 3, 3, padding="valid")), 32, "Convolution"),
+    "same and one more": (lambda: image(nn.Conv2d(2, 3, (3, 2), padding="same")), 32, "Pad"),
+    "same dilated": (
+        lambda: nn.Sequential(nn.Unflatten(1, (1, 7)),
+                              nn.Conv1d(1, 2, 4, padding="same", dilation=3), nn.Flatten()),
+        7, "Pad",
+    ),
+    "circular": (
+        lambda: image(nn.Conv2d(2, 3, 3, padding=(1, 2), padding_mode="circular")), 32, "Pad",
+    ),
+    "reflected": (
+        lambda: image(nn.Conv2d(2, 3, 3, 2, padding=1, padding_mode="reflect")), 32, "Pad",
+    ),
+    "same replicated": (
+        lambda: image(nn.Conv2d(2, 3, 2, padding="same", padding_mode="replicate")), 32, "Pad",
+    ),
+    "zero padding": (lambda: image(nn.ZeroPad2d((0, 1, 2, 0)), nn.Conv2d(2, 1, 3)), 32, "Pad"),
+    "pad function": (lambda: Call(lambda m, x: F.pad(x, (1, 2)).square()[:, 1:3] * 0 + F.pad(
+        x.view(-1, 1, 2), (1, 0), mode="replicate").flatten(1)[:, :2]), 2, "Pad"),
+    "transposed": (lambda: image(nn.ConvTranspose2d(2, 3, 2, 2)), 32, "ConvolutionTranspose"),
+    "transposed in groups": (
+        lambda: image(nn.ConvTranspose2d(2, 4, 3, 2, 1, 1, groups=2, bias=False, dilation=2)), 32,
+        "ConvolutionTranspose",
+    ),
+    "transposed 1d": (
+        lambda: Call(lambda m, x: F.conv_transpose1d(x.view(-1, 2, 3), m.kernel, m.bias[:1])
+                     .flatten(1)), 6, "ConvolutionTranspose",
+    ),
+    "upsampled": (lambda: image(nn.Upsample(scale_factor=2)), 32, "Resize"),
+    "resized": (lambda: image(nn.Upsample((3, 7), mode="bilinear")), 32, "Resize"),
+    "interpolated": (
+        lambda: Call(lambda m, x: F.interpolate(
+            x.view(-1, 2, 3), scale_factor=1.5, mode="linear", align_corners=True).flatten(1)),
+        6, "Resize",
+    ),
+    "padded pool": (lambda: image(nn.AvgPool2d(3, 2, 1)), 32, "AvgPool"),
+    "padding that does not count": (
+        lambda: image(nn.AvgPool2d(3, 2, 1, count_include_pad=False)), 32, "AvgPool",
+    ),
+    "pool beyond": (lambda: image(nn.AvgPool2d(3, 2, ceil_mode=True)), 32, "AvgPool"),
+    "divided pool": (lambda: image(nn.AvgPool2d(3, 1, divisor_override=5)), 32, "AvgPool"),
+    "to two": (lambda: image(nn.AdaptiveAvgPool2d(2)), 32, "AdaptivePool"),
+    "to three": (lambda: image(nn.AdaptiveAvgPool2d((3, None))), 32, "AdaptivePool"),
+    "to two 1d": (
+        lambda: Call(lambda m, x: F.adaptive_avg_pool1d(x.view(-1, 2, 3), 2).flatten(1)), 6,
+        "AdaptivePool",
+    ),
+    "sum over axes": (lambda: Call(lambda m, x: x.view(-1, 2, 4, 4).sum((-1, -2))), 32, "SumOver"),
     "avg pool": (lambda: image(nn.AvgPool2d(2)), 32, "AvgPool"),
     "overlapping": (lambda: image(nn.AvgPool2d(3, stride=1)), 32, "AvgPool"),
     "avg pool function": (
@@ -462,10 +522,12 @@ def test_prelu_is_leaky_relu_with_a_gradient_in_its_slope(slope):
 
 
 REFUSED = {
-    "reflected": (nn.Conv2d(1, 1, 3, padding=1, padding_mode="reflect"), "with padding 'reflect'"),
-    "same": (nn.Conv2d(1, 1, 3, padding="same"), "Conv2d with padding"),
-    "padded pool": (nn.AvgPool2d(2, padding=1), "AvgPool2d with padding"),
-    "to two": (nn.AdaptiveAvgPool2d(2), "to a size above 1"),
+    "cropped": (Call(lambda m, x: F.pad(x, (-1, 0))), "pad that crops"),
+    "padded with ones": (nn.ConstantPad1d(1, 1.0), "ConstantPad1d by other than 0"),
+    "area": (Call(lambda m, x: F.interpolate(x, 2, mode="area")), "interpolate in mode 'area'"),
+    "vector": (Call(lambda m, x: x @ m.mean), "matmul other than x @ a matrix"),
+    "matrix first": (Call(lambda m, x: m.kernel[:, 0] @ x), "matmul other than x @ a matrix"),
+    "sum of all": (Call(lambda m, x: x.sum()), "sum over the batch axis"),
     "mean of all": (Call(lambda m, x: x.mean()), "mean over the batch axis"),
     "across the batch": (Call(lambda m, x: x.view(2, -1)), "does not keep the batch axis"),
     "half at 0": (Call(lambda m, x: torch.heaviside(x, m.bias)), "that is not 0 at 0"),
@@ -512,6 +574,11 @@ MISFITS = {
     "channels": (nn.BatchNorm1d(4).eval(), 9, r"normalises 4 channels but is fed \(9,\)"),
     "kernel": (nn.Sequential(nn.Unflatten(1, (1, 9)), nn.Conv1d(1, 1, 10)), 9, "[Kk]ernel size"),
     "window": (nn.Sequential(nn.Unflatten(1, (1, 9)), nn.AvgPool1d(10)), 9, "is fed .* [Oo]utput"),
+    "adaptive": (nn.AdaptiveAvgPool2d(2), 9, "takes 3 axes"),
+    "padding": (nn.ZeroPad2d(1), 9, "puts values around 2 axes of a value"),
+    "reflection": (nn.ReflectionPad1d(9), 9, "is fed .9,.: .*[Pp]adding"),
+    "upsampled": (nn.Upsample(scale_factor=2), 9, "resizes 1 axes of"),
+    "resized": (nn.Sequential(nn.Unflatten(1, (1, 9)), nn.Upsample((2, 2))), 9, "resizes 2 axes"),
     "max pool": (nn.MaxPool2d(2), 9, "takes windows of 2 along axis -1"),
     "short": (nn.Sequential(nn.Unflatten(1, (1, 9)), nn.MaxPool1d(10)), 9, "takes windows of 10"),
     "difference": (Call(lambda m, x: x - x[:, :2]), 9, "subtracts values of shapes"),

@@ -80,6 +80,7 @@ def _between_linears(graph: Graph, i: int) -> bool:
 def _set(op: Linear, name: str, value: Tensor) -> None:
     ref = op.weight_ref if name == "weight" else op.bias_ref
     assert isinstance(ref, Ref)
+    value = value.T if name == "weight" and op.turned else value
     setattr(ref.owner, ref.name, nn.Parameter(value.detach().clone(), requires_grad=False))
 
 

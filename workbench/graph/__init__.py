@@ -3,6 +3,7 @@
 from workbench.graph.base import Composite, Graph, Node, Op, Several, Shape, activations_of
 from workbench.graph.call import Computed, Constant, Ref
 from workbench.graph.operations import (
+    AdaptivePool,
     Add,
     AvgPool,
     Axes,
@@ -10,6 +11,7 @@ from workbench.graph.operations import (
     Bias,
     Cat,
     Convolution,
+    ConvolutionTranspose,
     Elementwise,
     Flatten,
     Flip,
@@ -19,19 +21,23 @@ from workbench.graph.operations import (
     MaxPool,
     MeanOver,
     Packed,
+    Pad,
     Passing,
     Permute,
     Pick,
     PReLU,
     Reshape,
+    Resize,
     Scale,
     Subtract,
+    SumOver,
 )
 from workbench.graph.reader import read
 
 __all__ = [
-    "Add", "AvgPool", "Axes", "BatchNorm", "Bias", "Cat", "Composite", "Computed", "Constant",
-    "Convolution", "Elementwise", "Flatten", "Flip", "Graph", "Input", "LayerNorm", "Linear",
-    "MaxPool", "MeanOver", "Node", "Op", "PReLU", "Packed", "Passing", "Permute", "Pick", "Ref",
-    "Reshape", "Scale", "Several", "Shape", "Subtract", "activations_of", "read",
+    "AdaptivePool", "Add", "AvgPool", "Axes", "BatchNorm", "Bias", "Cat", "Composite", "Computed",
+    "Constant", "Convolution", "ConvolutionTranspose", "Elementwise", "Flatten", "Flip", "Graph",
+    "Input", "LayerNorm", "Linear", "MaxPool", "MeanOver", "Node", "Op", "PReLU", "Packed", "Pad",
+    "Passing", "Permute", "Pick", "Ref", "Reshape", "Resize", "Scale", "Several", "Shape",
+    "Subtract", "SumOver", "activations_of", "read",
 ]  # fmt: skip

@@ -36,7 +36,7 @@ class LinearMap(ABC):
     def powered(self, rows: Tensor, p: int) -> Tensor:
         """X B^T for X `(*B, c, n)`, B with the entries of A to the power p."""
         n = rows.shape[-1]
-        matrix = self(torch.eye(n, dtype=rows.dtype, device=rows.device))
+        matrix = self(torch.eye(n, dtype=rows.dtype, device=rows.device))  # transposed
         return rows @ matrix.pow(p)
 
     def times(self, c: Tensor | float) -> "LinearMap":
@@ -125,13 +125,14 @@ class Applied(LinearMap):
 
     Args:
         function: `(batch, *shape)` to `(batch, ...)`, linear.
-        entries: the same with every entry of the matrix to the power p, its second argument.
+        entries: the same with every entry of the matrix to the power p, its second argument; None
+            where the matrix must be formed for it.
         shape: of one input.
         work: operations on one input.
     """
 
     function: Callable[[Tensor], Tensor]
-    entries: Callable[[Tensor, int], Tensor]
+    entries: Callable[[Tensor, int], Tensor] | None
     shape: tuple[int, ...]
     work: float
 
@@ -139,7 +140,10 @@ class Applied(LinearMap):
         return self._on(self.function, rows)
 
     def powered(self, rows: Tensor, p: int) -> Tensor:
-        return self._on(lambda x: self.entries(x, p), rows)
+        entries = self.entries
+        if entries is None:
+            return super().powered(rows, p)
+        return self._on(lambda x: entries(x, p), rows)
 
     def _on(self, function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
         lead = x.shape[:-1]

@@ -14,9 +14,11 @@ from workbench.models.network import (
     Heaviside,
     Joined,
     Mean,
+    Multiplied,
     Network,
     Normalised,
     Packed,
+    Padded,
     Permuted,
     Picked,
     Reshaped,
@@ -25,6 +27,7 @@ from workbench.models.network import (
     Sign,
     Square,
     Sum,
+    Total,
     chain,
 )
 from workbench.models.prefixes import logits_sharing_prefixes
@@ -49,8 +52,9 @@ MODELS: dict[str, str] = {
 
 __all__ = [
     "MODELS", "RNN", "Abs", "AttentionOnly", "Automaton", "Beside", "Continuation", "Difference",
-    "Divided", "Flipped", "Headed", "Heaviside", "Joined", "Mean", "Network", "Normalised",
-    "Packed", "Permuted", "Picked", "Reshaped", "Residue", "Scaled", "Shift", "ShortContext",
-    "Sign", "Square", "Sum", "Transformer", "built", "chain", "dense", "ending", "from_torch",
-    "logits_sharing_prefixes", "mlp", "random_rnn", "rollout", "watching",
+    "Divided", "Flipped", "Headed", "Heaviside", "Joined", "Mean", "Multiplied", "Network",
+    "Normalised", "Packed", "Padded", "Permuted", "Picked", "Reshaped", "Residue", "Scaled",
+    "Shift", "ShortContext", "Sign", "Square", "Sum", "Total", "Transformer", "built", "chain",
+    "dense", "ending", "from_torch", "logits_sharing_prefixes", "mlp", "random_rnn", "rollout",
+    "watching",
 ]  # fmt: skip

@@ -36,6 +36,13 @@ class Scaled(_Constant):
         return x * self.value
 
 
+class Multiplied(_Constant):
+    """y = x @ value."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x @ self.value
+
+
 class Divided(_Constant):
     """y = x / value."""
 
@@ -117,6 +124,23 @@ class Packed(nn.Module):
         return x.contiguous()
 
 
+class Padded(nn.Module):
+    """y = x with values around it: zeros, or its own by `reflect`, `replicate`, `circular`.
+
+    Args:
+        before, after: how many along each of the last axes.
+    """
+
+    def __init__(self, before: Sequence[int], after: Sequence[int], mode: str):
+        super().__init__()
+        pairs = zip(reversed(before), reversed(after), strict=True)
+        self.sizes = [n for pair in pairs for n in pair]
+        self.mode = "constant" if mode == "zeros" else mode
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.pad(x, self.sizes, self.mode)
+
+
 class Flipped(nn.Module):
     """y = x backward along some axes, counted without the batch axis."""
 
@@ -137,6 +161,13 @@ class Mean(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x.mean(self.axes, keepdim=self.keep)
+
+
+class Total(Mean):
+    """y = the sums of x over axes."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.sum(self.axes, keepdim=self.keep)
 
 
 class Normalised(nn.Module):

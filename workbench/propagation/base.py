@@ -10,7 +10,7 @@ from torch import Tensor
 
 from workbench.distributions import Piece
 from workbench.errors import NotConverged
-from workbench.graph import Graph, Linear
+from workbench.graph import Graph
 from workbench.graph.rules import Affine, Dense, Linearised, Pointwise, Rule
 from workbench.math.law import Law
 from workbench.propagation.scale import safe_std
@@ -98,11 +98,11 @@ class Propagator(ABC):
         """
         moves = _moves(graph, piece)
         head = _Move("the spec", (len(graph.nodes) - 1,), Affine((Dense(a),), b))
-        op = graph.nodes[-1].op
-        if isinstance(op, Linear):
-            last = moves.pop()
-            offset = b if op.bias is None else a @ op.bias + b
-            head = _Move(last.name, last.inputs, Affine((Dense(a @ op.weight),), offset))
+        match moves[-1].what if moves else None:
+            case Affine(maps=(Dense(matrix=matrix),), offset=offset):
+                last = moves.pop()
+                offset = b if offset is None else a @ offset + b
+                head = _Move(last.name, last.inputs, Affine((Dense(a @ matrix),), offset))
         carrier = self.start(piece)
         scales = {0: safe_std(carrier.marginal(0)[1])}
         for i in _run(carrier, [*moves, head]):

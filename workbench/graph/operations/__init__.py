@@ -4,29 +4,33 @@ from workbench.graph.base import Composite, Op
 from workbench.graph.operations.batch_norm import BatchNorm
 from workbench.graph.operations.bias import Bias
 from workbench.graph.operations.cat import Cat
-from workbench.graph.operations.convolution import Convolution
+from workbench.graph.operations.convolution import Convolution, ConvolutionTranspose
 from workbench.graph.operations.elementwise import Elementwise
 from workbench.graph.operations.layer_norm import LayerNorm
 from workbench.graph.operations.linear import Linear
 from workbench.graph.operations.max_pool import MaxPool
+from workbench.graph.operations.pad import Pad
 from workbench.graph.operations.passing import Input, Packed, Passing
 from workbench.graph.operations.permute import Flip, Permute
 from workbench.graph.operations.pick import Pick
-from workbench.graph.operations.pooling import AvgPool, MeanOver
+from workbench.graph.operations.pooling import AdaptivePool, AvgPool, MeanOver, SumOver
 from workbench.graph.operations.prelu import PReLU
 from workbench.graph.operations.reshape import Axes, Flatten, Reshape
+from workbench.graph.operations.resize import Resize
 from workbench.graph.operations.scale import Scale
 from workbench.graph.operations.sums import Add, Subtract
 
 ALL: tuple[type[Op] | type[Composite], ...] = (
     Linear, Bias, Scale, Elementwise, Flatten, Axes, Reshape, Pick, Permute, Flip, Cat,
-    Convolution, AvgPool, MeanOver, BatchNorm,
+    Convolution, ConvolutionTranspose, Pad, Resize, AvgPool, AdaptivePool, MeanOver, SumOver,
+    BatchNorm,
     LayerNorm, Passing, Packed, Add, Subtract, MaxPool, PReLU,
 )  # fmt: skip
 """Every operation that is read; the first that claims a traced step has it."""
 
 __all__ = [
-    "ALL", "Add", "AvgPool", "Axes", "BatchNorm", "Bias", "Cat", "Convolution", "Elementwise",
-    "Flatten", "Flip", "Input", "LayerNorm", "Linear", "MaxPool", "MeanOver", "PReLU", "Packed",
-    "Passing", "Permute", "Pick", "Reshape", "Scale", "Subtract",
+    "ALL", "AdaptivePool", "Add", "AvgPool", "Axes", "BatchNorm", "Bias", "Cat", "Convolution",
+    "ConvolutionTranspose", "Elementwise", "Flatten", "Flip", "Input", "LayerNorm", "Linear",
+    "MaxPool", "MeanOver", "PReLU", "Packed", "Pad", "Passing", "Permute", "Pick", "Reshape",
+    "Resize", "Scale", "Subtract", "SumOver",
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Means over windows and over axes."""
+"""Means over windows, means and sums over axes."""
 
 import math
 from abc import abstractmethod
@@ -15,54 +15,69 @@ from workbench.graph.base import Op, Shape
 from workbench.graph.call import Call
 from workbench.graph.rules import Affine, Applied, Rule
 
-_PADDED = ("padding", "ceil_mode", "divisor_override")
-
 
 class _Averaging(Op):
-    """Every value of y is the mean of `count` values of x."""
+    """Every value of y is a sum of values of x with equal weights."""
 
     @abstractmethod
-    def count(self, got: Shape) -> float:
-        """How many values of x, of shape `got`, make one of y."""
+    def weight(self, got: Shape) -> float | None:
+        """Of every value of x, of shape `got`, that makes one of y; None where they differ."""
 
     def flops(self, *inputs: Shape) -> float:
         return float(math.prod(inputs[0]))
 
     def rule(self, *inputs: Shape) -> Rule:
         (got,) = inputs
-        count = self.count(got)  # every weight is 1 / count
-        a = Applied(self, lambda x, p: self(x) * count ** (1 - p), got, self.flops(got))
-        return Affine((a,))
+        w = self.weight(got)
+        entries = None if w is None else lambda x, p: self(x) * w ** (p - 1)
+        return Affine((Applied(self, entries, got, self.flops(got)),))
 
 
 @dataclass(frozen=True)
 class AvgPool(_Averaging):
-    """Means over windows of the last one or two axes, x `(channels, *size)`, without padding."""
+    """Means over windows of the last one or two axes, x `(channels, *size)`.
+
+    Args:
+        padding: zeros on either side of each axis, which count where `whole`.
+        ceil: whether a window may begin in x and end beyond it.
+        divisor: by what sums are divided, where it is not how many values count.
+    """
 
     kernel: tuple[int, ...]
     stride: tuple[int, ...]
+    padding: tuple[int, ...]
+    ceil: bool = False
+    whole: bool = True
+    divisor: int | None = None
     about: ClassVar[str] = "AvgPool"
 
-    def count(self, got: Shape) -> float:
-        return float(math.prod(self.kernel))
+    def weight(self, got: Shape) -> float | None:
+        if self.divisor is not None:
+            return 1.0 / self.divisor
+        if self.ceil or (any(self.padding) and not self.whole):
+            return None
+        return 1.0 / math.prod(self.kernel)
 
     @classmethod
     def read(cls, call: Call) -> Op | None:
+        names = ("kernel_size", "stride", "padding", "ceil_mode", "count_include_pad")
         match call.module:
-            case nn.AvgPool1d() as m:
-                kernel, stride, rest = m.kernel_size, m.stride, (m.padding, m.ceil_mode)
-            case nn.AvgPool2d() as m:
-                rest = (m.padding, m.ceil_mode, m.divisor_override)
-                kernel, stride = m.kernel_size, m.stride
+            case nn.AvgPool1d() | nn.AvgPool2d() as m:
+                given = [getattr(m, k) for k in names]
+                divisor = getattr(m, "divisor_override", None)
             case _ if call.name in ("avg_pool1d", "avg_pool2d") and len(call.feeds) == 1:
-                kernel, stride = call.argument(1, "kernel_size"), call.argument(2, "stride")
-                rest = (*call.args[3:], *(call.kwargs.get(k) for k in _PADDED))
+                usual = (None, None, 0, False, True)
+                given = [
+                    call.argument(1 + i, k, v)
+                    for i, (k, v) in enumerate(zip(names, usual, strict=True))
+                ]
+                divisor = call.argument(6, "divisor_override")
             case _:
                 return None
         axes = 1 if "1d" in (call.name or type(call.module).__name__) else 2
-        if any(any(v) if isinstance(v, tuple | list) else v for v in rest):
-            raise call.refuse(f"{call.what} with padding, ceil_mode or a divisor")
-        return cls(_each(kernel, axes), _each(stride or kernel, axes))
+        kernel, stride, padding, ceil, whole = given
+        each = (_each(v, axes) for v in (kernel, stride or kernel, padding))
+        return cls(*each, bool(ceil), bool(whole), divisor)
 
     def shape(self, *inputs: Shape) -> Shape:
         (got,) = inputs
@@ -75,8 +90,55 @@ class AvgPool(_Averaging):
         return tuple(y.shape[1:])
 
     def __call__(self, *inputs: Tensor) -> Tensor:
-        pool: Callable[..., Tensor] = F.avg_pool1d if len(self.kernel) == 1 else F.avg_pool2d
-        return pool(inputs[0], self.kernel, self.stride)
+        (x,) = inputs
+        sizes = self.kernel, self.stride, self.padding, self.ceil, self.whole
+        if len(self.kernel) == 1:
+            return F.avg_pool1d(x, *sizes)
+        return F.avg_pool2d(x, *sizes, self.divisor)
+
+
+@dataclass(frozen=True)
+class AdaptivePool(_Averaging):
+    """Means over windows of the last one or two axes, as many windows along each as stated."""
+
+    to: tuple[int | None, ...]
+    about: ClassVar[str] = "AdaptiveAvgPool"
+
+    @classmethod
+    def read(cls, call: Call) -> "Op | None":
+        match call.module:
+            case nn.AdaptiveAvgPool1d() | nn.AdaptiveAvgPool2d() as m:
+                to: Any = m.output_size
+            case _ if call.name in ("adaptive_avg_pool1d", "adaptive_avg_pool2d"):
+                to = call.argument(1, "output_size")
+            case _:
+                return None
+        axes = 1 if "1d" in (call.name or type(call.module).__name__) else 2
+        to = _each(to, axes)
+        if len(to) != axes or len(call.feeds) != 1:
+            raise call.refuse()
+        return MeanOver(tuple(range(-axes, 0)), True) if to == (1,) * axes else cls(to)
+
+    def sizes(self, got: Shape) -> tuple[int, ...]:
+        """How many windows there are along each axis. Raises `BadInput` where x has not these."""
+        if len(got) != 1 + len(self.to):
+            raise BadInput(f"takes {1 + len(self.to)} axes but is fed {got}")
+        return tuple(n if k is None else k for n, k in zip(got[1:], self.to, strict=True))
+
+    def weight(self, got: Shape) -> float | None:
+        sizes = self.sizes(got)
+        if any(n % k for n, k in zip(got[1:], sizes, strict=True)):
+            return None
+        return math.prod(sizes) / math.prod(got[1:])
+
+    def shape(self, *inputs: Shape) -> Shape:
+        return (inputs[0][0], *self.sizes(inputs[0]))
+
+    def __call__(self, *inputs: Tensor) -> Tensor:
+        (x,) = inputs
+        sizes = self.sizes(tuple(x.shape[1:]))
+        pool: Callable[..., Tensor] = F.adaptive_avg_pool2d
+        return (F.adaptive_avg_pool1d if len(sizes) == 1 else pool)(x, sizes)
 
 
 @dataclass(frozen=True)
@@ -85,31 +147,26 @@ class MeanOver(_Averaging):
 
     dims: tuple[int, ...]
     keep: bool
-    about: ClassVar[str] = "AdaptiveAvgPool to 1, means over axes"
+    call: ClassVar[str] = "mean"
+    about: ClassVar[str] = "means"
 
     @classmethod
     def read(cls, call: Call) -> Op | None:
-        module = call.module
-        if isinstance(module, nn.AdaptiveAvgPool1d | nn.AdaptiveAvgPool2d):
-            axes = 1 if isinstance(module, nn.AdaptiveAvgPool1d) else 2
-            if _each(module.output_size, axes) != (1,) * axes:
-                raise call.refuse(f"{call.what} to a size above 1")
-            return cls(tuple(range(-axes, 0)), True)
-        if call.name != "mean" or len(call.feeds) != 1:
+        if call.name != cls.call or len(call.feeds) != 1:
             return None
         dims, keep = call.argument(1, "dim"), call.argument(2, "keepdim", False)
         dims = (dims,) if isinstance(dims, int) else dims
         if not dims or 0 in dims or call.kwargs.get("dtype") is not None:
-            raise call.refuse("mean over the batch axis")
+            raise call.refuse(f"{cls.call} over the batch axis")
         return cls(tuple(k - 1 if k > 0 else k for k in dims), bool(keep))
 
-    def count(self, got: Shape) -> float:
-        return math.prod(got) / math.prod(self.shape(got))
+    def weight(self, got: Shape) -> float | None:
+        return math.prod(self.shape(got)) / math.prod(got)
 
     def _places(self, axes: int) -> set[int]:
         places = {k % axes if -axes <= k < axes else axes for k in self.dims}
         if axes in places or len(places) != len(self.dims):
-            raise BadInput(f"takes the mean over axes {self.dims} of {axes}")
+            raise BadInput(f"takes the {self.call} over axes {self.dims} of {axes}")
         return places
 
     def shape(self, *inputs: Shape) -> Shape:
@@ -121,8 +178,29 @@ class MeanOver(_Averaging):
 
     def __call__(self, *inputs: Tensor) -> Tensor:
         (x,) = inputs
-        return x.mean([1 + k for k in sorted(self._places(x.ndim - 1))], keepdim=self.keep)
+        return x.mean(self.axes_of(x), keepdim=self.keep)
+
+    def axes_of(self, x: Tensor) -> list[int]:
+        """The axes of a batch."""
+        return [1 + k for k in sorted(self._places(x.ndim - 1))]
 
 
-def _each(value: Any, axes: int) -> tuple[int, ...]:
-    return (value,) * axes if isinstance(value, int) else tuple(value)
+@dataclass(frozen=True)
+class SumOver(MeanOver):
+    """Sums over whole axes."""
+
+    call: ClassVar[str] = "sum"
+    about: ClassVar[str] = "sums over axes"
+
+    def weight(self, got: Shape) -> float | None:
+        return 1.0
+
+    def __call__(self, *inputs: Tensor) -> Tensor:
+        (x,) = inputs
+        return x.sum(self.axes_of(x), keepdim=self.keep)
+
+
+def _each(value: Any, axes: int) -> tuple[Any, ...]:
+    if isinstance(value, list | tuple):
+        return tuple(value) * (axes if len(value) == 1 else 1)
+    return (value,) * axes
