@@ -73,6 +73,6 @@ class Linear(Op):
             lambda x: F.linear(x, weight),
             lambda x, p: F.linear(x, weight.pow(p)),
             got,
-            cost.matmul(*weight.shape, math.prod(got[:-1])),
+            cost.matmul(weight.shape[0], weight.shape[1], math.prod(got[:-1])),
         )
         return Affine((a,), None if bias is None else bias.repeat(math.prod(got[:-1])))

@@ -76,8 +76,8 @@ class AvgPool(_Averaging):
                 return None
         axes = 1 if "1d" in (call.name or type(call.module).__name__) else 2
         kernel, stride, padding, ceil, whole = given
-        each = (_each(v, axes) for v in (kernel, stride or kernel, padding))
-        return cls(*each, bool(ceil), bool(whole), divisor)
+        kernel, stride, padding = (_each(v, axes) for v in (kernel, stride or kernel, padding))
+        return cls(kernel, stride, padding, bool(ceil), bool(whole), divisor)
 
     def shape(self, *inputs: Shape) -> Shape:
         (got,) = inputs
@@ -91,10 +91,9 @@ class AvgPool(_Averaging):
 
     def __call__(self, *inputs: Tensor) -> Tensor:
         (x,) = inputs
-        sizes = self.kernel, self.stride, self.padding, self.ceil, self.whole
-        if len(self.kernel) == 1:
-            return F.avg_pool1d(x, *sizes)
-        return F.avg_pool2d(x, *sizes, self.divisor)
+        pool: Callable[..., Tensor] = F.avg_pool1d if len(self.kernel) == 1 else F.avg_pool2d
+        more = () if len(self.kernel) == 1 else (self.divisor,)
+        return pool(x, self.kernel, self.stride, self.padding, self.ceil, self.whole, *more)
 
 
 @dataclass(frozen=True)
