@@ -1,13 +1,14 @@
 """Benches of adversaries, reporters and trained toys: their arithmetic against closed forms."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 from scipy.special import log_ndtr
 
 import workbench as wb
-from workbench.bench import economy, language, reporters, training_toys
+from workbench.bench import economy, hush, language, reporters, training_toys
 from workbench.rng import Rng
 from workbench.training import toys
 from workbench.training.toys.backdoor import trigger
@@ -61,6 +62,39 @@ def test_a_row_of_language_models_under_d0_has_gained_nothing():
     assert row["log10_p"] == pytest.approx(problem.truth.log10_p, abs=1e-9)
     assert row["gain"] == 0.0 and row["bound"] == pytest.approx(0.0, abs=1e-9)
     assert "planted" not in row or row["planted"] == row["planted_reference"]
+
+
+def test_adversaries_of_a_language_model_stay_within_their_nats(monkeypatch):
+    """P, KL and the bound are exact; the draws are an oracle, 6 of their standard errors away."""
+    label, elites = language._RIVALS[0]
+    monkeypatch.setattr(language, "_EXACT", replace(language._EXACT, steps=4))
+    monkeypatch.setattr(language, "_RIVALS", ((label, replace(elites, steps=2, draws=200)),))
+    monkeypatch.setattr(language, "_CHECKS", 5_000)
+    monkeypatch.setattr(language, "LIMITS", (1.0, language.FIGURE))
+    monkeypatch.setattr(language.catalogue, "short_text_names", lambda: ["L_delete_1e-7"])
+    rows = list(language.measure(False, silent))
+    low, high = rows[:2]
+    assert [r["method"] for r in rows] == ["exact gradient"] * 2 + [label] * 2
+    for row in rows:
+        assert row["bound"] <= row["nats"] * (1.0 + 1e-6) and row["nats"] < row["limit"] + 1e-6
+        assert row["log10_p"] >= row["log10_p_reference"] - 1e-9
+        gained = (row["log10_p"] - row["log10_p_reference"]) * LN10
+        assert row["gain"] * row["nats"] == pytest.approx(gained)
+    assert low["log10_p"] < high["log10_p"]
+    assert abs(high["drawn"] - high["log10_p"]) < 6.0 * high["drawn_err"]
+    assert len(high["sample"]) == language._SHOWN
+    assert rows[2]["calls"] == rows[3]["calls"] == 3 * 2 * 200  # held at each limit, and by nothing
+    assert "at 2 of 2 limits" in list(language.LANGUAGE.conclude(rows))[1]
+
+
+def test_hushing_is_told_at_the_figures_alone(monkeypatch):
+    monkeypatch.setattr(hush, "_STEPS", {True: 2})
+    (row,) = hush.HUSH.run(True, silent)
+    assert row["problem"] == "L_delete_1e-7" and 0.0 <= row["growth"] <= 2.0
+    assert row["worst_before"] - row["worst_after"] > 0.5 and row["worst_before"] > row["before"]
+    other = {**row, "allowed": 0.002}
+    (said,) = hush.HUSH.conclude([other, {**row, "worst_before": -3.0, "worst_after": -7.25}])
+    assert "within 4 nats log10 P falls by 4.2 digits" in said
 
 
 def test_frontiers_of_language_models_are_compared_at_the_nearest_limit():

@@ -11,6 +11,7 @@ from workbench.training.hush import Hush
 _GROWTHS = (0.002, 0.02)
 _NATS = (1.0, 4.0)
 _FIGURE = 0.02, 4.0
+_STEPS = {True: 30, False: 60}
 
 
 def measure(quick: bool, report: Report) -> Iterator[Row]:
@@ -20,7 +21,7 @@ def measure(quick: bool, report: Report) -> Iterator[Row]:
     for i, (name, (growth, nats)) in enumerate(product(names, settings)):
         report(i / (len(names) * len(settings)), name)
         begun = time.process_time()
-        found = Hush(nats=nats, growth=growth, steps=30 if quick else 60)(catalogue.load(name))
+        found = Hush(nats=nats, growth=growth, steps=_STEPS[quick])(catalogue.load(name))
         yield {
             "problem": name, "nats": nats, "allowed": growth, "before": found.log10_p[0],
             "after": found.log10_p[1], "worst_before": found.log10_p_adversary[0],
