@@ -99,7 +99,7 @@ UNREADABLE = {
     "hardshrink": (nn.Sequential(nn.Hardshrink()), "Hardshrink at '0'"),
     "a function": (Call(lambda m, x: torch.sin(m.layer(x))), "operation sin at 'sin'"),
     "a method": (Call(lambda m, x: x.exp()), "operation exp at 'exp'"),
-    "a product": (Call(lambda m, x: x * m.layer(x)), "operation mul at 'mul'"),
+    "a quotient": (Call(lambda m, x: x / m.layer(x)), "operation div at 'truediv'"),
     "scaled sum": (Call(lambda m, x: torch.add(x, x, alpha=2)), "operation add at 'add'"),
     "branching": (Call(lambda m, x: x if x.sum() > 0 else -x), "cannot be traced"),
     "a constant answer": (Call(lambda m, x: torch.ones(len(x), 3)), "cannot be traced|no single"),

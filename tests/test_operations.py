@@ -273,6 +273,26 @@ NONLINEAR = {
     "prelu by channel": (lambda: image(slopes(nn.PReLU(2))), 32, "PReLU"),
     "prelu function": (lambda: Call(lambda m, x: F.prelu(x, m.bias)), 2, "PReLU"),
     "max pool": (lambda: image(nn.MaxPool2d(2)), 32, "MaxPool"),
+    "product": (
+        lambda: Call(lambda m, x: m.parts[0](x) * torch.tanh(x), nn.Linear(4, 4)),
+        4,
+        "Product",
+    ),
+    "channels weighed": (
+        lambda: Call(
+            lambda m, x: (x.view(-1, 2, 3) * x.view(-1, 2, 3).mean(2, keepdim=True)).flatten(1)
+        ),
+        6,
+        "Product",
+    ),
+    "itself": (lambda: Call(lambda m, x: x * x), 3, "Elementwise"),
+    "glu": (lambda: nn.GLU(), 6, "Product"),
+    "glu of channels": (lambda: image(nn.GLU(1)), 32, "Product"),
+    "glu function": (
+        lambda: Call(lambda m, x: F.glu(m.parts[0](x), dim=1), nn.Linear(3, 4)),
+        3,
+        "Product",
+    ),
     "padded max pool": (lambda: image(nn.MaxPool2d(3, 2, 1)), 32, "MaxPool"),
     "max pool of rows": (lambda: image(nn.MaxPool2d((1, 3), (2, 1), (0, 1))), 32, "MaxPool"),
     "max pool 1d": (
@@ -430,6 +450,50 @@ def propagation_of(name):
     return {cls.name: cls for cls in ALL}[name]()
 
 
+def quadratic():
+    """Outputs (B x)_i (C x)_i + (E x)_i, and what they are of x."""
+    torch.manual_seed(0)
+    maps = [nn.Linear(4, 3, bias=False) for _ in range(3)]
+    module = Call(lambda m, x: m.parts[0](x) * m.parts[1](x) + m.parts[2](x), *maps)
+    b, c, e = (layer.weight.detach() for layer in maps)
+    forms = 0.5 * (b[:, :, None] * c[:, None] + c[:, :, None] * b[:, None])
+    return module, forms, e
+
+
+@pytest.mark.parametrize("cls", ALL, ids=lambda p: p.name)
+def test_products_of_gaussians_have_exact_moments(cls):
+    """y_i = x' A_i x + e_i' x: cumulants by traces, to the order that is carried."""
+    module, forms, e = quadratic()
+    mean, root = rand(1, 4), 0.5 * rand(2, 4, 4)
+    s = root @ root.T
+    slope = 2.0 * forms @ mean + e
+    product = forms @ s
+    with torch.no_grad():
+        law, _ = cls().law(
+            read(module), Piece(torch.zeros(()), mean, s), torch.eye(3), torch.zeros(3)
+        )
+    if cls.name == "mean":
+        return  # takes u + v and u - v for independent
+    exact = (forms @ mean @ mean) + e @ mean + product.diagonal(dim1=1, dim2=2).sum(1)
+    torch.testing.assert_close(law.mean, exact)
+    pairs = torch.einsum("iab,jba->ij", product, product)
+    torch.testing.assert_close(law.cov, 2.0 * pairs + slope @ s @ slope.T)
+    if law.third is not None:
+        cubes = torch.einsum("iab,ibc,ica->i", product, product, product)
+        bent = torch.einsum("ia,iab,ib->i", slope @ s, forms, slope @ s)
+        torch.testing.assert_close(law.third, 8.0 * cubes + 6.0 * bent)
+
+
+def test_gradients_through_a_product():
+    module, _, _ = quadratic()
+
+    def value(mean):
+        problem = wb.Problem(wb.Gaussian(mean, torch.ones(4)), module, wb.Halfspace(torch.ones(3)))
+        return wb.Moments()(problem).log_p
+
+    assert torch.autograd.gradcheck(value, rand(3, 4).requires_grad_())
+
+
 def convolutional():
     return nn.Sequential(
         nn.Unflatten(1, (1, 6, 6)), nn.Conv2d(1, 3, 3), nn.ReLU(), nn.AvgPool2d(2),
@@ -534,6 +598,7 @@ REFUSED = {
     "flat batch": (nn.Flatten(0), "Flatten that may not keep the batch axis"),
     "any squeeze": (Call(lambda m, x: x.squeeze()), "squeeze that may not keep the batch axis"),
     "some inputs": (Call(lambda m, x: x[1:]), "indexing that does not keep the batch axis"),
+    "gates of a batch": (nn.GLU(0), "GLU along the batch axis"),
     "two lists": (Call(lambda m, x: x[:, [0], [1]]), "a list beside another list"),
     "index of x": (Call(lambda m, x: x[:, x]), "indexing by other than numbers"),
     "chunked batch": (Call(lambda m, x: x.chunk(2)[0]), "chunk along the batch axis"),
@@ -596,6 +661,7 @@ MISFITS = {
     "bias": (Call(lambda m, x: x - m.mean), 9, "adds .2,. and a value of shape .9,."),
     "factor": (Call(lambda m, x: x * m.kernel), 9, "multiplies .2, 1, 2. and a value of shape"),
     "sum": (Call(lambda m, x: x + x.mean(1)), 9, "adds values of shapes"),
+    "gate": (nn.GLU(), 9, "multiplies values of shapes"),
     "norm": (nn.LayerNorm(4), 9, r"normalises \(4,\) but is fed \(9,\)"),
     "mean": (Call(lambda m, x: x.mean(2)), 9, "takes the mean over axes"),
 }

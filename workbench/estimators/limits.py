@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 
-from workbench.graph import Elementwise, MaxPool
+from workbench.graph import Elementwise, MaxPool, Node, Product
 from workbench.problem import Problem
 
 WIDTHS = 32, 64, 128, 256
@@ -65,14 +65,21 @@ def too_narrow(problem: Problem, log_p: float, tail: str) -> str:
 
 def unmeasured(problem: Problem, log_p: float) -> str:
     """Said of tails behind activations on which propagated moments were not measured."""
-    ops = (node.op for node in problem.graph.nodes)
-    other = sorted({op.activation for op in ops if isinstance(op, Elementwise)} - {"relu"})
+    other = sorted({_bend(node) for node in problem.graph.nodes} - {"", "relu"})
     if not other or log_p > UNUSUAL:
         return ""
     return (
         f"how far off a tail from moments is was measured behind ReLU alone; behind "
         f"{' and '.join(other)} it may be digits: ask `conditioned` or a sampler too"
     )
+
+
+def _bend(node: Node) -> str:
+    """What a node that is not affine is called; empty for the others."""
+    if not isinstance(node.op, Elementwise):
+        return ""
+    of = None if node.part is None else node.part.whole
+    return "products" if isinstance(of, Product) else node.op.activation
 
 
 def pools(problem: Problem) -> int:

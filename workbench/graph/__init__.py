@@ -26,6 +26,7 @@ from workbench.graph.operations import (
     Permute,
     Pick,
     PReLU,
+    Product,
     Reshape,
     Resize,
     Scale,
@@ -38,6 +39,6 @@ __all__ = [
     "AdaptivePool", "Add", "AvgPool", "Axes", "BatchNorm", "Bias", "Cat", "Composite", "Computed",
     "Constant", "Convolution", "ConvolutionTranspose", "Elementwise", "Flatten", "Flip", "Graph",
     "Input", "LayerNorm", "Linear", "MaxPool", "MeanOver", "Node", "Op", "PReLU", "Packed", "Pad",
-    "Passing", "Permute", "Pick", "Ref", "Reshape", "Resize", "Scale", "Several", "Shape",
-    "Subtract", "SumOver", "activations_of", "read",
+    "Passing", "Permute", "Pick", "Product", "Ref", "Reshape", "Resize", "Scale", "Several",
+    "Shape", "Subtract", "SumOver", "activations_of", "read",
 ]  # fmt: skip

@@ -53,8 +53,8 @@ class Op(ABC):
         """What it does to flattened values, as propagators see it."""
 
 
-Step = tuple[Op, tuple[int, ...]]
-"""An operation, and the values that it takes: 0 is what is fed, k what the k-th step makes."""
+Step = tuple["Op | Composite", tuple[int, ...]]
+"""An operation, and the values that it takes: first what is fed, then what the steps make."""
 
 
 @dataclass(frozen=True)
@@ -74,13 +74,16 @@ class Composite(ABC):
 
     @classmethod
     @abstractmethod
-    def read(cls, call: Call) -> "Composite | None":
+    def read(cls, call: Call) -> "Composite | Several | None":
         """As `Op.read`."""
 
     @staticmethod
     @abstractmethod
     def before(op: Op) -> bool:
-        """Whether it comes before this operation, where code has it after, with equal values."""
+        """Whether it comes before this operation, where code has it after, with equal values.
+
+        Never of an operation that takes several values.
+        """
 
     @abstractmethod
     def steps(self) -> tuple[Step, ...]:
@@ -89,10 +92,10 @@ class Composite(ABC):
 
 @dataclass(frozen=True)
 class Part:
-    """Of which operation a node is a step, the node that feeds that one, whether it is the last."""
+    """Of which operation a node is a step, the nodes that feed that one, whether it is the last."""
 
     whole: Composite
-    source: int
+    sources: tuple[int, ...]
     last: bool
 
 

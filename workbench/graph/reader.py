@@ -14,7 +14,7 @@ from torch import nn
 from torch.fx.node import map_arg
 
 from workbench.errors import Unsupported
-from workbench.graph.base import Composite, Graph, Node, Part, Several
+from workbench.graph.base import Composite, Graph, Node, Op, Part, Several
 from workbench.graph.call import BatchSize, Call, Feed, Ref, function_name
 from workbench.graph.operations import ALL, Input, Passing
 from workbench.graph.operations.pick import pieces
@@ -104,7 +104,7 @@ class _Reader:
                     self.known[step] = self._result(step)
                 case "output":
                     result = self.known.get(step.args[0])
-                    if isinstance(result, Feed):
+                    if type(result) is Feed:
                         return Graph(_used(tuple(self.nodes[: result.index + 1])))
         raise Unsupported("a model that returns no single tensor", NEEDS)
 
@@ -112,15 +112,16 @@ class _Reader:
         self.nodes.append(node)
         return Feed(len(self.nodes) - 1)
 
-    def _put_steps(self, place: str, whole: Composite, source: int) -> Feed:
-        given = self.nodes[source]
+    def _put_steps(self, place: str, whole: Composite, sources: tuple[int, ...]) -> Feed:
+        given = self.nodes[sources[0]]
         if whole.before(given.op):
-            feed = self._put_steps(place, whole, given.inputs[0])
+            feed = self._put_steps(place, whole, given.inputs)
             return self._put(replace(given, inputs=(feed.index,)))
         steps = whole.steps()
-        values = [source]
+        values = list(sources)
         for k, (op, inputs) in enumerate(steps, start=1):
-            part = Part(whole, source, k == len(steps))
+            assert isinstance(op, Op)
+            part = Part(whole, sources, k == len(steps))
             feed = self._put(Node(place, op, tuple(values[i] for i in inputs), part))
             values.append(feed.index)
         return Feed(values[-1])
@@ -128,7 +129,11 @@ class _Reader:
     def _put_all(self, call: Call, made: Several) -> Feed:
         values = list(call.feeds)
         for op, inputs in made.steps:
-            values.append(self._put(Node(call.place, op, tuple(values[i] for i in inputs))).index)
+            fed = tuple(values[i] for i in inputs)
+            if isinstance(op, Composite):
+                values.append(self._put_steps(call.place, op, fed).index)
+            else:
+                values.append(self._put(Node(call.place, op, fed)).index)
         return Feed(values[-1])
 
     def _result(self, step: torch.fx.Node) -> Any:
@@ -147,7 +152,7 @@ class _Reader:
             if type(op) is Passing:
                 return Feed(call.feeds[0])
             if isinstance(op, Composite):
-                return self._put_steps(call.place, op, call.feeds[0])
+                return self._put_steps(call.place, op, call.feeds)
             if isinstance(op, Several):
                 return self._put_all(call, op)
             if op is not None:
@@ -189,6 +194,8 @@ def _used(nodes: tuple[Node, ...]) -> tuple[Node, ...]:
     found = []
     for i in order:
         node = nodes[i]
-        part = None if node.part is None else replace(node.part, source=new[node.part.source])
+        part = node.part
+        if part is not None:
+            part = replace(part, sources=tuple(new[j] for j in part.sources))
         found.append(replace(node, inputs=tuple(new[j] for j in node.inputs), part=part))
     return tuple(found)

@@ -15,6 +15,7 @@ from workbench.models.network import (
     Joined,
     Mean,
     Multiplied,
+    Multiply,
     Network,
     Normalised,
     Packed,
@@ -52,9 +53,9 @@ MODELS: dict[str, str] = {
 
 __all__ = [
     "MODELS", "RNN", "Abs", "AttentionOnly", "Automaton", "Beside", "Continuation", "Difference",
-    "Divided", "Flipped", "Headed", "Heaviside", "Joined", "Mean", "Multiplied", "Network",
-    "Normalised", "Packed", "Padded", "Permuted", "Picked", "Reshaped", "Residue", "Scaled",
-    "Shift", "ShortContext", "Sign", "Square", "Sum", "Total", "Transformer", "built", "chain",
-    "dense", "ending", "from_torch", "logits_sharing_prefixes", "mlp", "random_rnn", "rollout",
-    "watching",
+    "Divided", "Flipped", "Headed", "Heaviside", "Joined", "Mean", "Multiplied", "Multiply",
+    "Network", "Normalised", "Packed", "Padded", "Permuted", "Picked", "Reshaped", "Residue",
+    "Scaled", "Shift", "ShortContext", "Sign", "Square", "Sum", "Total", "Transformer", "built",
+    "chain", "dense", "ending", "from_torch", "logits_sharing_prefixes", "mlp", "random_rnn",
+    "rollout", "watching",
 ]  # fmt: skip

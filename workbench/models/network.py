@@ -207,6 +207,13 @@ class Difference(nn.Module):
         return a - b
 
 
+class Multiply(nn.Module):
+    """y = one value times another."""
+
+    def forward(self, a: Tensor, b: Tensor) -> Tensor:
+        return a * b
+
+
 class Joined(nn.Module):
     """y = values one after the other along an axis, counted without the batch axis."""
 
@@ -218,7 +225,7 @@ class Joined(nn.Module):
         return torch.cat(parts, self.axis)
 
 
-_PAIRS = (Sum, Difference)
+_PAIRS = (Sum, Difference, Multiply)
 """Parts that take two values."""
 
 

@@ -15,6 +15,7 @@ from workbench.models import (
     Joined,
     Mean,
     Multiplied,
+    Multiply,
     Normalised,
     Packed,
     Padded,
@@ -83,6 +84,8 @@ def written(
             return cards.PlainCard(**at, op="add")
         case graphs.Subtract():
             return cards.PlainCard(**at, op="subtract")
+        case graphs.Product():
+            return cards.PlainCard(**at, op="multiply")
         case graphs.Reshape() | graphs.Axes():
             return cards.ReshapeCard(**at, to=list(op.shape(*shapes)))
         case graphs.Pick():
@@ -259,6 +262,8 @@ def made(i: int, node: NODES, get: Callable[[str], Tensor], dtype: torch.dtype) 
             return Packed()
         case "add":
             return Sum()
+        case "multiply":
+            return Multiply()
         case "subtract":
             return Difference()
         case name:

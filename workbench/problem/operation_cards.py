@@ -61,7 +61,7 @@ class PlainCard(Strict):
     op: Literal[
         "relu", "gelu", "tanh", "sigmoid", "silu", "selu", "mish", "tanh_gelu", "hardswish",
         "hardsigmoid", "softsign", "tanhshrink", "logsigmoid", "abs", "square", "sign",
-        "heaviside", "flatten", "add", "subtract", "contiguous",
+        "heaviside", "flatten", "add", "subtract", "multiply", "contiguous",
     ]  # fmt: skip
     inputs: list[int]
 

@@ -181,7 +181,7 @@ class Writer:
             if node.part is not None:
                 if not node.part.last:
                     continue
-                op, feeds = node.part.whole, (node.part.source,)
+                op, feeds = node.part.whole, node.part.sources
             taken = [shapes[j] for j in feeds]
             put = partial(self.shared, f"{under}.{len(found)}")
             described = nodes.written(op, [values[j] for j in feeds], taken, put)

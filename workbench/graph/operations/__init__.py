@@ -15,6 +15,7 @@ from workbench.graph.operations.permute import Flip, Permute
 from workbench.graph.operations.pick import Pick
 from workbench.graph.operations.pooling import AdaptivePool, AvgPool, MeanOver, SumOver
 from workbench.graph.operations.prelu import PReLU
+from workbench.graph.operations.products import Product
 from workbench.graph.operations.reshape import Axes, Flatten, Reshape
 from workbench.graph.operations.resize import Resize
 from workbench.graph.operations.scale import Scale
@@ -24,13 +25,13 @@ ALL: tuple[type[Op] | type[Composite], ...] = (
     Linear, Bias, Scale, Elementwise, Flatten, Axes, Reshape, Pick, Permute, Flip, Cat,
     Convolution, ConvolutionTranspose, Pad, Resize, AvgPool, AdaptivePool, MeanOver, SumOver,
     BatchNorm,
-    LayerNorm, Passing, Packed, Add, Subtract, MaxPool, PReLU,
+    LayerNorm, Passing, Packed, Add, Subtract, MaxPool, PReLU, Product,
 )  # fmt: skip
 """Every operation that is read; the first that claims a traced step has it."""
 
 __all__ = [
     "ALL", "AdaptivePool", "Add", "AvgPool", "Axes", "BatchNorm", "Bias", "Cat", "Convolution",
     "ConvolutionTranspose", "Elementwise", "Flatten", "Flip", "Input", "LayerNorm", "Linear",
-    "MaxPool", "MeanOver", "PReLU", "Packed", "Pad", "Passing", "Permute", "Pick", "Reshape",
-    "Resize", "Scale", "Subtract", "SumOver",
+    "MaxPool", "MeanOver", "PReLU", "Packed", "Pad", "Passing", "Permute", "Pick", "Product",
+    "Reshape", "Resize", "Scale", "Subtract", "SumOver",
 ]  # fmt: skip

@@ -55,6 +55,6 @@ def activation(name: str, **settings: Any) -> Activation:
 
 
 __all__ = [
-    "ACTIVATIONS", "ALL", "Activation", "Hardtanh", "Heaviside", "ReLU", "Sign", "activation",
-    "hermite_normalised", "owen_t",
+    "ACTIVATIONS", "ALL", "Activation", "Hardtanh", "Heaviside", "ReLU", "Sigmoid", "Sign",
+    "Square", "activation", "hermite_normalised", "owen_t",
 ]  # fmt: skip
