@@ -1,14 +1,14 @@
 """Conditioned propagation: the law of total probability along lines through the dominant points."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
-from workbench.distributions import ByContext, Mixture, Reparameterised
+from workbench.distributions import ByContext, Distribution, Mixture, Reparameterised
 from workbench.errors import BadInput, Unsupported
 from workbench.estimators import (
     boundary,
@@ -370,13 +370,20 @@ class Conditioned(Estimator):
 
 def pieces_of(problem: Problem) -> list[tuple[Tensor, Problem]]:
     """The problem on every part of D, with log weights, where it has parts; else itself."""
-    d = problem.distribution
+    return [piece_of(problem, k) for k in range(len(_parts(problem)))]
+
+
+def piece_of(problem: Problem, k: int) -> tuple[Tensor, Problem]:
+    """Number k of these."""
+    d, part = problem.distribution, _parts(problem)[k]
     if isinstance(d, Mixture | ByContext):
-        parts = d.components if isinstance(d, Mixture) else d.parts
-        return [
-            (w, problem.vary(distribution=c)) for w, c in zip(d.log_weights, parts, strict=True)
-        ]
-    return [(torch.zeros((), dtype=d.dtype), problem)]
+        return d.log_weights[k], problem.vary(distribution=part)
+    return torch.zeros((), dtype=d.dtype), problem
+
+
+def _parts(problem: Problem) -> Sequence[Distribution]:
+    d = problem.distribution
+    return d.components if isinstance(d, Mixture) else d.parts if isinstance(d, ByContext) else (d,)
 
 
 def _counted(state: Lines) -> float:

@@ -10,6 +10,7 @@ trust radius, then a few steps along g alone that bring the point onto the bound
 together in one batch; a gradient counts as two forward passes.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -23,7 +24,7 @@ from workbench.problem import Problem
 from workbench.rng import Rng
 from workbench.specs import Polyhedral
 
-_LEAST, _MOST, _PER_CLAUSE = 16, 64, 2
+_MOST, _PER_CLAUSE = 64, 2
 _APPROACH, _RESTORE = 16, 4
 _TRUST, _DAMP_AFTER, _DAMPING = 1.5, 4, 0.7
 _OVERSHOOT = 1e-3
@@ -33,6 +34,8 @@ _RADII = tuple(0.5 * k for k in range(2, 25))  # how far rays are followed
 
 STEPS = _APPROACH + _RESTORE
 """Iterations of a search."""
+STARTS = 16
+"""From how many points, unless C has many clauses."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,27 +50,38 @@ class Points:
     norm: Tensor
     """`(m,)`: |best|, inf while none was seen."""
 
+    def some(self, kept: list[int]) -> "Points":
+        """The best of these starts alone."""
+        best = self.best[kept]
+        return Points(best, self.clause[kept], best, self.norm[kept])
 
-def clause_margins(problem: Problem, z: Tensor) -> Tensor:
-    """Margins of all clauses, `(batch, clauses)`; their maximum is the margin of C."""
+
+def literals(problem: Problem, z: Tensor) -> tuple[Tensor, Sequence[Sequence[int]]]:
+    """Margins of the half-spaces that C is made of, `(batch, literals)`, and which of them each
+    clause has; of any other C its own margin."""
     d, c = problem.distribution, problem.spec
     assert isinstance(d, Reparameterised)
     if not isinstance(c, Polyhedral):
-        return problem.margin_of_noise(z)[:, None]
+        return problem.margin_of_noise(z)[:, None], ((0,),)
     x = d.push(z)
     event = c.halfspaces(problem.outputs, x)
-    s = problem.model(x) @ event.a.T + event.b
-    return torch.stack([s[:, list(clause)].amin(-1) for clause in event.clauses], dim=-1)
+    return problem.model(x) @ event.a.T + event.b, event.clauses
 
 
-def start(problem: Problem, rng: Rng) -> Points:
-    """Starts near the origin of noise, shared out among the clauses."""
+def clause_margins(problem: Problem, z: Tensor) -> Tensor:
+    """Margins of all clauses, `(batch, clauses)`; their maximum is the margin of C."""
+    s, clauses = literals(problem, z)
+    return torch.stack([s[:, list(clause)].amin(-1) for clause in clauses], dim=-1)
+
+
+def start(problem: Problem, rng: Rng, least: int = STARTS) -> Points:
+    """Starts near the origin of noise, `least` or more, shared out among the clauses."""
     d, c = problem.distribution, problem.spec
     assert isinstance(d, Reparameterised)
     clauses = 1
     if isinstance(c, Polyhedral):
         clauses = len(c.halfspaces(problem.outputs, torch.zeros(1, dtype=d.dtype)).clauses)
-    m = max(_LEAST, min(_MOST, _PER_CLAUSE * clauses))
+    m = max(least, min(_MOST, _PER_CLAUSE * clauses))
     generator = rng.child("starts").generator()
     z = d.noise(m, generator)
     radius = torch.rand(m, 1, generator=generator, dtype=z.dtype)
@@ -157,10 +171,32 @@ def margin_and_gradient(problem: Problem, z: Tensor, clause: Tensor) -> tuple[Te
         every = clause_margins(problem, z)
         one = every.gather(1, clause.clamp(min=0)[:, None]).squeeze(1)
         s = torch.where(clause < 0, every.amax(1), one)
-        g = slope_of(s, z)
-        if g is None:
-            raise Unsupported(
-                f"the margin of {problem.name!r}, which has no gradient in the noise of D",
-                "design points are searched along it",
-            )
-    return known(s.detach()), torch.nan_to_num(g, posinf=0.0, neginf=0.0)
+        g = gradient(problem, s, z)
+    return known(s.detach()), g
+
+
+def literal_and_gradient(problem: Problem, z: Tensor, literal: int) -> tuple[Tensor, Tensor]:
+    """Margins `(n,)` and gradients `(n, d)` of one literal."""
+    with torch.enable_grad():
+        z = z.detach().requires_grad_()
+        s = literals(problem, z)[0][:, literal]
+        g = gradient(problem, s, z)
+    return known(s.detach()), g
+
+
+def gradient(problem: Problem, s: Tensor, z: Tensor, keep: bool = False) -> Tensor:
+    """`(n, d)` of margins s in noise z, 0 where it is no number.
+
+    Args:
+        keep: whether the graph is needed again.
+
+    Raises:
+        Unsupported: where there is none.
+    """
+    g = slope_of(s, z, keep)
+    if g is None:
+        raise Unsupported(
+            f"the margin of {problem.name!r}, which has no gradient in the noise of D",
+            "design points are searched along it",
+        )
+    return torch.nan_to_num(g, posinf=0.0, neginf=0.0)

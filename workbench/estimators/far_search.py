@@ -10,12 +10,17 @@ import torch
 from torch import Tensor
 
 from workbench.estimators.design_points import (
+    STARTS,
+    STEPS,
     Points,
     advance,
+    chosen,
     clause_margins,
     margin_and_gradient,
+    start,
 )
 from workbench.problem import Problem
+from workbench.rng import Rng
 
 _LONGER = 40
 _FOLLOW, _RESTORE = 6, 18  # numbers of a damped step and of a step back to the boundary
@@ -23,6 +28,28 @@ _FIRST, _GROWTH, _LAST = 1.0, 0.5, 24.0
 _CLIMBS, _STEP = 3, 0.35
 _AFTER = 1.0  # how much further the sphere grows once C was reached
 _POLISH, _BACK = 8, 4
+
+
+def find(
+    problem: Problem, most: int, allowed: float, least: int = STARTS, far: bool = True
+) -> tuple[Points, int]:
+    """The nearest failing points, at most `most`, in different directions, and the search's cost.
+
+    By the usual iteration from `least` starts or more; where all of them end outside C, and if it
+    is to look `far`, it goes on for longer, and then climbs on spheres. None where `allowed`
+    forward passes are too few.
+    """
+    points = start(problem, Rng(0), least)  # a search, not a sample: the same starts always
+    spent = 2 * len(points.at) * STEPS
+    if spent > allowed:
+        return points.some([]), 0
+    for k in range(STEPS):
+        points = advance(problem, points, k)
+    for search in (longer, on_spheres) if far else ():
+        if not bool(torch.isfinite(points.norm).any()):
+            points, cost = search(problem, points, allowed - spent)
+            spent += cost
+    return points.some(chosen(points, most)), spent
 
 
 def longer(problem: Problem, points: Points, allowed: float) -> tuple[Points, int]:

@@ -15,11 +15,9 @@ import torch
 from torch import Tensor
 
 from workbench.distributions import Reparameterised
-from workbench.errors import Unsupported
 from workbench.estimators import design_points
 from workbench.estimators.design_points import Points
 from workbench.math.least_distance import nearest
-from workbench.math.slope import slope_of
 from workbench.problem import Problem
 from workbench.rng import Rng
 from workbench.specs import Halfspaces, Polyhedral
@@ -35,24 +33,24 @@ def joint(problem: Problem) -> bool:
     return isinstance(problem.spec, Polyhedral) and any(len(c) > 1 for c in _event(problem).clauses)
 
 
-def find(problem: Problem, most: int, allowed: float) -> tuple[Points, int]:
+def find(
+    problem: Problem, most: int, allowed: float, least: int = design_points.STARTS
+) -> tuple[Points, int]:
     """The nearest failing points, at most `most`, in different directions, and the search's cost.
 
-    None where `allowed` forward passes do not hold the search.
+    None where `allowed` forward passes do not hold the search, from `least` starts or more.
     """
     event = _event(problem)
-    points = design_points.start(problem, Rng(0))
+    points = design_points.start(problem, Rng(0), least)
     widest = max(len(c) for c in event.clauses)
     steps = _APPROACH + _RESTORE
     cost = len(points.at) * (1 + widest) * steps
     if cost > allowed:
-        return Points(*(t[:0] for t in (points.at, points.clause, points.best, points.norm))), 0
+        return points.some([]), 0
     rows = torch.tensor([(*c, *(c[-1:] * (widest - len(c)))) for c in event.clauses])
     for k in range(steps):
         points = _advance(problem, event, rows, points, k)
-    kept = design_points.chosen(points, most)
-    best, clause, norm = points.best[kept], points.clause[kept], points.norm[kept]
-    return Points(best, clause, best, norm), cost
+    return points.some(design_points.chosen(points, most)), cost
 
 
 def _event(problem: Problem) -> Halfspaces:
@@ -89,11 +87,5 @@ def _margins(problem: Problem, event: Halfspaces, z: Tensor, rows: Tensor) -> tu
     with torch.enable_grad():
         z = z.detach().requires_grad_()
         s = (problem.model(d.push(z)) @ event.a.T + event.b).gather(1, rows)
-        slopes = [slope_of(s[:, i], z, keep=True) for i in range(s.shape[1])]
-    if any(g is None for g in slopes):
-        raise Unsupported(
-            f"the margin of {problem.name!r}, which has no gradient in the noise of D",
-            "design points are searched along it",
-        )
-    found = torch.stack([g for g in slopes if g is not None], 1)
-    return s.detach(), torch.nan_to_num(found, posinf=0.0, neginf=0.0)
+        g = [design_points.gradient(problem, s[:, i], z, keep=True) for i in range(s.shape[1])]
+    return s.detach(), torch.stack(g, 1)

@@ -28,7 +28,6 @@ from workbench.math.slope import slope_of
 from workbench.problem import Problem
 from workbench.propagation import Covariance
 from workbench.propagation.smoothed import Smoothed
-from workbench.rng import Rng
 from workbench.specs import Halfspaces, Polyhedral
 from workbench.tails import Gaussian as GaussianTail
 
@@ -307,23 +306,10 @@ def _some_direction(land: Landscape, theta: Tensor, clause: Tensor) -> Tensor:
 
 
 def by_margin(problem: Problem, most: int, allowed: float = math.inf) -> Summits:
-    """Design points, by the gradient of the margin alone; none where `allowed` is too little.
-
-    Where the usual iteration ends outside C it goes on for longer, and then climbs on spheres.
-    """
-    points = design_points.start(problem, Rng(0))
-    forwards = 2 * len(points.at) * design_points.STEPS
-    if forwards > allowed:
-        return Summits(points.at[:0], points.clause[:0], points.norm[:0], False, 0)
-    for k in range(design_points.STEPS):
-        points = design_points.advance(problem, points, k)
-    for search in (far_search.longer, far_search.on_spheres):
-        if not bool(torch.isfinite(points.norm).any()):
-            points, spent = search(problem, points, allowed - forwards)
-            forwards += spent
-    at, norm = design_points.distinct(points, most)
-    clause = torch.zeros(len(at), dtype=torch.long)
-    return Summits(at, clause, -0.5 * norm.square(), False, forwards)
+    """Design points, by the gradient of the margin alone; none where `allowed` is too little."""
+    points, forwards = far_search.find(problem, most, allowed)
+    clause = torch.zeros_like(points.clause)
+    return Summits(points.best, clause, -0.5 * points.norm.square(), False, forwards)
 
 
 def spread(land: Landscape, theta: Tensor, clause: int) -> Tensor:
