@@ -39,9 +39,9 @@ def test_estimators_are_given_by_name_or_as_they_are_made():
     assert made.settings == {"gld": {"batch": 9}, "subset": {"particles": 50}}
     made.close()
     for own, said in (
-        (Slow(), r"no estimator Slow\(\): it shows those of workbench.estimators.ALL"),
-        ("nope", "no estimator 'nope': it shows"),
-        (3, "no estimator 3: it shows"),
+        (Namesake(), r"no estimator Namesake\(\): it takes .* under a name of its own"),
+        ("nope", "no estimator 'nope': it takes"),
+        (3, "no estimator 3: it takes"),
         (wb.Subset(particles=9), "shows subset once"),
     ):
         with pytest.raises(BadInput, match=said):
@@ -85,6 +85,27 @@ def session():
 
 
 # The session
+
+
+@dataclass(frozen=True)
+class Namesake(Slow):
+    """It calls itself what one of the library's does."""
+
+    name: ClassVar[str] = "gld"
+
+
+@pytest.mark.parametrize("face", [Compare, CompareWidgets])
+def test_an_estimator_of_ones_own_runs_as_it_was_made(face):
+    session = CompareSession([RARE], estimators=["moments", Slow()], budget=100, seeds=2)
+    view = face(session).finish()
+    moments, own = session.cells()
+    assert (own.title, own.state, len(own.rows)) == ("slow", "done", 2)
+    assert own.summary["forwards"] == 100 and moments.state == "done"
+    assert session.estimators == ["moments", "slow"] and "slow" in session.csv()
+    for act, said in (("recipe", "your own"), ("open", "Explore shows")):
+        view.press({"do": act, "problem": RARE, "key": "slow"})
+        assert said in view.status.value
+    session.close()
 
 
 def test_cells_are_what_the_library_compares(session):

@@ -169,7 +169,7 @@ def test_box_stays_inside_even_at_extreme_noise():
 def test_every_distribution_says_what_it_is():
     names = [cls.name for cls in ALL]
     numbers = ["gaussian", "mixture", "student_t", "box", "discrete", "conditioned", "gibbs"]
-    numbers += ["energy", "spin_network"]
+    numbers += ["spin_glass", "spin_network"]
     assert names == [*numbers, "tokens", "short_text", "prompted", "accepted_text"]
     assert all(issubclass(cls, Moments | Recognised | Energy | Sequences) for cls in ALL)
 

@@ -299,7 +299,7 @@ def test_what_it_cannot_serve_is_refused_with_alternatives(cls):
     assert "operation sin at 'sin'" in str(caught.value)
     serve = {c.name for c in ALL if serves_any_model_in_3d(c)}
     # Spins are counted, other energies integrated, and served by nothing else.
-    others = {"energy": {"enumeration"}, "gibbs": {"partition"}}
+    others = {"spin_glass": {"enumeration"}, "gibbs": {"partition"}}
     assert set(caught.value.try_instead) == others.get(problem.distribution.name, serve)
 
 

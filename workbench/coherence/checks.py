@@ -89,7 +89,7 @@ CHECKS: dict[str, tuple[str, Check]] = {
     "monotone": ("P falls as the threshold rises", monotone),
     "renaming": ("the names of neurons do not matter", renaming),
     "shifting": ("a bias may be moved into D", shifting),
-    "linearity": ("P of a mixture is the mean of its parts'", linearity),
+    "linearity": ("P of a mixture is the mean over its parts", linearity),
     "product": ("independent events multiply", product),
     "irrelevance": ("what M does not read does not matter", irrelevance),
 }

@@ -34,7 +34,7 @@ class SpinGlass(Spins):
     couplings: Tensor
     fields: Tensor
     beta: float = 1.0
-    name: ClassVar[str] = "energy"
+    name: ClassVar[str] = "spin_glass"
 
     def __post_init__(self) -> None:
         check_vector("the fields of a spin glass", self.fields)

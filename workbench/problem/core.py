@@ -15,7 +15,7 @@ from workbench.device import CPU, device_of, on
 from workbench.distributions import Distribution, Driven, Sequences
 from workbench.errors import BadInput, Unsupported, WorkbenchError
 from workbench.graph import Graph
-from workbench.html import facts, power
+from workbench.html import facts, power, prose
 from workbench.math.checks import check_at_rest, known
 from workbench.math.logspace import LN10
 from workbench.models import Headed
@@ -335,8 +335,8 @@ class Problem:
         if self.truth is not None:
             value = power(self.truth.log10_p, places(self.truth.se_log10))
             error = f" ± {self.truth.se_log10:.1g} digits" if self.truth.se_log10 > 0 else ""
-            lines.append(("P", f"{value}{error}, by {escape(self.truth.method)}"))
-        about = f"<div>{escape(self.about)}</div>" if self.about else ""
+            lines.append(("P", f"{value}{error}, by {prose(self.truth.method)}"))
+        about = f"<div>{prose(self.about)}</div>" if self.about else ""
         return facts(escape(self.name), lines) + about
 
 

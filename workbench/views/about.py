@@ -1,7 +1,6 @@
 """What all rooms say of a problem, in HTML: what it is about, and how far its C may be trusted."""
 
-from html import escape
-
+from workbench.html import prose
 from workbench.problem import Problem
 from workbench.specs import Head, Probe, heads_of
 
@@ -9,7 +8,7 @@ from workbench.specs import Head, Probe, heads_of
 def about(problem: Problem) -> str:
     """The card's sentence; where a network's word is C, how often it errs."""
     judges = [_judged(head) for head in heads_of(problem.stated[1])]
-    return f"<span class='small'>{' '.join([escape(problem.about), *judges])}</span>"
+    return f"<span class='small'>{' '.join([prose(problem.about), *judges])}</span>"
 
 
 def _judged(head: Head) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from workbench.adversaries import Attack
 from workbench.distributions import PromptedText, Sampleable, Sequences
-from workbench.html import power, signed
+from workbench.html import power, prose, signed
 from workbench.math.logspace import LN10
 from workbench.numbers import places, several
 from workbench.problem import Problem
@@ -61,12 +61,12 @@ def course_sentence(session: AdversarySession) -> str:
     if check is None:
         note = session.worker.results.get("check", {})
         if note.get("state") == "error":
-            return f"{said} <span class='bad'>Not checked: {escape(note.get('message', ''))}</span>"
+            return f"{said} <span class='bad'>Not checked: {prose(note.get('message', ''))}</span>"
         return f"{said} A sampler is about to check it."
     if session.warning:
         return (
             f"{said} <span class='bad wb-parted'>The check says {_value(check)}: "
-            f"{escape(session.warning)}.</span>"
+            f"{prose(session.warning)}.</span>"
         )
     return f"{said} Fresh draws, which had no part in the search, say <b>{_value(check)}</b>."
 
@@ -86,7 +86,7 @@ def _written(session: AdversarySession, attack: Attack, check: Check | None) -> 
     seen = check.checked.info
     fresh = f"<b>{seen['hits']} of {seen['draws']}</b> fresh texts of it fail"
     if session.warning:
-        return f"{said} <span class='bad wb-parted'>But {fresh}: {escape(session.warning)}.</span>"
+        return f"{said} <span class='bad wb-parted'>But {fresh}: {prose(session.warning)}.</span>"
     return f"{said} {fresh}; they had no part in the search."
 
 
@@ -150,7 +150,7 @@ def _proposed(session: AdversarySession) -> Iterator[str]:
         if truth is not None and session.attack and session.attack.problem is session.problem:
             yield f"The truth is {power(truth.log10_p)}."
         if estimate.warning:
-            yield f"<span class='bad'>{escape(estimate.warning)}</span>"
+            yield f"<span class='bad'>{prose(estimate.warning)}</span>"
     elif job:
         spent = estimate.cost.forwards if estimate else 0
         yield f"Importance sampling from D: {spent:,} of {PROPOSAL_BUDGET:,} forward passes …"
@@ -171,7 +171,7 @@ def _rivals(session: AdversarySession) -> Iterator[str]:
 
 
 def _failed(who: str, job: Mapping[str, Any]) -> str:
-    return f"<span class='bad'>{who}: {escape(str(job.get('message', '')))}</span>"
+    return f"<span class='bad'>{who}: {prose(str(job.get('message', '')))}</span>"
 
 
 def picture_sentence(problem: Problem, attack: Attack | None, check: Check | None = None) -> str:

@@ -7,7 +7,7 @@ from html import escape
 from typing import Any
 
 from workbench.coherence import Defect, Heat
-from workbench.html import power
+from workbench.html import power, prose
 from workbench.numbers import places
 from workbench.problem import Truth
 from workbench.views.coherence_session import Point
@@ -39,8 +39,8 @@ def table(defects: Sequence[Defect], found: Mapping[str, Any]) -> str:
         told = f"<b>{amount(d.digits)}</b>" if d.digits is not None else ""
         if d.digits is None:
             told = "<span class='small'>cannot</span>" if d.reason else "…" if waiting else "–"
-        law = escape(d.law) + (
-            f"<br><span class='small'>{escape(d.reason)}</span>" if d.reason else ""
+        law = prose(d.law) + (
+            f"<br><span class='small'>{prose(d.reason)}</span>" if d.reason else ""
         )
         mark = f" data-digits='{d.digits!r}'" if d.digits is not None else ""
         slug = d.name.replace(" ", "-")
@@ -55,7 +55,7 @@ def table(defects: Sequence[Defect], found: Mapping[str, Any]) -> str:
 def sentence(heat: Heat | None, truth: Truth | None, key: str, found: Mapping[str, Any]) -> str:
     """What the heat flow says of this estimate, in plain words."""
     if found.get("state") == "error":
-        return f"<span class='bad'>{escape(str(found.get('message', '')))}</span>"
+        return f"<span class='bad'>{prose(str(found.get('message', '')))}</span>"
     if heat is None:
         if found.get("state") == RUNNING:
             return f"Measuring: {100 * found.get('share', 0.0):.0f}% of the heat flow."

@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
+from workbench.errors import BadInput
 from workbench.views.compare_session import CompareSession
+from workbench.views.roster import roster
 
 
 class Pressed:
@@ -30,7 +32,7 @@ class Pressed:
         """A button of the table: what it does, and the cell that it stands in."""
         name, key = str(data.get("problem", "")), str(data.get("key", ""))
         actions: dict[str, Callable[[], None]] = {
-            "open": lambda: self.open_cell(name, key),
+            "open": lambda: self._open(name, key),
             "cancel": lambda: self.session.cancel(name, key),
             "run": lambda: self._run(name, key),
             "recipe": lambda: setattr(self, "recipe", self.session.recipe(name, key)),
@@ -39,6 +41,11 @@ class Pressed:
         action = actions.get(str(data.get("do")))
         if action is not None:
             self.guard(action)
+
+    def _open(self, name: str, key: str) -> None:
+        if key not in roster():
+            raise BadInput("Explore shows the estimators of workbench.estimators.ALL")
+        self.open_cell(name, key)
 
     def _run(self, name: str, key: str) -> None:
         self.session.run(name, key)

@@ -14,12 +14,12 @@ from workbench.views.controls import Dial, label, settings_panel
 from workbench.views.following import ByTicker
 from workbench.views.live_panel import LiveHTML
 from workbench.views.parts import aside, button, figure_pane, load_extension, on_ground, text
-from workbench.views.roster import roster
 from workbench.views.screen import Explore
 from workbench.views.state import Session
 
 PULL_MS = 250
 _HEIGHT = 320
+_LIST_CSS = ".bk-input-group { gap: 0; } .bk-input-group label { padding: 1px 0; font-size: 13px; }"
 
 
 class Compare(Pressed, ByTicker, pn.viewable.Viewer):
@@ -56,10 +56,10 @@ class Compare(Pressed, ByTicker, pn.viewable.Viewer):
             s.param.problems, label="", sizing_mode="stretch_width", margin=(2, 0, 4, 0),
             css_classes=["wb-problems"],
         )  # fmt: skip
-        titles = {entry.title: key for key, entry in roster().items()}
+        titles = {entry.title: key for key, entry in s.entries.items()}
         self.estimators = pn.widgets.CheckBoxGroup(
             options=titles, value=list(s.estimators), margin=(2, 0, 4, 0),
-            css_classes=["wb-estimators"],
+            css_classes=["wb-estimators"], stylesheets=[_LIST_CSS],
         )  # fmt: skip
         self.estimators.param.watch(lambda e: s.param.update(estimators=e.new), "value")
         s.param.watch(lambda e: self.estimators.param.update(value=list(e.new)), ["estimators"])
@@ -100,14 +100,14 @@ class Compare(Pressed, ByTicker, pn.viewable.Viewer):
         return aside(
             label("Problems", s.param.problems.doc, "(D, M, C)"),
             self.problems,
-            label("Estimators", s.param.estimators.doc),
-            self.estimators,
             self.budget.view,
             pn.Row(
                 label("Seeds", s.param.seeds.doc, "runs of each"), self.seeds,
                 sizing_mode="stretch_width", margin=(4, 0, 0, 0),
             ),
             pn.FlexBox(self.run, self.hold, self.reset, gap="0", margin=(8, 0, 0, 0)),
+            label("Estimators", s.param.estimators.doc),
+            self.estimators,
             pn.FlexBox(*self.files, gap="0", margin=0),
             *settings_panel(s, lambda: None, self.say),
         )  # fmt: skip

@@ -6,7 +6,7 @@ from typing import Any
 
 import param
 
-from workbench.errors import WorkbenchError
+from workbench.errors import BadInput, WorkbenchError
 from workbench.experiments import Row, recipe, seeds_of, to_csv, to_parquet
 from workbench.iteration import Budget
 from workbench.problem import Problem
@@ -14,7 +14,7 @@ from workbench.views import Given
 from workbench.views.compare_job import Cell, job, stand
 from workbench.views.known import Known
 from workbench.views.room_session import RoomSession
-from workbench.views.roster import picked, roster, with_setting
+from workbench.views.roster import Entry, picked, roster, with_setting
 from workbench.views.worker import Worker
 
 FIRST_PROBLEMS = ("digits", "C_digits_p22_s20", "D_mintree_1e-7", "B_w32_h2_1e-3")
@@ -60,10 +60,16 @@ class CompareSession(RoomSession):
         self.worker = Worker()
         super().__init__()
         self.param.problems.objects = self.known.names
-        self.param.estimators.objects = list(roster())
         first = [key for key in FIRST_ESTIMATORS if key in roster()]
-        keys, settings = picked(params.pop("estimators", first), params.pop("settings", {}))
+        given, settings = params.pop("estimators", first), params.pop("settings", {})
+        keys, settings, self._own = picked(given, settings)
+        self.param.estimators.objects = list(self.entries)
         self.param.update(problems=mine, estimators=keys, settings=settings, **params)
+
+    @property
+    def entries(self) -> dict[str, Entry]:
+        """{key: row} of all that can be compared here, a reader's own estimators first."""
+        return {**self._own, **roster()}
 
     @property
     def charted(self) -> Problem | None:
@@ -101,15 +107,15 @@ class CompareSession(RoomSession):
 
     def _runs_of(self, key: str) -> int:
         """Runs of a row: one where it does not draw."""
-        return len(seeds_of(roster()[key].build({}), range(self.seeds)))
+        return len(seeds_of(self.entries[key].build({}), range(self.seeds)))
 
     def _ticket(self, name: str, key: str) -> str:
-        mine, edition = self.settings.get(roster()[key].cls.name), self.known.edition(name)
+        mine, edition = self.settings.get(self.entries[key].cls.name), self.known.edition(name)
         return json.dumps([edition, self.budget, mine], sort_keys=True, default=str)
 
     def cells(self) -> tuple[Cell, ...]:
         """Every problem and estimator that is picked, problem by problem."""
-        results, entries = self.worker.results, roster()
+        results, entries = self.worker.results, self.entries
         return tuple(
             self._refused(name, key)
             or stand(
@@ -122,7 +128,7 @@ class CompareSession(RoomSession):
 
     def _refused(self, name: str, key: str) -> Cell | None:
         """The cell of an estimator that cannot serve, which needs no run to be known."""
-        entry = roster()[key]
+        entry = self.entries[key]
         try:
             entry.build(self.settings).check(self.problem(name))
         except WorkbenchError as error:
@@ -155,7 +161,7 @@ class CompareSession(RoomSession):
             self.worker.pause(_job(name, key), False)
             return
         rows, traces = ((held or {}).get(what, ())[:whole] for what in ("rows", "traces"))
-        problem, estimator = self.problem(name), roster()[key].build(self.settings)
+        problem, estimator = self.problem(name), self.entries[key].build(self.settings)
         estimator.check(problem)
         missing = range(len(rows), whole)
         blocks = job(problem, estimator, Budget(self.budget), missing, rows, traces)
@@ -193,10 +199,12 @@ class CompareSession(RoomSession):
         """A notebook cell that makes one row again.
 
         Raises:
-            BadInput: for a problem that has no card to load.
+            BadInput: for a problem that has no card to load, or an estimator of a reader's own.
         """
+        if key in self._own:
+            raise BadInput(f"the estimator {key!r} is your own: this notebook alone can make it")
         source = self.known.source(name)
-        estimator = roster()[key].build(self.settings)
+        estimator = self.entries[key].build(self.settings)
         return recipe(source, estimator, Budget(self.budget), range(self.seeds))
 
 

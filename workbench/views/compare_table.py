@@ -6,7 +6,7 @@ from html import escape
 from itertools import groupby
 
 from workbench.experiments import Row
-from workbench.html import MINUS, signed
+from workbench.html import MINUS, prose, signed
 from workbench.numbers import places, several
 from workbench.problem import Problem
 from workbench.views.compare_job import Cell
@@ -60,7 +60,7 @@ def _head(problem: Problem) -> str:
         error = f"± {truth.se_log10:.1g}" if truth.se_log10 > 0 else "exactly"
         said = f"truth {signed(truth.log10_p, places(truth.se_log10))} {error}"
     told = escape(problem.about, quote=True)
-    about = f"<span class='small' title='{told}'>{told}</span>"
+    about = f"<span class='small' title='{told}'>{prose(problem.about)}</span>"
     return (
         f"<tr class='wb-problem'><td colspan='9'><b>{escape(problem.name)}</b> · {said} {about}"
         "</td></tr>"
@@ -79,7 +79,7 @@ def _line(cell: Cell) -> str:
     )
     place = f"<tr class='wb-{cell.state}' data-cell='{escape(cell.problem)} {cell.key}'>"
     if cell.state == "refused" and cell.summary is None:
-        why = f"<td colspan='8'><span class='wb-why'>{escape(cell.note)}</span></td>"
+        why = f"<td colspan='8'><span class='wb-why'>{prose(cell.note)}</span></td>"
         return f"{place}<td>{name}</td>{why}</tr>"
     numbers = _numbers(cell.summary, data) if cell.summary else "<td></td>" * len(_COLUMNS)
     beware = _beware(cell.summary) if cell.summary and cell.state != "stale" else ""
@@ -149,7 +149,7 @@ def _beware(row: Row) -> str:
     if not row["warning"]:
         return ""
     runs = f"{row['warnings']} of {row['seeds']}: " if row["seeds"] > 1 else ""
-    text = f"{runs}{escape(row['warning'])}"
+    text = f"{runs}{prose(row['warning'])}"
     return f"<tr class='wb-beware'><td></td><td colspan='8'>{text}</td></tr>"
 
 
@@ -168,7 +168,7 @@ def _state(cell: Cell) -> str:
         case "stale":
             return "of another budget or setting"
         case "refused":
-            return f"after {seeds}: {escape(cell.note)}"
+            return f"after {seeds}: {prose(cell.note)}"
         case _:
             return f"{seeds} so far" if done else "not run"
 
@@ -182,7 +182,7 @@ def _buttons(cell: Cell, data: str) -> str:
         what = "cancel" if act == "stop" else "run"
         made.append(f"<button data-do='{what}' {data}>{act}</button>")
     made.append(
-        f"<button data-do='recipe' {data} title='Python that makes this row again'>cell</button>"
+        f"<button data-do='recipe' {data} title='Python that makes this row again'>code</button>"
     )
     return "".join(made)
 

@@ -3,10 +3,10 @@
 import asyncio
 import time
 from collections.abc import Callable
-from html import escape
 from typing import Any, Self
 
 from workbench.errors import WorkbenchError
+from workbench.html import prose
 
 _POLL = 0.2  # seconds between looks at the worker
 _LOOK = 0.02  # likewise, where nobody looks on
@@ -24,7 +24,7 @@ class Guarded:
 
     def say(self, message: str) -> None:
         """Show a lasting message; nothing where it is empty."""
-        self.status.value = f"<span class='bad'>{escape(message)}</span>" if message else ""
+        self.status.value = f"<span class='bad'>{prose(message)}</span>" if message else ""
 
     def tend(self) -> None:
         """What is due whenever the view looks at the worker; a job that it begins is followed."""

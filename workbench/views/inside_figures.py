@@ -7,7 +7,7 @@ from html import escape
 import torch
 from torch import Tensor
 
-from workbench.html import MINUS, power
+from workbench.html import MINUS, power, prose
 from workbench.numbers import several
 from workbench.views import pictures
 from workbench.views.inside import Look, Summit
@@ -284,4 +284,4 @@ def settling_words(look: Look, truth: tuple[float, float] | None) -> str:
     )
     if truth is not None and math.isfinite(e.log10_p):
         said += f". The truth is {power(truth[0])}: {abs(e.log10_p - truth[0]):.2f} digits away"
-    return said + (f". {escape(e.warning[0].upper() + e.warning[1:])}." if e.warning else ".")
+    return said + (f". {prose(e.warning[0].upper() + e.warning[1:])}." if e.warning else ".")

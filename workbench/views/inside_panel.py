@@ -5,13 +5,13 @@ size, was most of the time that opening took.
 """
 
 from collections.abc import Callable
-from html import escape
 from typing import Any
 
 import panel as pn
 
 from workbench.errors import WorkbenchError
 from workbench.estimators import Conditioned
+from workbench.html import prose
 from workbench.views import inside_figures as figures
 from workbench.views import ladder, pictures
 from workbench.views.controls import label
@@ -116,14 +116,14 @@ class Inside:
             self.ribbon_words.value = _small(figures.ribbon_words(news["layers"]))
         if "layers_note" in news:
             self.ribbon.object = {"data": [], "layout": {}}
-            self.ribbon_words.value = _small(escape(news["layers_note"]))
+            self.ribbon_words.value = _small(prose(news["layers_note"]))
         if "ladder" in news:
             self.ladder.object = ladder.figure(news["ladder"], self._known, self.dark, _HEIGHT)
             self.ladder_words.value = _small(ladder.sentence(news["ladder"], self._known))
         if "look" in news:
             self._paint(news["look"])
         if "look_note" in news:
-            self.cards.value = _small(escape(news["look_note"]))
+            self.cards.value = _small(prose(news["look_note"]))
             self.shares_words.value = self.settling_words.value = ""
             self.shares.object = self.settling.object = {"data": [], "layout": {}}
         self._show("layers" in news or "layers_note" in news, "look" in news or "look_note" in news)

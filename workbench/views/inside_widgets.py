@@ -1,12 +1,12 @@
 """The foldable panel "Inside the network" in ipywidgets; nothing is computed before it opens."""
 
 from collections.abc import Callable
-from html import escape
 from typing import Any
 
 import ipywidgets as w
 
 from workbench.estimators import Conditioned
+from workbench.html import prose
 from workbench.views import inside_figures as figures
 from workbench.views import ladder, pictures
 from workbench.views.figure_widgets import empty_figure, show_figure
@@ -71,7 +71,7 @@ class Inside:
             show_figure(self.ribbon, figures.ribbon(news["layers"], self.dark))
             said["ribbon"].value = _small(figures.ribbon_words(news["layers"]))
         if "layers_note" in news:
-            said["ribbon"].value = _small(escape(news["layers_note"]))
+            said["ribbon"].value = _small(prose(news["layers_note"]))
         truth = self.session.truth
         known = None if truth is None else (truth.log10_p, truth.se_log10)
         if "ladder" in news:
@@ -86,7 +86,7 @@ class Inside:
             show_figure(self.settling, figures.settling(look, known, self.dark, _HEIGHT))
             said["settling"].value = _small(figures.settling_words(look, known))
         if "look_note" in news:
-            said["cards"].value = _small(escape(news["look_note"]))
+            said["cards"].value = _small(prose(news["look_note"]))
         if news.keys() & {"look", "look_note"} and len(self.body.children) == 1:
             self.body.children = [  # drawn once, when there is something to draw
                 said["state"], self.ribbon, said["ribbon"], said["cards"], self.shares,

@@ -11,7 +11,7 @@ from workbench.adversaries.sources import Tilted
 from workbench.errors import BadInput
 from workbench.experiments import Folder, Row, beware
 from workbench.experiments.kinds import kind_of
-from workbench.html import facts, power
+from workbench.html import facts, power, prose
 from workbench.numbers import places, seconds, several
 from workbench.views import (
     adversary_plots,
@@ -71,7 +71,7 @@ def _estimate_words(folder: Folder, rows: Sequence[Row], subject: Any) -> str:
     doubt = beware(
         {"log10_p": found.log10_p, "log10_err": found.log10_err, "warning": found.warning}
     )
-    return f"{said} <span class='bad'>Beware: {escape(doubt)}.</span>" if doubt else said
+    return f"{said} <span class='bad'>Beware: {prose(doubt)}.</span>" if doubt else said
 
 
 def _estimate_figures(folder: Folder, rows: Sequence[Row], subject: Any) -> list[Figure]:

@@ -40,6 +40,8 @@ class Entry:
     cls: type[Estimator]
     fixed: tuple[tuple[str, Any], ...] = ()
     """The setting that tells this row from the others of its estimator."""
+    made: Estimator | None = None
+    """An estimator of a reader's own, which runs as it was made."""
 
     @property
     def pace(self) -> Pace:
@@ -48,7 +50,7 @@ class Entry:
 
     def build(self, settings: Settings) -> Estimator:
         """The estimator with its settings. Raises `BadInput`."""
-        return build(self.cls.name, settings, **dict(self.fixed))
+        return self.made or build(self.cls.name, settings, **dict(self.fixed))
 
 
 @cache
@@ -118,13 +120,15 @@ def build(name: str, settings: Settings, **more: Any) -> Estimator:
 
 def picked(
     given: Iterable[str | Estimator], settings: Settings
-) -> tuple[list[str], dict[str, Any]]:
-    """Rows by their keys, and the settings with those of estimators that came as they are made.
+) -> tuple[list[str], dict[str, Any], dict[str, Entry]]:
+    """Rows by their keys, the settings with those of estimators that came as they are made, and
+    the rows of a reader's own estimators.
 
     Raises:
         BadInput: for what is no row, or two estimators of one.
     """
     keys: list[str] = []
+    mine: dict[str, Entry] = {}
     kept: dict[str, Any] = dict(settings)
     for one in given:
         key = one if isinstance(one, str) else ""
@@ -134,11 +138,13 @@ def picked(
             for name, value in own.items():
                 if name != SPREAD.get(one.name):
                     kept = with_setting(kept, one.name, name, value)
-        if key not in roster():
+        elif isinstance(one, Estimator) and one.name not in BY_NAME:
+            key = one.name
+            mine.setdefault(key, Entry(key, heading(type(one)), type(one), made=one))
+        if key not in roster() and key not in mine:
             raise BadInput(
-                f"the room Compare has no estimator {one!r}: it shows those of "
-                "workbench.estimators.ALL, where a line puts your own; `compare` of "
-                "workbench.experiments takes any"
+                f"the room Compare has no estimator {one!r}: it takes the names of those in "
+                "workbench.estimators.ALL, and objects, yours too, each under a name of its own"
             )
         if key in keys:
             raise BadInput(
@@ -146,7 +152,7 @@ def picked(
                 "sets its settings side by side"
             )
         keys.append(key)
-    return keys, kept
+    return keys, kept, mine
 
 
 def with_setting(settings: Settings, estimator: str, key: str, value: Any) -> dict[str, Any]:

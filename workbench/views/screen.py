@@ -4,12 +4,12 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable
-from html import escape
 from typing import Any
 
 import panel as pn
 
 from workbench.errors import WorkbenchError
+from workbench.html import prose
 from workbench.problem import Problem
 from workbench.problem.codec import unzipped
 from workbench.views import Given, inputs, plots, table, words
@@ -335,7 +335,7 @@ class Explore(ByTicker, pn.viewable.Viewer):
         try:
             self._picture = picture = self.session.margin_picture()
         except WorkbenchError as error:
-            self.caption.value = f"<span class='small'>{escape(str(error))}</span>"
+            self.caption.value = f"<span class='small'>{prose(str(error))}</span>"
             return
         figure = plots.margin(picture, self.dark, _MARGIN_HEIGHT)
         self.margin_chart.visible = bool(figure["data"])

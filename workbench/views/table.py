@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from html import escape
 
-from workbench.html import MINUS, signed
+from workbench.html import MINUS, prose, signed
 from workbench.numbers import places
 from workbench.problem import Truth
 from workbench.types import Pace
@@ -103,7 +103,7 @@ def _reason(together: Sequence[Row], state: str, said: str, note: str) -> str:
     return (
         f"<tr class='wb-{'error' if state == 'error' else 'cannot'}'><td class='who'>{names}</td>"
         f"<td colspan='5' class='wb-why {classes}' title='{escape(note, quote=True)}'>"
-        f"{escape(said)}</td></tr>"
+        f"{prose(said)}</td></tr>"
     )
 
 
@@ -116,9 +116,7 @@ def _beware(warning: str, warned: set[str]) -> str:
     if len(new) < len(parts):
         said = f"{said[0].upper()}{said[1:]}; and as above." if said else "As above."
     whole = escape(warning, quote=True)
-    return (
-        f"<tr class='wb-beware'><td></td><td colspan='5' title='{whole}'>{escape(said)}</td></tr>"
-    )
+    return f"<tr class='wb-beware'><td></td><td colspan='5' title='{whole}'>{prose(said)}</td></tr>"
 
 
 def _line(row: Row, truth: Truth | None, mark: str) -> str:
@@ -159,7 +157,7 @@ def _state(row: Row) -> str:
             text = f"{bar} {100 * row.fraction:.0f}%" + (" paused" if row.state == "paused" else "")
         case _:
             text = STATES[row.state]
-    return text + (f", {escape(row.note)}" if row.note else "")
+    return text + (f", {prose(row.note)}" if row.note else "")
 
 
 TABLE_CSS = """

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
+from workbench.html import prose
 from workbench.views.stepping import Stepping
 
 BUTTONS = (
@@ -37,7 +38,7 @@ def standing(stepping: Stepping, files: Mapping[str, Any], stale: bool = False) 
     found = stepping.found
     for job in (found, files):
         if job.get("state") == "error":
-            return f"<span class='bad'>{escape(str(job.get('message', '')))}</span>"
+            return f"<span class='bad'>{prose(str(job.get('message', '')))}</span>"
     if stale and not stepping.replacing:
         return "<span class='bad'>Settings have changed: Reset takes them over.</span>"
     if not found:

@@ -1,10 +1,10 @@
 """The Train screen in Panel: one layout for the served app and for a notebook cell."""
 
-from html import escape
 from typing import Any
 
 import panel as pn
 
+from workbench.html import prose
 from workbench.training import Duty
 from workbench.views import Given, train_own, train_shown, train_words
 from workbench.views import train_engine as engine
@@ -146,7 +146,7 @@ class Train(TrainActs, ByTicker, pn.viewable.Viewer):
         """Everything as the session has it."""
         s, found = self.session, self.session.found
         self.toolbar.paint()
-        self.about.value = f"<span class='small'>{escape(s.about)}</span>"
+        self.about.value = f"<span class='small'>{prose(s.about)}</span>"
         rows, before = s.rows, s.before
         telling = s.telling
         self.mark.value = telling.mark(rows)

@@ -3,12 +3,12 @@
 import asyncio
 import math
 from collections.abc import Callable
-from html import escape
 from typing import Any
 
 import ipywidgets as w
 
 from workbench.errors import WorkbenchError
+from workbench.html import prose
 from workbench.views import inputs, plots, table, words
 from workbench.views.about import about
 from workbench.views.figure_widgets import empty_figure, show_figure
@@ -183,7 +183,7 @@ class ExploreWidgets(ByTask, w.VBox):
             said += inputs.picture(s.problem, s.seed)
             picture = s.margin_picture()
         except WorkbenchError as error:
-            self.caption.value = escape(str(error))
+            self.caption.value = prose(str(error))
             return
         finally:
             self.about.value = said

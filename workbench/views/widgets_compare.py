@@ -14,7 +14,6 @@ from workbench.views.compare_table import table
 from workbench.views.figure_widgets import empty_figure, show_figure
 from workbench.views.following import ByTask
 from workbench.views.live_widget import LiveHTML
-from workbench.views.roster import roster
 from workbench.views.state import Session
 from workbench.views.widget_parts import STYLE, aside, bound, button, half, settings_panel, wear
 from workbench.views.widgets import ExploreWidgets
@@ -37,8 +36,9 @@ class CompareWidgets(Pressed, ByTask, w.VBox):
         watched = ["problems", "estimators", "budget", "seeds", "settings", "shown"]
         session.param.watch(lambda *_: self.paint(), watched)
         controls = aside(
-            [w.HTML("<b>Problems</b>"), self.problems, w.HTML("<b>Estimators</b>"), self.estimators,
-             self.budget, self.seeds, w.HBox([self.run, self.hold, self.reset]), self.files,
+            [w.HTML("<b>Problems</b>"), self.problems, self.budget, self.seeds,
+             w.HBox([self.run, self.hold, self.reset]), w.HTML("<b>Estimators</b>"),
+             self.estimators, self.files,
              settings_panel(session, self.guard)],
         )  # fmt: skip
         charts = [
@@ -60,7 +60,7 @@ class CompareWidgets(Pressed, ByTask, w.VBox):
     def _build(self) -> None:
         s = self.session
         names = list(s.param.problems.objects)
-        titles = [(entry.title, key) for key, entry in roster().items()]
+        titles = [(entry.title, key) for key, entry in s.entries.items()]
         self.problems = self._bound(
             w.SelectMultiple, "problems", options=names, rows=10, to_widget=tuple, to_session=list
         )

@@ -1,11 +1,11 @@
 """The Train screen in ipywidgets: the same session, without Panel."""
 
-from html import escape
 from typing import Any
 
 import ipywidgets as w
 
 from workbench.experiments import lessons
+from workbench.html import prose
 from workbench.views import train_engine as engine
 from workbench.views import train_shown, train_words
 from workbench.views.acts import TrainActs
@@ -97,7 +97,7 @@ class TrainWidgets(TrainActs, ByTask, w.VBox):
         """Everything as the session has it."""
         s, found = self.session, self.session.found
         self.toolbar.paint()
-        about = escape(s.about)
+        about = prose(s.about)
         self.about.value = f"{STYLE}<span class='small'>{about}</span>"
         rows, before = s.rows, s.before
         telling = s.telling

@@ -2,9 +2,8 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from html import escape
 
-from workbench.html import power, signed
+from workbench.html import power, prose, signed
 from workbench.numbers import places
 from workbench.problem import Truth
 from workbench.views.margins import Picture
@@ -70,7 +69,7 @@ def sentence(rows: Sequence[Row], truth: Truth | None, budget: int, samples: boo
         parts.append(said + ".")
     elif closed is not None and samples:
         why, _, _ = closed.note.partition(INSTEAD)
-        parts.append(f"Covariance propagation cannot say: {escape(why.rstrip('.'))}.")
+        parts.append(f"Covariance propagation cannot say: {prose(why.rstrip('.'))}.")
     sampled = _sampled_words(by_key.get("monte_carlo"))
     if sampled:
         parts.append(sampled)
@@ -127,7 +126,7 @@ def fixed_words(fixed: Mapping[str, str]) -> str:
     "<span class='small'>Spins do not move.</span>"
     """
     reasons = (why[:1].upper() + why[1:] for why in dict.fromkeys(fixed.values()))
-    return f"<span class='small'>{escape(' '.join(reasons))}</span>"
+    return f"<span class='small'>{prose(' '.join(reasons))}</span>"
 
 
 def truth_words(truth: Truth | None, at_reference: bool, has_truth: bool) -> str:
@@ -135,7 +134,7 @@ def truth_words(truth: Truth | None, at_reference: bool, has_truth: bool) -> str
     if truth is not None:
         error = f" ± {truth.se_log10:.1g}" if truth.se_log10 > 0 else " exactly"
         value = f"log10 P = {signed(truth.log10_p, places(truth.se_log10))}{error}"
-        return f"Truth: {value} ({escape(truth.method)})."
+        return f"Truth: {value} ({prose(truth.method)})."
     if has_truth and not at_reference:
         return (
             "The stored truth holds only where the card has the problem: spread 1, "
