@@ -32,17 +32,21 @@ def power(log10_p: float, decimals: int = 2) -> str:
 
 _RAISED = re.compile(r"(?<![\w.])(\d[\d.,]*)\^(-?\d+(?:\.\d+)?)|(?<![\w.])([\d.]+)e([-+]?\d+)\b")
 
+_CODE = re.compile(r"`([^`<]+)`")
+
 
 def prose(text: str) -> str:
-    """A sentence as the library prints it, in HTML: its powers raised.
+    """A sentence as the library prints it, in HTML: its powers raised, its names as code.
 
     >>> prose("a & b bound P by 10^-1.3; below 1e-4, above 2.5e+06")
     'a &amp; b bound P by 10<sup>−1.3</sup>; below 10<sup>−4</sup>, above 2.5·10<sup>6</sup>'
     >>> prose("A_d10_1e-6: biases N(0, 0.1^2), 2 +- 1")
     'A_d10_1e-6: biases N(0, 0.1<sup>2</sup>), 2 ± 1'
+    >>> prose("ask `conditioned` too")
+    'ask <code>conditioned</code> too'
     """
     said = escape(text, quote=False).replace(" +- ", " ± ")
-    return _RAISED.sub(_raised, said)
+    return _CODE.sub(r"<code>\1</code>", _RAISED.sub(_raised, said))
 
 
 def _raised(found: re.Match[str]) -> str:

@@ -118,7 +118,7 @@ def _error(error: float | None, claimed: float | None) -> str:
     if math.isinf(error):
         return "blind"
     if abs(error) < 5e-4:
-        return "0" if error == 0 else f"{error:+.0e}".replace("-", MINUS)
+        return "0" if error == 0 else prose(f"{error:+.0e}").replace("-", MINUS)
     size = min(abs(error), claimed) if claimed and math.isfinite(claimed) else abs(error)
     return f"{error:+.{max(2, min(3, places(size)))}f}".replace("-", MINUS)
 
