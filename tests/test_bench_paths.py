@@ -1,6 +1,7 @@
 """The bench of the paths that are taken most."""
 
 import time
+from types import SimpleNamespace
 
 from workbench.bench import paths
 
@@ -34,3 +35,39 @@ def test_every_path_has_something_to_do():
     step = ways["a step of attack"].ready()
     step()
     step()
+
+
+def test_every_path_has_a_row_and_the_screens_are_left_out_without_views(monkeypatch):
+    ways = (paths.Way("one", lambda: lambda: None), paths.Way("two", lambda: lambda: None, False))
+    monkeypatch.setattr(paths, "_paths", lambda: ways)
+    told = []
+    rows = list(paths.run(True, lambda share, label: told.append((share, label))))
+    assert [r["path"] for r in rows] == ["one", "two"] == [label for _, label in told]
+    assert rows[0]["busiest"] and rows[1]["busiest"] == "" and told[1][0] == 0.5
+    monkeypatch.undo()
+    monkeypatch.setattr(paths.importlib.util, "find_spec", lambda name: None)
+    assert not any("Explore" in way.name for way in paths._paths())
+
+
+def test_comparing_and_steps_of_a_course_are_paths_that_can_be_taken_again(monkeypatch):
+    """Each act is one more of the same; the first step of a course prepares the others."""
+    monkeypatch.setattr(paths, "_BUDGET", 1_000)
+    act = paths._compared()
+    for _ in range(2):
+        assert len({row["estimator"] for row in act()}) == 4
+    step = paths._stepped(lambda: SimpleNamespace(walk=lambda: iter(("ready", "one", "two"))))
+    assert (step(), step()) == ("one", "two")
+
+
+def test_the_screen_is_painted_and_its_slider_moved():
+    paths._painted()
+    move = paths._slid()
+    move()
+    move()
+
+
+def test_functions_are_named_as_one_reads_them():
+    linear = ("~", 0, "<built-in method torch._C._nn.linear>")
+    assert paths._named(linear) == "linear"
+    assert paths._named(("~", 0, "<method 'run' of 'x' objects>")) == "run"
+    assert paths._named(("/some/where/file.py", 3, "act")) == "file.act"

@@ -9,7 +9,7 @@ from scipy.optimize import minimize
 
 import workbench as wb
 from workbench import catalogue
-from workbench.bench import Choice, fresh_tokens, temperature
+from workbench.bench import Choice, fresh_tokens, temperature, tokens
 from workbench.bench.tokens import FLOOR, TOKENS, Answer, summary
 from workbench.errors import BadInput
 from workbench.math import itakura_saito
@@ -97,3 +97,50 @@ def test_fresh_targets_are_counted_under_laws_of_no_target(monkeypatch):
     assert len(list(fresh_tokens.FRESH_TOKENS.conclude(rows))) == 2
     with pytest.raises(BadInput, match="makes its own targets"):
         list(fresh_tokens.choose(Choice(("T_x",)), True, lambda done, what: None))
+
+
+def test_what_holds_of_importance_sampling_and_extrapolation_is_said():
+    def row(band, method, loss, floored):
+        return {
+            "band": band, "method": method, "targets": 9, "warned": 2, "loss": loss,
+            "floored": floored,
+        }  # fmt: skip
+
+    near, far = "1e-8 to 1e-2", "1e-13 to 1e-2"
+    rows = [
+        row(near, "itgis", 0.5, 1.0), row(near, "mhis", 0.2, 2.0), row(near, "gld", 0.3, 0.9),
+        row(near, "qld", None, 0.8), row(far, "itgis", None, 1.0), row(far, "gld", 0.3, 3.0),
+    ]  # fmt: skip
+    _, warned, *said, _ = TOKENS.conclude(rows)
+    assert warned == "warnings: itgis on 2 of 9, gld on 2 of 9"  # those of the last band
+    verdicts = [
+        (near, "mhis, Itakura-Saito loss after a fit 0.2) beats extrapolation (gld, 0.3)"),
+        (near, "itgis, digits 1) does not beat extrapolation (qld, 0.8)"),
+        (far, "itgis, digits 1) beats extrapolation (gld, 3)"),
+    ]  # fmt: skip
+    assert said == [
+        f"P {band}, 9 targets, zeros at the floor: importance sampling ({text}"
+        for band, text in verdicts
+    ]
+
+
+def test_methods_that_cannot_answer_are_counted_as_zeros():
+    target = wb.load("T_char1_line_1e-3")
+    with pytest.raises(BadInput, match="tokens are not served by 'orthant': use some of"):
+        tokens.scale(True, Choice(methods=("orthant",)))
+    whole = tokens.scale(True, Choice())
+    assert "enumeration" not in whole.methods and "monte_carlo" in whole.methods
+    assert {n[:10] for n in whole.problems} == {"T_bpe_word"} and whole.budget == 4096
+    found = tokens._ask(wb.Orthant(), target, 1000, 0)
+    assert (found.log10_p, found.failed, found.warned) == (-math.inf, True, True)
+    with pytest.raises(BadInput, match="has no truth to be compared with"):
+        tokens.truth_of(target.vary())
+
+
+def test_ranks_are_those_of_spearman_and_need_five_targets():
+    """Guesses 1, 2, 3, 5, 4 of truths 1 to 5: 1 - 6 x 2 / (5 x 24) = 0.9."""
+    truths = [-3.0, -4.0, -5.0, -6.0, -7.0]
+    guesses = [-3.0, -4.0, -5.0, -7.0, -6.0]
+    answers = [Answer(t, g, 1.0, False) for t, g in zip(truths, guesses, strict=True)]
+    assert summary(answers)["rank"] == pytest.approx(0.9) and summary(answers)["loss"] > 0.0
+    assert summary(answers[:4])["rank"] is None is summary(answers[:4])["loss"]

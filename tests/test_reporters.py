@@ -1,12 +1,14 @@
 """Two reporters that agree wherever anyone looked; notebook 07 searches for where they part."""
 
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 import workbench as wb
 from workbench.anomaly.reporters import parting, reporters
+from workbench.bench import reporters as bench
 from workbench.models import dense
 
 
@@ -55,3 +57,17 @@ def test_how_seldom_they_part_is_known_without_a_sample_that_shows_it(estimator)
     estimate = estimator(problem, 50_000)
     assert estimate.log10_p == pytest.approx(problem.truth.log10_p, abs=0.3)
     assert not estimate.warning
+
+
+def test_the_bench_tells_how_seldom_they_part_and_where_they_do(made, monkeypatch):
+    """The truth is the card's, which is that of the recipe; what is near D0 is judged elsewhere."""
+    checked = SimpleNamespace(nats=7.5, warning="", checked=wb.load("A_d10_1e-6").truth)
+    near = SimpleNamespace(check=lambda rng: checked)
+    monkeypatch.setattr(bench, "reporters", lambda seed: made)
+    monkeypatch.setattr(bench, "best_truth", lambda *_: wb.load("R_reporters").truth)
+    monkeypatch.setattr(bench, "matched", lambda *_: near)
+    (row,) = bench.REPORTERS.run(True, lambda share, label: None)
+    assert row["shown"] == 0 and row["error"] == row["log10_p"] - row["truth"]
+    assert abs(row["error"]) < bench.DIGITS + 5.0 * row["se"]
+    assert row["matched"] == pytest.approx(1e-6, rel=1e-4) and row["matched_nats"] == 7.5
+    assert "shifted" not in row  # that takes a gradient a step

@@ -19,6 +19,7 @@ from workbench.bench.latency import (
     percentile95,
     served,
 )
+from workbench.errors import NotConverged
 
 VISITORS = 20
 TARGET_P95_MS = 400.0
@@ -68,11 +69,15 @@ class Crowd:
     Args:
         url: of the app.
         count: of visitors.
+
+    Raises:
+        NotConverged: on entering, where the server gives them no sessions.
     """
 
     def __init__(self, url: str, count: int):
         self.url, self.count = url, count
         self.waits: list[float] = []
+        self._turned_away: Exception | None = None
         self._over = threading.Event()
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._visit, daemon=True)
@@ -80,6 +85,10 @@ class Crowd:
     def __enter__(self) -> Any:
         self._thread.start()
         self._ready.wait()
+        if self._turned_away is not None:
+            raise NotConverged(f"the server gave {self.count} visitors no sessions") from (
+                self._turned_away
+            )
         return lambda: {"others_ms": statistics.median(self.waits) if self.waits else None}
 
     def __exit__(self, *_: Any) -> None:
@@ -87,11 +96,14 @@ class Crowd:
         self._thread.join()
 
     def _visit(self) -> None:
-        pull = importlib.import_module("bokeh.client").pull_session
-        importlib.import_module("workbench.views.app")  # the models that its pages hold
-        importlib.import_module("panel").extension("plotly")
         try:
+            pull = importlib.import_module("bokeh.client").pull_session
+            importlib.import_module("workbench.views.app")  # the models that its pages hold
+            importlib.import_module("panel").extension("plotly")
             sessions = [pull(url=self.url) for _ in range(self.count)]
+        except Exception as error:  # whatever it is, whoever waits is told of it
+            self._turned_away = error
+            return
         finally:
             self._ready.set()
         sliders = [_slider(session) for session in sessions]
