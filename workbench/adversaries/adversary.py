@@ -2,8 +2,8 @@
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, replace
-from typing import Any, ClassVar
+from dataclasses import dataclass, field, replace
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -345,10 +345,6 @@ class Adversary(Seeking):
             found, theta=theta, log_p=float(again.log_p), spent=float(nats.value),
             forwards=found.forwards + again.cost.forwards,
         ), nats  # fmt: skip
-
-    def settings(self) -> dict[str, Any]:
-        """The fields and their values."""
-        return {f.name: getattr(self, f.name) for f in fields(self)}
 
 
 def _sampled(estimator: Estimator) -> bool:

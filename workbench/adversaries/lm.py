@@ -1,7 +1,7 @@
 """An adversary that begins as a language model, and learns from texts that it writes."""
 
 import math
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, cast
 
 import torch
@@ -200,10 +200,6 @@ class LMAdversary(Seeking):
         if not isinstance(d0, ShortText):
             nats = _estimated(d, d0, state.rng.child("nats"))
         return attacked(problem, d, self.family.name, nats, found, seconds)
-
-    def settings(self) -> dict[str, Any]:
-        """The fields and their values."""
-        return {f.name: getattr(self, f.name) for f in fields(self)}
 
 
 def for_text(d0: Distribution) -> LMAdversary:

@@ -10,9 +10,10 @@ from workbench.device import on
 from workbench.iteration import UNLIMITED, Budget, Progress, run
 from workbench.problem import Problem
 from workbench.rng import Rng, as_rng
+from workbench.settings import Settings
 
 
-class Seeking(ABC):
+class Seeking(Settings, ABC):
     """An adversary that is called: subclasses give `init`, `step`, `read`, `finished`, `report`."""
 
     @abstractmethod

@@ -6,8 +6,8 @@ adversary moves along sum_i a_i d log D_theta(x_i) / d theta. The texts are judg
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, fields
-from typing import Any, ClassVar, cast
+from dataclasses import dataclass
+from typing import ClassVar, cast
 
 import torch
 from torch import Tensor
@@ -19,6 +19,7 @@ from workbench.estimators.reading import automaton_of, margins
 from workbench.estimators.transitions import Transitions
 from workbench.problem import Problem
 from workbench.rng import Rng
+from workbench.settings import Settings
 from workbench.specs import And
 
 _FALLS = 1e-9  # of a margin that still belongs to the elites
@@ -42,7 +43,7 @@ class Drawn:
 
 
 @dataclass(frozen=True)
-class Source(ABC):
+class Source(Settings, ABC):
     """A rule that draws and weighs; subclasses are frozen dataclasses of settings."""
 
     name: ClassVar[str]
@@ -55,10 +56,6 @@ class Source(ABC):
             problem: (D0, M, C).
             d: D as it stands.
         """
-
-    def settings(self) -> dict[str, Any]:
-        """The fields and their values."""
-        return {f.name: getattr(self, f.name) for f in fields(self)}
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, final
 
 import torch
@@ -21,6 +21,7 @@ from workbench.math.cost import Cost, forward_equivalents
 from workbench.math.logspace import LN10, to_log10
 from workbench.problem import Problem
 from workbench.rng import Rng, as_rng
+from workbench.settings import Settings
 from workbench.specs import Polyhedral
 from workbench.types import Grad, Kind, Pace
 
@@ -176,7 +177,7 @@ def _a(word: str) -> str:
     return f"{'an' if word[0] in 'AEIOU' else 'a'} {word}"
 
 
-class Estimator(ABC):
+class Estimator(Settings, ABC):
     """A way to estimate log P; subclasses are frozen dataclasses of settings.
 
     Subclasses give `name`, `kind`, `grad`, `needs`, and the three methods `init`, `step`, `read`;
@@ -289,11 +290,6 @@ class Estimator(ABC):
         cost = replace(cost, flops=cost.forwards * problem.flops_per_forward)
         answer = torch.tensor(log_p, dtype=torch.float64)
         return Estimate(answer, 0.0, self.kind, cost, (log_p, log_p), info)
-
-    @final
-    def settings(self) -> dict[str, Any]:
-        """The fields and their values."""
-        return {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
 
 
 def serving(problem: Problem) -> list[str]:

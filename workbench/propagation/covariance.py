@@ -11,33 +11,22 @@ from workbench.errors import BadInput
 from workbench.graph.rules import Affine, Pointwise
 from workbench.math import cost
 from workbench.propagation.base import Carrier, Propagator
-from workbench.propagation.blocks import Block, outer, sum_of, total
+from workbench.propagation.blocks import Block, outer
 from workbench.propagation.scale import safe_std
+from workbench.propagation.second_moments import SecondMoments
 from workbench.propagation.series import check_order, enough
 
 
-class _Covariances(Carrier):
-    """Means, and covariance blocks (i, j) with j <= i among the values that are still needed."""
+class _Covariances(SecondMoments):
+    """Second moments, through activations by Hermite series."""
 
     def __init__(self, piece: Piece, order: int, tolerance: float):
+        super().__init__(piece)
         self.order = order
         self.tolerance = tolerance
-        self.means = {0: piece.mean}
-        self.blocks = {(0, 0): Block(piece.cov, bool(piece.uncorrelated))}
-
-    def _block(self, i: int, j: int) -> Block:
-        return self.blocks[i, j] if j <= i else self.blocks[j, i].T
 
     def affine(self, i: int, inputs: tuple[int, ...], what: Affine, live: set[int]) -> None:
-        pairs = list(zip(what.maps, inputs, strict=True))
-        mean = total(a.vector(self.means[j]) for a, j in pairs)
-        self.means[i] = mean if what.offset is None else mean + what.offset
-        for k in sorted(live | set(inputs)):
-            self.blocks[i, k] = sum_of(self._block(j, k).times(a) for a, j in pairs)
-            self.flops += sum(self._block(j, k).flops(a) for a, j in pairs)
-        # Cov(y, y) = sum_j Cov(y, x_j) A_j^T.
-        self.blocks[i, i] = sum_of(self.blocks[i, j].T.times(a) for a, j in pairs).T
-        self.flops += sum(self.blocks[i, j].T.flops(a) for a, j in pairs)
+        self._carry(i, inputs, what, live)
 
     def pointwise(self, i: int, source: int, what: Pointwise, live: set[int]) -> None:
         mean, block = self.means[source], self._block(source, source)
@@ -77,8 +66,7 @@ class _Covariances(Carrier):
         return total - torch.diag_embed(gap)
 
     def forget(self, live: set[int]) -> None:
-        self.means = {j: m for j, m in self.means.items() if j in live}
-        self.blocks = {k: c for k, c in self.blocks.items() if k[0] in live and k[1] in live}
+        self._drop(live)
 
     def marginal(self, i: int) -> tuple[Tensor, Tensor]:
         return self.means[i], self.blocks[i, i].variances

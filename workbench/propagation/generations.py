@@ -9,15 +9,15 @@ from torch import Tensor
 
 from workbench.distributions import Piece
 from workbench.graph.rules import Affine, LinearMap, Pointwise
-from workbench.propagation.base import Carrier
-from workbench.propagation.blocks import Block, sum_of, total
+from workbench.propagation.blocks import Block, total
 from workbench.propagation.marginals import STRAINED, Marginals
 from workbench.propagation.scale import safe_std
+from workbench.propagation.second_moments import SecondMoments
 from workbench.propagation.series import enough
 from workbench.propagation.third import Factors, Generation, pushed, slices
 
 
-class Generations(Carrier):
+class Generations(SecondMoments):
     """Means; covariance blocks; generations of factors of the third cumulants; fourth cumulants.
 
     The fourth cumulants are those of pairs alone, kappa(x_a, x_a, x_b, x_b) `(*B, n, n)`. What only
@@ -35,36 +35,26 @@ class Generations(Carrier):
     tolerance = 1e-6
 
     def __init__(self, piece: Piece, order: int, memory: int | None = None):
+        super().__init__(piece)
         self.order = order
         self.memory = memory
-        self.means = {0: piece.mean}
-        self.blocks = {(0, 0): Block(piece.cov, bool(piece.uncorrelated))}
         self.generations: list[Generation] = []
         self.fourths: dict[int, Tensor] = {}
         self.marginals: dict[int, Tensor] = {}
         self.pending: dict[int, Callable[[], None]] = {}
 
-    def _block(self, i: int, j: int) -> Block:
-        return self.blocks[i, j] if j <= i else self.blocks[j, i].T
-
     def affine(self, i: int, inputs: tuple[int, ...], what: Affine, live: set[int]) -> None:
         for j in sorted(live | set(inputs)):
             self._settle(j)
+        self._carry(i, inputs, what, live)
         pairs = list(zip(what.maps, inputs, strict=True))
-        mean = total(a.vector(self.means[j]) for a, j in pairs)
-        self.means[i] = mean if what.offset is None else mean + what.offset
-        for k in sorted(live | set(inputs)):
-            self.blocks[i, k] = sum_of(self._block(j, k).times(a) for a, j in pairs)
-            self.flops += sum(self._block(j, k).flops(a) for a, j in pairs)
-        self.blocks[i, i] = sum_of(self.blocks[i, j].T.times(a) for a, j in pairs).T
-        self.flops += sum(self.blocks[i, j].T.flops(a) for a, j in pairs)
         for generation in self.generations:
             generation.rows[i] = pushed([(a, generation.rows[j]) for a, j in pairs])
             self.flops += sum(3.0 * a.flops(generation.size) for a, _ in pairs)
         found = [_fourths(a, self.fourths[j]) for a, j in pairs if j in self.fourths]
         if found:
             self.fourths[i] = total(found)
-            self.flops += sum(2.0 * a.flops(mean.shape[-1]) for a, _ in pairs)
+            self.flops += sum(2.0 * a.flops(self.means[i].shape[-1]) for a, _ in pairs)
 
     def pointwise(self, i: int, source: int, what: Pointwise, live: set[int]) -> None:
         self._settle(source)
@@ -169,8 +159,7 @@ class Generations(Carrier):
         return torch.diagonal(self.fourths[i], dim1=-2, dim2=-1)
 
     def forget(self, live: set[int]) -> None:
-        self.means = {j: m for j, m in self.means.items() if j in live}
-        self.blocks = {k: c for k, c in self.blocks.items() if k[0] in live and k[1] in live}
+        self._drop(live)
         self.fourths = {j: m for j, m in self.fourths.items() if j in live}
         if not self.pending:
             self.generations = [g.only(live) for g in self.generations]

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import torch
@@ -20,6 +20,7 @@ from workbench.iteration import FOREVER, UNLIMITED, Budget, run
 from workbench.math.logspace import LN10
 from workbench.objective import log_p_and_grad
 from workbench.rng import Rng
+from workbench.settings import Settings
 from workbench.training import sampled, weight
 from workbench.training.duty import Duty
 from workbench.training.record import ROW, VERDICT, Trained, Training
@@ -38,7 +39,7 @@ def _sharper() -> Estimator:
 
 
 @dataclass(frozen=True)
-class Defender:
+class Defender(Settings):
     """min over M of task loss + price * mean log10 P over a set of distributions.
 
     The set is D0, and with an adversary the D that it finds every `renew` steps, and its last
@@ -308,10 +309,6 @@ class Defender:
         return Trained(
             state.theta, state.rows, state.verdicts, state.met, state.exploited, state.forwards
         )
-
-    def settings(self) -> dict[str, Any]:
-        """The fields and their values."""
-        return {f.name: getattr(self, f.name) for f in fields(self)}
 
 
 def _differentiable(estimator: Estimator) -> bool:

@@ -1,8 +1,8 @@
 """Minibatch training by a rule, from the first weights on, with a referee beside it."""
 
 import math
-from dataclasses import dataclass, field, fields, replace
-from typing import Any, ClassVar
+from dataclasses import dataclass, field, replace
+from typing import ClassVar
 
 import torch
 
@@ -13,6 +13,7 @@ from workbench.estimators import Estimator, Tangent
 from workbench.estimators.base import check_positive
 from workbench.iteration import UNLIMITED, State
 from workbench.rng import Rng
+from workbench.settings import Settings
 from workbench.training.duty import Duty
 from workbench.training.pointwise import Pointwise
 from workbench.training.record import ROW, VERDICT, Trained
@@ -34,7 +35,7 @@ class Drilled(State):
 
 
 @dataclass(frozen=True)
-class Trainer:
+class Trainer(Settings):
     """AdamW on the loss of a rule, minibatches in epochs, a cosine schedule of the rate.
 
     All rules are trained so, the baselines as well as `Pointwise`. Every `referee.every` steps and
@@ -162,7 +163,3 @@ class Trainer:
         return Trained(
             state.theta, state.rows, state.verdicts, met, state.exploited, state.forwards
         )
-
-    def settings(self) -> dict[str, Any]:
-        """The fields and their values."""
-        return {f.name: getattr(self, f.name) for f in fields(self)}

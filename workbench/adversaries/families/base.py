@@ -2,8 +2,8 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +12,7 @@ from workbench.distributions import Distribution, Gaussian, Reparameterised
 from workbench.errors import Unsupported
 from workbench.math.swapped import called_with
 from workbench.rng import Rng
+from workbench.settings import Settings
 
 
 class Parameters(nn.Module, ABC):
@@ -28,7 +29,7 @@ class Parameters(nn.Module, ABC):
 
 
 @dataclass(frozen=True)
-class Family(ABC):
+class Family(Settings, ABC):
     """A way to move D away from D0; subclasses are frozen dataclasses of settings."""
 
     name: ClassVar[str]
@@ -72,10 +73,6 @@ class Family(ABC):
                 f"the family {self.name!r} around a {reference.name} D0",
                 f"{self.needed()} is needed", others,
             )  # fmt: skip
-
-    def settings(self) -> dict[str, Any]:
-        """The fields and their values."""
-        return {f.name: getattr(self, f.name) for f in fields(self)}
 
 
 @dataclass(frozen=True)
