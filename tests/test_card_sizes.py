@@ -18,6 +18,7 @@ from workbench.models import (
     Permuted,
     Picked,
     Reshaped,
+    UnitLength,
     chain,
 )
 
@@ -146,6 +147,32 @@ def test_sizes_of_images_that_do_not_fit_are_refused(node, put, said, tmp_path):
     with pytest.raises(wb.BadInput, match=said) as refusal:
         wb.load(path)
     assert "\n" not in str(refusal.value)
+
+
+NORMS = {
+    "over": (2, {"over": [BIG]}, "must have shape"),
+    "bare": (2, {"over": [BIG], "weight": None}, "does not fit.*normalises"),
+    "groups": (1, {"groups": 3}, "3 groups of 4 channels"),
+    "channels": (1, {"channels": BIG}, "a number a channel"),
+    "axes": (1, {"op": "instance_norm", "axes": 2}, "does not fit|fails"),
+    "eps": (3, {"eps": -1.0}, "greater than or equal to 0"),
+}
+
+
+@pytest.mark.parametrize("node, put, said", NORMS.values(), ids=NORMS)
+def test_norms_that_do_not_fit_are_refused(node, put, said, tmp_path):
+    parts = [
+        Reshaped((4, 3)), nn.GroupNorm(2, 4).double(), nn.RMSNorm(3).double(), UnitLength(1e-12),
+        nn.Flatten(),
+    ]  # fmt: skip
+    law = wb.Gaussian(torch.zeros(12), torch.ones(12))
+    path = wb.Problem(law, chain(parts), wb.Halfspace(torch.ones(12)), "norms").save(tmp_path)
+    wb.load(path)
+    card = json.loads(path.read_text())
+    card["model"]["nodes"][node].update(put)
+    path.write_text(json.dumps(card))
+    with pytest.raises(wb.BadInput, match=said):
+        wb.load(path)
 
 
 LANGUAGE = {

@@ -43,10 +43,15 @@ def image(*parts):
 
 
 def norm(n):
-    layer = nn.LayerNorm(n)
+    return weighed(nn.LayerNorm(n))
+
+
+def weighed(layer):
+    """A norm with weights at random, and biases where it has them."""
     with torch.no_grad():
         layer.weight.uniform_(0.5, 2.0)
-        layer.bias.normal_()
+        if getattr(layer, "bias", None) is not None:
+            layer.bias.normal_()
     return layer
 
 
@@ -306,6 +311,45 @@ NONLINEAR = {
         "MaxPool",
     ),
     "layer norm": (lambda: norm(6), 6, "LayerNorm"),
+    "layer norm of tokens": (
+        lambda: Call(lambda m, x: m.parts[0](x.view(-1, 3, 4)).flatten(1), norm(4)),
+        12,
+        "LayerNorm",
+    ),
+    "rms norm": (lambda: nn.Sequential(nn.Linear(4, 6), weighed(nn.RMSNorm(6))), 4, "RMSNorm"),
+    "rms norm of tokens": (
+        lambda: Call(lambda m, x: F.rms_norm(x.view(-1, 3, 4), (4,), eps=0.1).flatten(1)),
+        12,
+        "RMSNorm",
+    ),
+    "group norm": (
+        lambda: image(nn.Conv2d(2, 4, 3), weighed(nn.GroupNorm(2, 4))),
+        32,
+        "GroupNorm",
+    ),
+    "bare group norm": (
+        lambda: Call(lambda m, x: F.group_norm(x.view(-1, 4, 2), 2).flatten(1)),
+        8,
+        "GroupNorm",
+    ),
+    "instance norm": (lambda: image(nn.InstanceNorm2d(2)), 32, "InstanceNorm"),
+    "instance norm 1d": (
+        lambda: nn.Sequential(
+            nn.Unflatten(1, (2, 6)), weighed(nn.InstanceNorm1d(2, affine=True)), nn.Flatten()
+        ),
+        12,
+        "InstanceNorm",
+    ),
+    "unit length": (
+        lambda: Call(lambda m, x: F.normalize(m.parts[0](x)), nn.Linear(3, 5)),
+        3,
+        "UnitLength",
+    ),
+    "unit tokens": (
+        lambda: Call(lambda m, x: F.normalize(x.view(-1, 3, 4), dim=-1).flatten(1)),
+        12,
+        "UnitLength",
+    ),
     "layer norm of images": (lambda: image(norm((2, 4, 4))), 32, "LayerNorm"),
     "layer norm without bias": (lambda: nn.LayerNorm(6, bias=False), 6, "LayerNorm"),
     "bare layer norm": (lambda: nn.LayerNorm(6, elementwise_affine=False), 6, "LayerNorm"),
@@ -598,6 +642,8 @@ REFUSED = {
     "flat batch": (nn.Flatten(0), "Flatten that may not keep the batch axis"),
     "any squeeze": (Call(lambda m, x: x.squeeze()), "squeeze that may not keep the batch axis"),
     "some inputs": (Call(lambda m, x: x[1:]), "indexing that does not keep the batch axis"),
+    "running": (nn.InstanceNorm1d(3, track_running_stats=True).eval(), "with running statistics"),
+    "length 1": (Call(lambda m, x: F.normalize(x, p=1)), "normalize but to length 1 along an axis"),
     "gates of a batch": (nn.GLU(0), "GLU along the batch axis"),
     "two lists": (Call(lambda m, x: x[:, [0], [1]]), "a list beside another list"),
     "index of x": (Call(lambda m, x: x[:, x]), "indexing by other than numbers"),
@@ -661,6 +707,14 @@ MISFITS = {
     "bias": (Call(lambda m, x: x - m.mean), 9, "adds .2,. and a value of shape .9,."),
     "factor": (Call(lambda m, x: x * m.kernel), 9, "multiplies .2, 1, 2. and a value of shape"),
     "sum": (Call(lambda m, x: x + x.mean(1)), 9, "adds values of shapes"),
+    "rms norm": (nn.RMSNorm(4), 9, r"normalises \(4,\) but is fed \(9,\)"),
+    "group norm": (nn.GroupNorm(2, 4), 9, r"normalises 2 groups of channels but is fed \(9,\)"),
+    "instance norm": (nn.InstanceNorm1d(9), 9, "normalises channels of two values or more"),
+    "unit rows": (
+        Call(lambda m, x: F.normalize(x.view(-1, 3, 3), dim=1)),
+        9,
+        "the last axis alone",
+    ),
     "gate": (nn.GLU(), 9, "multiplies values of shapes"),
     "norm": (nn.LayerNorm(4), 9, r"normalises \(4,\) but is fed \(9,\)"),
     "mean": (Call(lambda m, x: x.mean(2)), 9, "takes the mean over axes"),

@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 
-from workbench.graph import Elementwise, MaxPool, Node, Product
+from workbench.graph import Elementwise, MaxPool, Node, Norm, Product
 from workbench.problem import Problem
 
 WIDTHS = 32, 64, 128, 256
@@ -76,6 +76,8 @@ def unmeasured(problem: Problem, log_p: float) -> str:
 
 def _bend(node: Node) -> str:
     """What a node that is not affine is called; empty for the others."""
+    if isinstance(node.op, Norm):
+        return type(node.op).__name__
     if not isinstance(node.op, Elementwise):
         return ""
     of = None if node.part is None else node.part.whole

@@ -15,11 +15,14 @@ from workbench.graph.operations import (
     Elementwise,
     Flatten,
     Flip,
+    GroupNorm,
     Input,
+    InstanceNorm,
     LayerNorm,
     Linear,
     MaxPool,
     MeanOver,
+    Norm,
     Packed,
     Pad,
     Passing,
@@ -29,16 +32,19 @@ from workbench.graph.operations import (
     Product,
     Reshape,
     Resize,
+    RMSNorm,
     Scale,
     Subtract,
     SumOver,
+    UnitLength,
 )
 from workbench.graph.reader import read
 
 __all__ = [
     "AdaptivePool", "Add", "AvgPool", "Axes", "BatchNorm", "Bias", "Cat", "Composite", "Computed",
     "Constant", "Convolution", "ConvolutionTranspose", "Elementwise", "Flatten", "Flip", "Graph",
-    "Input", "LayerNorm", "Linear", "MaxPool", "MeanOver", "Node", "Op", "PReLU", "Packed", "Pad",
-    "Passing", "Permute", "Pick", "Product", "Ref", "Reshape", "Resize", "Scale", "Several",
-    "Shape", "Subtract", "SumOver", "activations_of", "read",
+    "GroupNorm", "Input", "InstanceNorm", "LayerNorm", "Linear", "MaxPool", "MeanOver", "Node",
+    "Norm", "Op", "PReLU", "Packed", "Pad", "Passing", "Permute", "Pick", "Product", "RMSNorm",
+    "Ref", "Reshape", "Resize", "Scale", "Several", "Shape", "Subtract", "SumOver", "UnitLength",
+    "activations_of", "read",
 ]  # fmt: skip

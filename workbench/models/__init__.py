@@ -29,6 +29,7 @@ from workbench.models.network import (
     Square,
     Sum,
     Total,
+    UnitLength,
     chain,
 )
 from workbench.models.prefixes import logits_sharing_prefixes
@@ -55,7 +56,7 @@ __all__ = [
     "MODELS", "RNN", "Abs", "AttentionOnly", "Automaton", "Beside", "Continuation", "Difference",
     "Divided", "Flipped", "Headed", "Heaviside", "Joined", "Mean", "Multiplied", "Multiply",
     "Network", "Normalised", "Packed", "Padded", "Permuted", "Picked", "Reshaped", "Residue",
-    "Scaled", "Shift", "ShortContext", "Sign", "Square", "Sum", "Total", "Transformer", "built",
-    "chain", "dense", "ending", "from_torch", "logits_sharing_prefixes", "mlp", "random_rnn",
-    "rollout", "watching",
+    "Scaled", "Shift", "ShortContext", "Sign", "Square", "Sum", "Total", "Transformer",
+    "UnitLength", "built", "chain", "dense", "ending", "from_torch", "logits_sharing_prefixes",
+    "mlp", "random_rnn", "rollout", "watching",
 ]  # fmt: skip

@@ -193,6 +193,17 @@ class Normalised(nn.Module):
         return F.batch_norm(x, self.mean, self.var, self.weight, self.bias, eps=self.eps)
 
 
+class UnitLength(nn.Module):
+    """y = x / |x| along the last axis, |x| at least eps."""
+
+    def __init__(self, eps: float):
+        super().__init__()
+        self.eps = eps
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.normalize(x, dim=-1, eps=self.eps)
+
+
 class Sum(nn.Module):
     """y = the sum of two values (a residual sum)."""
 

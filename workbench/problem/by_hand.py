@@ -17,7 +17,7 @@ The hash holds the two together; after a change of the tensors, save the problem
 says which values it reads: linear, matmul, bias, scale, divide, relu (and most
 activations), add, subtract, multiply, cat, pick, permute, flip, contiguous, reshape, flatten,
 pad, resize, convolution, convolution_transpose, avg_pool, adaptive_avg_pool, max_pool, mean, sum,
-layer_norm, batch_norm.""",
+layer_norm, rms_norm, group_norm, instance_norm, unit_length, batch_norm.""",
     "spec": """C, the catastrophe: argmax (a class wins or loses, by more than `by`), halfspace,
 polytope, and, or, trusted (a network's word), probe (one on a hidden layer).""",
     "truth": "What is known of P, and how.",

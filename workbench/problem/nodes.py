@@ -26,6 +26,7 @@ from workbench.models import (
     Shift,
     Sum,
     Total,
+    UnitLength,
     dense,
 )
 from workbench.models.mlp import activation_module
@@ -136,6 +137,19 @@ def written(
             parts = {k: kept(k, getattr(op, k)) for k in ("weight", "bias")}
             told = {"over": list(op.over), "eps": op.eps}
             return cards.LayerNormCard.model_validate({**at, **parts, **told})
+        case graphs.RMSNorm():
+            weight = kept("weight", op.weight)
+            return cards.RMSNormCard(**at, over=list(op.over), weight=weight, eps=op.eps)
+        case graphs.GroupNorm() | graphs.InstanceNorm():
+            weight, bias = kept("weight", op.weight), kept("bias", op.bias)
+            kind = "group_norm" if isinstance(op, graphs.GroupNorm) else "instance_norm"
+            channels, *rest = shapes[0]
+            return cards.GroupNormCard(
+                **at, op=kind, groups=op.groups(shapes[0]), channels=channels, axes=len(rest),
+                weight=weight, bias=bias, eps=op.eps,
+            )  # fmt: skip
+        case graphs.UnitLength():
+            return cards.UnitLengthCard(**at, eps=op.eps)
         case graphs.BatchNorm():
             parts = {k: kept(k, getattr(op, k)) for k in ("mean", "var", "weight", "bias")}
             return cards.BatchNormCard.model_validate({**at, **parts, "eps": op.eps})
@@ -243,9 +257,26 @@ def made(i: int, node: NODES, get: Callable[[str], Tensor], dtype: torch.dtype) 
             if any(t is not None and list(t.shape) != node.over for t in (weight, bias)):
                 raise BadInput(f"the weight and the bias of node {i} must have shape {node.over}")
             norm = nn.LayerNorm(node.over, node.eps, elementwise_affine=False)
-            for name, value in (("weight", weight), ("bias", bias)):
-                setattr(norm, name, None if value is None else nn.Parameter(value))
-            return norm
+            return _weighed(norm, weight, bias)
+        case cards.RMSNormCard():
+            weight = optional(node.weight)
+            if weight is not None and list(weight.shape) != node.over:
+                raise BadInput(f"the weight of node {i} must have shape {node.over}")
+            return _weighed(nn.RMSNorm(node.over, node.eps, elementwise_affine=False), weight)
+        case cards.GroupNormCard():
+            weight, bias = optional(node.weight), optional(node.bias)
+            if any(t is not None and list(t.shape) != [node.channels] for t in (weight, bias)):
+                raise BadInput(f"the weight and the bias of node {i} are a number a channel")
+            if node.channels % node.groups:
+                raise BadInput(f"node {i} has {node.groups} groups of {node.channels} channels")
+            if node.op == "group_norm":
+                norm = nn.GroupNorm(node.groups, node.channels, node.eps, affine=False)
+            else:
+                each = nn.InstanceNorm1d if node.axes == 1 else nn.InstanceNorm2d
+                norm = each(node.channels, node.eps)
+            return _weighed(norm, weight, bias)
+        case cards.UnitLengthCard():
+            return UnitLength(node.eps)
         case cards.BatchNormCard():
             mean, var = get(node.mean), get(node.var)
             weight, bias = optional(node.weight), optional(node.bias)
@@ -268,6 +299,14 @@ def made(i: int, node: NODES, get: Callable[[str], Tensor], dtype: torch.dtype) 
             return Difference()
         case name:
             return activation_module(name, dtype)
+
+
+def _weighed(norm: nn.Module, weight: Tensor | None, bias: Tensor | None = None) -> nn.Module:
+    """A norm with these weights, of which None is none."""
+    for name, value in (("weight", weight), ("bias", bias)):
+        if value is not None:
+            setattr(norm, name, nn.Parameter(value))
+    return norm
 
 
 def _convolution(

@@ -225,13 +225,45 @@ class MeanCard(Strict):
 
 
 class LayerNormCard(Strict):
-    """y = weight z / sqrt(|z|^2 / n + eps) + bias, z = x less its mean over all n values."""
+    """y = weight z / sqrt(|z|^2 / n + eps) + bias, z = x less its mean, over the n values of its
+    last axes."""
 
     op: Literal["layer_norm"] = "layer_norm"
     inputs: list[int]
     over: Annotated[list[Size], Field(min_length=1, max_length=8, description="shape of x")]
     weight: Key | None = None
     bias: Key | None = None
+    eps: FiniteFloat = Field(ge=0.0)
+
+
+class RMSNormCard(Strict):
+    """y = weight x / sqrt(|x|^2 / n + eps) over the n values of the last axes of x."""
+
+    op: Literal["rms_norm"] = "rms_norm"
+    inputs: list[int]
+    over: Annotated[list[Size], Field(min_length=1, max_length=8, description="the last axes")]
+    weight: Key | None = None
+    eps: FiniteFloat | None = Field(default=None, ge=0.0)
+
+
+class GroupNormCard(Strict):
+    """As a layer_norm over each run of channels (group_norm) or each channel (instance_norm)."""
+
+    op: Literal["group_norm", "instance_norm"]
+    inputs: list[int]
+    groups: Size
+    channels: Size
+    axes: Annotated[int, Field(ge=0, le=2, description="behind that of the channels")]
+    weight: Key | None = Field(default=None, description="one number a channel, as the bias")
+    bias: Key | None = None
+    eps: FiniteFloat = Field(ge=0.0)
+
+
+class UnitLengthCard(Strict):
+    """y = x / |x| along the last axis, |x| at least eps."""
+
+    op: Literal["unit_length"] = "unit_length"
+    inputs: list[int]
     eps: FiniteFloat = Field(ge=0.0)
 
 
@@ -269,5 +301,8 @@ NODES = (
     | MaxPoolCard
     | MeanCard
     | LayerNormCard
+    | RMSNormCard
+    | GroupNormCard
+    | UnitLengthCard
     | BatchNormCard
 )

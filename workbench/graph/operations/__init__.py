@@ -6,9 +6,16 @@ from workbench.graph.operations.bias import Bias
 from workbench.graph.operations.cat import Cat
 from workbench.graph.operations.convolution import Convolution, ConvolutionTranspose
 from workbench.graph.operations.elementwise import Elementwise
-from workbench.graph.operations.layer_norm import LayerNorm
 from workbench.graph.operations.linear import Linear
 from workbench.graph.operations.max_pool import MaxPool
+from workbench.graph.operations.norms import (
+    GroupNorm,
+    InstanceNorm,
+    LayerNorm,
+    Norm,
+    RMSNorm,
+    UnitLength,
+)
 from workbench.graph.operations.pad import Pad
 from workbench.graph.operations.passing import Input, Packed, Passing
 from workbench.graph.operations.permute import Flip, Permute
@@ -24,14 +31,15 @@ from workbench.graph.operations.sums import Add, Subtract
 ALL: tuple[type[Op] | type[Composite], ...] = (
     Linear, Bias, Scale, Elementwise, Flatten, Axes, Reshape, Pick, Permute, Flip, Cat,
     Convolution, ConvolutionTranspose, Pad, Resize, AvgPool, AdaptivePool, MeanOver, SumOver,
-    BatchNorm,
-    LayerNorm, Passing, Packed, Add, Subtract, MaxPool, PReLU, Product,
+    BatchNorm, LayerNorm, RMSNorm, GroupNorm, InstanceNorm, UnitLength, Passing, Packed, Add,
+    Subtract, MaxPool, PReLU, Product,
 )  # fmt: skip
 """Every operation that is read; the first that claims a traced step has it."""
 
 __all__ = [
     "ALL", "AdaptivePool", "Add", "AvgPool", "Axes", "BatchNorm", "Bias", "Cat", "Convolution",
-    "ConvolutionTranspose", "Elementwise", "Flatten", "Flip", "Input", "LayerNorm", "Linear",
-    "MaxPool", "MeanOver", "PReLU", "Packed", "Pad", "Passing", "Permute", "Pick", "Product",
-    "Reshape", "Resize", "Scale", "Subtract", "SumOver",
+    "ConvolutionTranspose", "Elementwise", "Flatten", "Flip", "GroupNorm", "Input", "InstanceNorm",
+    "LayerNorm", "Linear", "MaxPool", "MeanOver", "Norm", "PReLU", "Packed", "Pad", "Passing",
+    "Permute", "Pick", "Product", "RMSNorm", "Reshape", "Resize", "Scale", "Subtract", "SumOver",
+    "UnitLength",
 ]  # fmt: skip
