@@ -5,7 +5,7 @@ import math
 import pytest
 
 from workbench import bench
-from workbench.bench.coverage import bounds, coverage, verdict
+from workbench.bench.coverage import _samplers, bounds, coverage, verdict
 
 
 def rows(held, missed, warned=0, told=0):
@@ -53,3 +53,9 @@ def test_a_part_of_it_can_be_chosen_and_read():
     assert told == sorted(told) and math.isclose(told[0], 0.0)
     text = " ".join(found.conclude(made))
     assert "monte_carlo: " in text and "flagged: fewer" in text
+
+
+def test_random_answers_with_stated_errors_are_covered_by_default():
+    names = _samplers()
+    assert {"monte_carlo", "importance", "subset"} <= set(names)
+    assert not {"moments", "conditioned", "enumeration"} & set(names)

@@ -6,10 +6,14 @@ import pytest
 import torch
 
 import workbench as wb
+from workbench import graph as graphs
+from workbench import propagation
 from workbench.bench import coherence, own_nets, precision
+from workbench.bench import random_nets as nets
 from workbench.bench.coherence import COHERENCE
 from workbench.bench.heat import HEAT, energy
 from workbench.bench.precision import PRECISION
+from workbench.rng import Rng
 
 
 def silent(share, label):
@@ -60,6 +64,15 @@ def test_defects_are_ranked_against_errors():
     said, _ = COHERENCE.conclude(flows)
     assert "of the signed rate with the error 1.00" in said
     assert said.endswith("corrected, median |error| 1.00 (better on 2).")
+
+
+def test_means_behind_a_last_relu_are_exact_too():
+    """Its pre-activations are normal with mean 0: E relu = sd / sqrt(2 pi)."""
+    net = wb.models.chain(list(nets.random_net(16, 1, Rng(0)).parts)[:-1])
+    want = net.parts[0].weight.norm(dim=1) / math.sqrt(2.0 * math.pi)
+    for cls in propagation.ALL:
+        got = nets.means(cls(), graphs.read(net), 16)
+        torch.testing.assert_close(got, want, rtol=1e-5, atol=1e-6)  # float32
 
 
 def test_a_defect_explains_the_energy_of_an_error_along_it():

@@ -1,6 +1,7 @@
 """The bench of recognised laws: its rows, and what it concludes of them."""
 
 from workbench.bench import recognised
+from workbench.errors import NotConverged
 
 
 def test_ratio_is_held_to_truths_of_its_parts():
@@ -20,3 +21,13 @@ def test_pairs_are_made_anew_and_alike():
     assert one.card == again.card
     other = recognised.random_pair(4, 8, 2, 0.1, 3.0, seed=2)
     assert other.card != one.card
+
+
+def test_a_pair_without_a_truth_says_why(monkeypatch):
+    def never(*_, **__):
+        raise NotConverged("they part")
+
+    monkeypatch.setattr(recognised, "best_truth", never)
+    pair = recognised.random_pair(4, 8, 2, 0.1, 3.0, seed=1)
+    found = recognised.row("held out", pair, 1_000)
+    assert found == {"family": "held out", "problem": pair.name, "reason": "they part"}

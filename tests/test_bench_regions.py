@@ -6,6 +6,7 @@ import torch
 
 import workbench as wb
 from workbench.bench import regions
+from workbench.errors import NotConverged
 
 
 @torch.no_grad()
@@ -33,3 +34,18 @@ def test_a_linear_model_is_one_region():
     problem = wb.load("A_d10_1e-6")
     row = regions.row(problem)
     assert row["patterns"] == 1 and abs(math.log10(row["mass"])) < 1e-6
+
+
+def test_a_region_that_is_not_integrated_is_a_row_that_says_so(monkeypatch):
+    class Never:
+        def __init__(self, **settings):
+            pass
+
+        def __call__(self, problem, budget):
+            raise NotConverged("no end")
+
+    monkeypatch.setattr(regions, "Orthant", Never)
+    row = regions.row(wb.load("A_d10_1e-6"))
+    assert row["reason"] == "no end" and row["patterns"] == 1 and "mass" not in row
+    (only,) = regions.conclude([row])
+    assert only.startswith("Half of P")

@@ -9,6 +9,7 @@ from scipy.special import log_ndtr
 
 import workbench as wb
 from workbench.bench import economy, hush, language, reporters, training_toys
+from workbench.errors import Unsupported
 from workbench.rng import Rng
 from workbench.training import toys
 from workbench.training.toys.backdoor import trigger
@@ -39,6 +40,24 @@ def test_quieter_problems_are_scaled_in_their_noise_alone():
     torch.testing.assert_close(found.distribution.scale, 0.75 * was.distribution.scale)
     assert torch.equal(found.distribution.mean, was.distribution.mean)
     assert found.name == "digits, noise x 0.75"
+
+
+def test_a_rung_that_sees_no_way_up_costs_nothing(monkeypatch):
+    """Cross-entropy is then compared with itself: its cheapest batch within reach of the best."""
+
+    class Blind:
+        def __call__(self, problem, rng, check):
+            raise Unsupported("an estimate of 0", "start elsewhere")
+
+    found = {b: [(f"{b:,}", b, -4.0), (f"{b:,}", 2 * b, -3.0)] for b in economy.BATCHES}
+    monkeypatch.setattr(economy, "LADDER", {"mean": Blind()})
+    monkeypatch.setattr(economy, "_cross_entropy", lambda problem, batch, level: found[batch])
+    (row,) = economy.measure(True, silent)
+    assert row["rung"] == "none" and row["forwards"] is None and row["ladder"] == []
+    least = 2 * min(economy.BATCHES[1:4])
+    assert (row["best"], row["rival_forwards"], row["times"]) == (-3.0, least, None)
+    never = economy.ECONOMY.conclude([row])
+    assert list(never)[-1].endswith("on 1 the adversary does not.")
 
 
 def test_economy_counts_who_gets_there():

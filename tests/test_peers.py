@@ -12,7 +12,7 @@ import workbench as wb
 from workbench.bench import peers, truth
 from workbench.bench.limit_state import LimitState
 from workbench.distributions import Box
-from workbench.errors import NotConverged
+from workbench.errors import NotConverged, Unsupported
 from workbench.iteration import Budget
 from workbench.models import chain, dense
 from workbench.specs import Halfspace
@@ -157,6 +157,110 @@ def test_openturns_counts_every_forward():
     assert truth.attempt(problem, peers.Crude(), Budget(3000), 1)["forwards"] == 3000
     row = truth.attempt(problem, peers.FormSampling(), Budget(3000), 1)
     assert row["gradients"] > 0 and abs(row["forwards"] - 3000) < 20
+
+
+class StandIn:
+    """What stands for OpenTURNS: an algorithm that draws and counts, and results as given.
+
+    Only the seams are looked at: what the package is handed, and what is read from its result.
+    """
+
+    def __init__(self, p, relative, length, dim):
+        self.p, self.relative, self.length, self.dim = p, relative, length, dim
+        self.Log = self.RandomGenerator = self
+        self.NONE, self.Less, self.seeds, self.called = 0, lambda: "<", [], []
+
+    def Show(self, level):
+        assert level == self.NONE
+
+    def SetSeed(self, seed):
+        self.seeds.append(seed)
+
+    def PythonFunction(self, inputs, outputs, func, func_sample, gradient):
+        assert (inputs, outputs) == (self.dim, 1)
+        self.called = [func([0.0] * inputs), func_sample(np.zeros((3, inputs))),
+                       gradient([0.0] * inputs)]  # fmt: skip
+        return func
+
+    def Normal(self, dim):
+        return dim
+
+    RandomVector = Normal
+
+    def CompositeRandomVector(self, function, noise):
+        assert noise == self.dim
+        return function
+
+    def ThresholdEvent(self, vector, operator, level):
+        assert (operator, level) == ("<", 0.0)
+        return vector
+
+    def run(self):
+        pass
+
+    def getResult(self):
+        return self
+
+    def getProbabilityEstimate(self):
+        return self.p
+
+    def getCoefficientOfVariation(self):
+        return self.relative
+
+    def getConfidenceLength(self, level):
+        assert level == 0.95
+        return self.length
+
+
+class Seam(peers.OpenTurns):
+    name = "seam"
+
+    def algorithm(self, ot, event, limit, budget):
+        return ot
+
+
+@pytest.mark.parametrize(
+    "stated, answer",
+    [
+        ((0.01, 0.3, 0.01), peers.Answer(0.01, 0.3, (0.005, 0.015))),
+        ((0.01, 0.9, 0.04), peers.Answer(0.01, 0.9, (0.0, 0.03))),
+        ((0.0, 0.3, 0.01), peers.Answer(0.0)),
+        ((0.01, -1.0, 0.01), peers.Answer(0.01)),
+        ((0.01, 0.3, math.inf), peers.Answer(0.01)),
+    ],
+)
+def test_what_openturns_states_is_read_and_no_more(monkeypatch, stated, answer):
+    """Its function gets values one by one, in samples, and gradients as one column."""
+    module = StandIn(*stated, dim=10)
+    monkeypatch.setattr(peers.importlib, "import_module", lambda name: module)
+    limit = LimitState(wb.load(LINEAR), 10_000, 60.0)
+    found = Seam().solve(limit, 100, 7)
+    assert (found.p, found.relative) == (answer.p, answer.relative) and module.seeds == [7]
+    assert found.interval == (answer.interval and pytest.approx(answer.interval))
+    one, several, slope = module.called
+    assert np.shape(one) == (1,) and np.shape(several) == (3, 1) and np.shape(slope) == (10, 1)
+    assert float(several[1, 0]) == float(one[0]) and limit.forwards == 1 + 3 + 2
+
+
+@pytest.mark.parametrize("draws, block, blocks", [(1000, 100, 10), (55, 10, 5), (3, 10, 1)])
+def test_draws_are_made_in_ten_blocks(draws, block, blocks):
+    told = {}
+
+    class Algorithm:
+        def __getattr__(self, name):
+            return lambda value: told.__setitem__(name, value)
+
+    peers._sized(Algorithm(), draws)
+    assert told == {
+        "setBlockSize": block, "setMaximumOuterSampling": blocks,
+        "setMaximumCoefficientOfVariation": 0.0,
+    }  # fmt: skip
+
+
+def test_strata_of_quadrants_are_refused_beyond_twelve_dimensions():
+    limit = LimitState(wb.load("A_d100_1e-3"), 10, 60.0)
+    with pytest.raises(Unsupported, match=r"100 dimensions.*at most 12"):
+        peers.DirectionalStratification().algorithm(None, None, limit, 1000)
 
 
 def test_many_dimensions_are_refused_where_strata_are_quadrants():

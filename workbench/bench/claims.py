@@ -84,12 +84,17 @@ def conclude(rows: list[Row]) -> Iterator[str]:
         if quiet:
             errors = [abs(r["error"]) for r in quiet]
             times = [r["times"] for r in quiet if "times" in r]
-            yield (
+            text = (
                 f"{name}: {len(quiet)} networks, |error| median {statistics.median(errors):.2g} "
-                f"digits, worst {max(errors):.2g}; within {_TIMES:g} times the error foretold on "
-                f"{sum(t <= _TIMES for t in times)} of {len(times)}, at worst {max(times):.2g} "
-                "times it."
+                f"digits, worst {max(errors):.2g}"
             )
+            if times:
+                text += (
+                    f"; within {_TIMES:g} times the error foretold on "
+                    f"{sum(t <= _TIMES for t in times)} of {len(times)}, at worst {max(times):.2g} "
+                    "times it"
+                )
+            yield f"{text}."
         if len(known) > len(quiet):
             worst = max(abs(r["error"]) for r in known if r["warning"])
             yield f"{name} warned of {len(known) - len(quiet)}, off by {worst:.2g} at most."
