@@ -66,6 +66,43 @@ class Watch:
         assert not self.outside, self.outside
 
 
+FOCUS = """
+() => {
+  let at = document.activeElement;
+  while (at?.shadowRoot?.activeElement) at = at.shadowRoot.activeElement;
+  if (!at || at === document.body) return null;
+  const marks = [], seen = (part) => {
+    const { outlineStyle, outlineWidth } = getComputedStyle(part);
+    return outlineStyle !== "none" && outlineWidth !== "0px";
+  };
+  for (let part = at; part; part = part.parentElement ?? part.getRootNode().host) {
+    marks.push(...[...part.classList].filter((name) => name.startsWith("wb-")));
+  }
+  const near = [at, at.parentElement, at.parentElement?.parentElement].filter((part) => part);
+  return [[...marks, (at.innerText ?? "").trim()], near.some(seen)];
+}
+"""
+
+
+def walk(page, *wanted):
+    """Press Tab through the whole page: it comes to these, named by class or by label, in this
+    order, is seen wherever it is, and comes to an end."""
+    page.locator("#header a").first.focus()
+    missing = list(wanted)
+    for _ in range(150):
+        page.keyboard.press("Tab")
+        stop = page.evaluate(FOCUS)
+        if stop is None:
+            break
+        names, seen = stop
+        assert seen, f"the focus is not seen on {names}"
+        if missing and missing[0] in names:
+            missing.pop(0)
+    else:
+        pytest.fail("the keyboard is held fast")
+    assert not missing, f"Tab does not come to {missing[0]}, or not in this order: {wanted}"
+
+
 def app(log):
     """The served app; yields its address."""
     arguments = ["-m", "workbench.views.app", "--port", "0", "--no-browser"]

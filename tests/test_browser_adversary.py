@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from browsing import PATIENCE, Watch, open_notebook
+from browsing import PATIENCE, Watch, open_notebook, walk
 from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
@@ -34,6 +34,10 @@ def test_app_searches_by_itself_rewinds_and_starts_anew(address, page):
     expect(run).to_be_enabled(timeout=PATIENCE)  # it is not, as long as the old run stands ended
     run.press("Enter")
     expect(said).to_contain_text("3 nats", timeout=PATIENCE)
+    walk(
+        page, "wb-problem", "wb-family", "wb-region", "wb-number-limit", "wb-slider-limit", "wb-by",
+        "wb-seed", "wb-settings", "Reset", "wb-speed", "wb-run-name", "Save run", "Pin",
+    )  # fmt: skip
     watch.clean()
 
 

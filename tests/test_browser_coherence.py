@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from browsing import PATIENCE, Watch
+from browsing import PATIENCE, Watch, walk
 from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
@@ -22,4 +22,5 @@ def test_app_measures_by_itself_and_again_for_another_estimator(address, page):
     page.wait_for_url(re.compile(r"by=moments_mean"), timeout=PATIENCE)
     expect(page.locator(".wb-sentence")).to_contain_text("Mean propagation", timeout=PATIENCE)
     expect(page.locator(".wb-defect-product")).to_contain_text(re.compile(r"0\.0"))
+    walk(page, "wb-rooms", "wb-problem", "wb-key", "wb-probes", "Measure", "wb-term")
     watch.clean()

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from browsing import PATIENCE, Watch, open_notebook
+from browsing import PATIENCE, Watch, open_notebook, walk
 from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
@@ -26,6 +26,10 @@ def test_app_compares_and_opens_a_cell_in_explore(address, page):
     page.wait_for_url(re.compile(r"seeds=3"), timeout=PATIENCE)
     page.get_by_role("button", name="Run", exact=True).click()
     expect(page.locator("tr.wb-done", has_text="3 seeds")).to_have_count(1, timeout=PATIENCE)
+    walk(
+        page, "wb-problems", "wb-number-budget", "wb-slider-budget", "wb-seeds", "wb-estimators",
+        "Save CSV", "Save Parquet", "wb-settings", "wb-open", "code", "wb-shown",
+    )  # fmt: skip
     recipe = page.locator("button[data-do=recipe]").last
     recipe.focus()
     page.keyboard.press("Enter")

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from browsing import PATIENCE, Watch, open_notebook
+from browsing import PATIENCE, Watch, open_notebook, walk
 from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
@@ -30,6 +30,10 @@ def test_app_runs_a_board_finds_what_stands_out_and_steps_on(address, page):
     page.locator(".wb-rule input").fill("B36/S23")
     page.locator(".wb-rule input").press("Enter")
     page.wait_for_url(re.compile(r"gliders_rule=B36"), timeout=PATIENCE)
+    walk(
+        page, "wb-labs", "wb-rule", "wb-number-density", "wb-slider-density", "wb-seed", "wb-side",
+        "wb-speed", "wb-horizon", "wb-against", "Reset",
+    )  # fmt: skip
     watch.clean()
 
 

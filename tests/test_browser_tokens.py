@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from browsing import PATIENCE, Watch
+from browsing import PATIENCE, Watch, walk
 from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
@@ -23,4 +23,7 @@ def test_app_prices_tilts_and_estimates_by_itself_and_follows_the_tilt(address, 
     expect(worth).to_contain_text("6 nats", timeout=PATIENCE)
     expect(page.locator(".wb-tokens")).to_contain_text("tilted by 6 nats", timeout=PATIENCE)
     page.wait_for_url(re.compile(r"nats=6"), timeout=PATIENCE)
+    walk(
+        page, "wb-problem", "wb-tilt", "wb-number-budget", "wb-slider-budget", "wb-seed", "new seed"
+    )
     watch.clean()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from browsing import PATIENCE, Watch
+from browsing import PATIENCE, Watch, walk
 from playwright.sync_api import expect
 from test_views_train_own import files, own, weights
 
@@ -32,6 +32,10 @@ def test_a_training_survives_a_reload(address, page):
     expect(page.locator(".wb-ledger tr")).to_have_count(2, timeout=PATIENCE)
     page.get_by_role("button", name="Rewind", exact=True).click()
     expect(standing).to_contain_text("step 4 ", timeout=PATIENCE)
+    walk(
+        page, "wb-problem", "wb-set-follow", "wb-set-weigh", "wb-set-target", "wb-set-referee",
+        "wb-seed", "Save card", "wb-open", "Run", "Step", "Reset", "wb-speed", "wb-run-name",
+    )  # fmt: skip
     watch.clean()
 
 

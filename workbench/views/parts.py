@@ -21,9 +21,15 @@ xmlns="http://www.w3.org/2000/svg"><path d="M 0,0 25,0 12.5,20 Z" fill="%23888" 
 .bk-btn:focus-visible, .bk-btn a:focus-visible, .bk-input:focus-visible {
   outline: 2px solid #56B4E9 !important; outline-offset: 1px;
 }
+.choices__inner:focus-within, .choices__button:focus-visible { outline: 2px solid #56B4E9; }
+@media (hover: hover) {
+  .bk-spin-wrapper:not(:hover) > .bk-spin-btn { visibility: hidden; }
+}
 """
 """Of every part: the arrow of a list is seen on a dark ground too, where Bokeh's own is black; and
-a button that the keyboard has come to has an outline, of which Bokeh gives it none."""
+what the keyboard has come to has an outline, of which Bokeh gives it none. The arrows of a number
+are there for a pointer that is near: to the keyboard, whose own arrows turn the number, they would
+be two stops without a name."""
 TEXT_CSS = """
 :host { font-size: 14px; line-height: 1.45; }
 .small { font-size: 12px; opacity: .72; }
