@@ -308,8 +308,7 @@ def _some_direction(land: Landscape, theta: Tensor, clause: Tensor) -> Tensor:
 def by_margin(problem: Problem, most: int, allowed: float = math.inf) -> Summits:
     """Design points, by the gradient of the margin alone; none where `allowed` is too little."""
     points, forwards = far_search.find(problem, most, allowed)
-    clause = torch.zeros_like(points.clause)
-    return Summits(points.best, clause, -0.5 * points.norm.square(), False, forwards)
+    return Summits(points.best, points.clause, -0.5 * points.norm.square(), False, forwards)
 
 
 def spread(land: Landscape, theta: Tensor, clause: int) -> Tensor:
