@@ -30,6 +30,9 @@ _FROM_LIGHT_TO_DARK = {
 }
 """What Jupyter calls a tone: (on a light ground, on a dark one)."""
 
+CODE_CSS = "PLACE code { color: inherit; background: transparent; padding: 0; }"
+"""Words in code on the ground of PLACE, not in the chips of the page's theme."""
+
 
 def own(dark: bool) -> str:
     """CSS declarations: the ground, the ink, and every tone that a notebook could change."""

@@ -23,6 +23,9 @@ TITLES = {
     "slices": "propagation of slices",
     "gld": "Gaussian fit to samples",
     "importance": "importance sampling",
+    "itgis": "ITGIS",
+    "mhis": "MHIS",
+    "qld": "QLD",
     "lower": "proved lower bound",
     "upper": "proved upper bound",
 }

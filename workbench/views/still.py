@@ -17,7 +17,7 @@ import panel as pn
 
 from workbench.views import figure_panel, figure_widgets, live_panel, live_widget
 from workbench.views.controls import LABEL_CSS
-from workbench.views.ground import own
+from workbench.views.ground import CODE_CSS, own
 from workbench.views.parts import TEXT_CSS
 from workbench.views.svg import image
 from workbench.views.table import TABLE_CSS
@@ -29,7 +29,8 @@ _STYLE = (
     ".wb-still .is { font-size: 13px; } .wb-still .is b { font-weight: 500; } "
     + " ".join(css.replace(":host", ".wb-still") for css in (TEXT_CSS, LABEL_CSS))
     + TABLE_CSS.replace(".wb-", ".ws-").replace(".ws-table ", ".wb-still .ws-table ")
-    + ".wb-still .ws-table tr { background: transparent; }"
+    + ".wb-still .ws-table tr { background: transparent; } "
+    + CODE_CSS.replace("PLACE", ".wb-still")
 )
 _NOTE = (
     "A still picture of this screen. Run its cell for the live one, which a page that is loaded "

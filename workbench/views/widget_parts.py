@@ -9,7 +9,7 @@ import param
 from workbench.estimators import ALL
 from workbench.views import table
 from workbench.views.controls import Adjustable
-from workbench.views.ground import own
+from workbench.views.ground import CODE_CSS, own
 from workbench.views.parts import TEXT_CSS
 from workbench.views.roster import heading, setting_doc, settings_of
 
@@ -35,6 +35,7 @@ STYLE = f"""<style>{table.TABLE_CSS}
 .wb-face {{ {own(False)} padding: 6px 8px; }}
 .wb-face.wb-dark {{ {own(True)} }}
 .wb-face .widget-html-content {{ color: inherit; }}
+{CODE_CSS.replace("PLACE", ".wb-face")}
 {_CUT_OFF}
 .wb-face .widget-html-content {{ line-height: 1.4; }}
 .wb-face :is(.jupyter-widgets, .lm-Widget, .widget-html-content) {{ min-width: 0; }}
