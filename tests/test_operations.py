@@ -490,6 +490,25 @@ def test_bounds_hold_and_scales_of_nothing_leave_the_module(make, d, kind):
             assert bool((least <= y).all() and (y <= most).all())
 
 
+NORMS = {k: v for k, v in NONLINEAR.items() if "norm" in k or "unit" in k}
+
+
+@pytest.mark.parametrize("make, d, kind", NORMS.values(), ids=NORMS)
+def test_searches_have_second_derivatives_of_norms(make, d, kind):
+    """All at once, as the searches of `conditioned` take them, and one after the other."""
+    module, x = made(make), rand(1, d)
+    graph = read(module)
+    noise = {i: torch.tensor(1.0) for i in range(len(graph.nodes))}
+
+    def value(x):
+        return Smoothed(graph, noise)(x[None]).square().sum()
+
+    at_once, singly = (
+        torch.autograd.functional.hessian(value, x, vectorize=many) for many in (True, False)
+    )
+    torch.testing.assert_close(at_once, singly)
+
+
 def propagation_of(name):
     return {cls.name: cls for cls in ALL}[name]()
 
