@@ -20,9 +20,8 @@ function stand(place) {
   const letter = place.querySelector(".xtick text, .ytick text");
   if (!letter) return;
   const light = bright(getComputedStyle(letter).fill);
-  if (bright(getComputedStyle(place).color) !== light) {
-    place.style.background = light ? "#1b1f24" : "#ffffff";
-  }
+  const apt = bright(getComputedStyle(place).color) === light;
+  place.style.background = apt ? "" : light ? "#1b1f24" : "#ffffff";
 }
 
 // A place to draw in with the plotly that `load()` promises: [place, draw(text), gone()].
@@ -43,7 +42,7 @@ function chart(load) {
       // A height of its own: drawn while it is hidden, it would be fitted to a height of nothing.
       if (layout.height) place.style.height = `${layout.height}px`;
       await plotly.react(place, data, layout, CONFIG);
-      if (!drawn) stand(place);
+      if (layout.font) stand(place);  // a figure that is still empty has letters of plotly's own
       drawn = now;
     }).catch((error) => console.error(error));
   };
