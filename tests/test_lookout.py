@@ -156,3 +156,18 @@ def test_where_the_budget_holds_no_look_it_says_so():
         after = wb.Conditioned().step(problem, state)
         assert after.looked and not after.starts
         assert "the budget held no look" in wb.Conditioned().read(after).warning
+
+
+def test_climbs_stand_where_there_is_no_slope_in_either_precision():
+    """Of two points one lies where the network is flat: it stays, and the other turns uphill."""
+    for dtype in (torch.float64, torch.float32):
+        model = nn.Sequential(nn.Linear(2, 1, bias=False), nn.ReLU()).to(dtype)
+        with torch.no_grad():
+            model[0].weight.copy_(torch.tensor([[1.0, 0.0]]))
+        zero = torch.zeros(2, dtype=dtype)
+        spec = wb.Halfspace(torch.ones(1, dtype=dtype), -5.0)
+        problem = wb.Problem(wb.Gaussian(zero, torch.ones_like(zero)), model, spec)
+        starts = torch.tensor([[-0.6, 0.8], [0.6, 0.8]], dtype=dtype)
+        unit, s = lookout.climbed(problem, starts, 2.0)
+        torch.testing.assert_close(unit, torch.tensor([[-0.6, 0.8], [1.0, 0.0]], dtype=dtype))
+        torch.testing.assert_close(s, torch.tensor([-5.0, -3.0], dtype=dtype))

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from workbench.math.divisor import divisor
+
 _PLAIN_FIRST, _PLAIN = 0.3, 0.1  # shares of the lines that keep the spread of D
 _SHARP = 0.5  # power of the weights in the fit
 _PRIOR = 6.0  # lines a dimension that the first Gaussian is worth
@@ -90,7 +92,7 @@ def learned(
     eye = torch.eye(d, dtype=w.dtype)
     across = eye - torch.outer(unit, unit)
     length = rise.norm(dim=1)
-    steep = _STEEP * length.median() / length.clamp(min=1e-300)
+    steep = _STEEP * length.median() / divisor(length)
     rise = rise * steep.clamp(max=1.0)[:, None]
     prior = across @ (eye - torch.linalg.inv(root @ root)) @ across
     share = torch.softmax(_SHARP * log_p, 0) * len(w)
@@ -103,6 +105,6 @@ def learned(
     values = torch.where(values > 1.0 / _MOST, 1.0 / values, _MOST).clamp(_LEAST, _MOST)
     cov = vectors @ torch.diag(values) @ vectors.T
     centre = across @ cov @ fit[d]
-    centre = centre * torch.clamp(_FURTHEST / centre.norm().clamp(min=1e-300), max=1.0)
+    centre = centre * torch.clamp(_FURTHEST / divisor(centre.norm()), max=1.0)
     bent = vectors @ torch.diag(values ** (0.5 * _FLATTER)) @ vectors.T
     return centre, across @ bent @ across + torch.outer(unit, unit)

@@ -19,6 +19,7 @@ from workbench.estimators.design_points import (
     margin_and_gradient,
     start,
 )
+from workbench.math.divisor import divisor
 from workbench.problem import Problem
 from workbench.rng import Rng
 
@@ -91,7 +92,7 @@ def _climb(problem: Problem, unit: Tensor, radius: float, clause: Tensor) -> tup
     """A step up the margin on the sphere where it does rise, and the margins there."""
     s, slope = margin_and_gradient(problem, radius * unit, clause)
     along = slope - (slope * unit).sum(1, keepdim=True) * unit
-    along = along / along.norm(dim=1, keepdim=True).clamp(min=1e-300)
+    along = along / divisor(along.norm(dim=1, keepdim=True))
     moved = unit + _STEP * along
     moved = moved / moved.norm(dim=1, keepdim=True)
     with torch.no_grad():

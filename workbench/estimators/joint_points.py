@@ -17,6 +17,7 @@ from torch import Tensor
 from workbench.distributions import Reparameterised
 from workbench.estimators import design_points
 from workbench.estimators.design_points import Points
+from workbench.math.divisor import divisor
 from workbench.math.least_distance import nearest
 from workbench.problem import Problem
 from workbench.rng import Rng
@@ -66,7 +67,7 @@ def _advance(problem: Problem, event: Halfspaces, rows: Tensor, points: Points, 
     norm = z.norm(dim=1)
     better = (least >= 0) & (norm < points.norm)
     best = torch.where(better[:, None], z, points.best)
-    length = g.norm(dim=2).clamp(min=1e-300)
+    length = divisor(g.norm(dim=2))
     if k < _APPROACH:  # the point nearest to the origin, then there
         bar = torch.einsum("mrd,md->mr", g, z) - s
         move = nearest(g / length[..., None], -bar / length, _SWEEPS) - z

@@ -18,6 +18,7 @@ from workbench.distributions import Reparameterised
 from workbench.errors import Unsupported
 from workbench.estimators import design_points, drawn, lines
 from workbench.estimators.drawn import Lines
+from workbench.math.divisor import divisor
 from workbench.math.gaussian import log_cdf_inverse, log_cdf_value
 from workbench.math.logspace import LN10, log_sum
 from workbench.math.nodes import normal_nodes
@@ -233,7 +234,7 @@ def climbed(problem: Problem, unit: Tensor, radius: float) -> tuple[Tensor, Tens
         across = slope - along * unit
         steep = across.norm(dim=1, keepdim=True)
         angle = torch.atan2(steep, along).clamp(max=most)
-        unit = torch.cos(angle) * unit + torch.sin(angle) * across / steep.clamp(min=1e-300)
+        unit = torch.cos(angle) * unit + torch.sin(angle) * across / divisor(steep)
         unit = unit / unit.norm(dim=1, keepdim=True)
     return unit, problem.margin_of_noise(radius * unit)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from workbench.math.divisor import divisor
 from workbench.math.logspace import log_sum
 
 _RANK = 96
@@ -96,8 +97,8 @@ class Proposal:
         weight = torch.exp(torch.minimum(log_w, cap) - log_w.max())
         part = weight[:, None] * torch.softmax(self.log_components(z), dim=1)
         total = part.sum(0)
-        part = part / total.clamp(min=1e-300)
-        effective = torch.where(total > 0, 1.0 / part.square().sum(0).clamp(min=1e-300), 0.0)
+        part = part / divisor(total)
+        effective = torch.where(total > 0, 1.0 / divisor(part.square().sum(0)), 0.0)
         means, covs = [], []
         for k, cov in enumerate(self.covariances):
             mean, w, n = self.means[k], part[:, k], float(effective[k])

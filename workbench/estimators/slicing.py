@@ -20,6 +20,7 @@ from torch.utils.checkpoint import checkpoint
 
 from workbench.distributions import Gaussian, Piece
 from workbench.estimators.summits import Frozen, Landscape
+from workbench.math.divisor import divisor
 from workbench.math.gaussian import LOG_SQRT_2PI, log_cdf
 from workbench.math.logspace import log_sum
 from workbench.math.orthant import log_orthant
@@ -231,7 +232,7 @@ def next_direction(land: Landscape, basis: Tensor, width: float, at: Tensor, cla
     else:
         way = _most_curved(frozen, across, at, clause)
     land.forwards += there.forwards
-    way = across @ (way / way.norm().clamp(min=1e-300))
+    way = across @ (way / divisor(way.norm()))
     if float(way.norm()) < _NOWHERE:  # no way is better than another
         way = across[int(across.diagonal().argmax())]
     return way / way.norm()

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from workbench import graph as graphs
 from workbench.distributions import Piece, SpinGlass, SpinNetwork, Spins
+from workbench.math.divisor import divisor
 from workbench.math.nodes import normal_nodes
 from workbench.math.saddle import log_tail
 from workbench.models import Headed
@@ -180,7 +181,7 @@ class Through:
             at_low = torch.where(crossed, at_high, 0.5 * at_low)
             low = torch.where(crossed, high, low)
             high, at_high = t, value
-            left = value.abs() / rate.abs().clamp(min=1e-300)
+            left = value.abs() / divisor(rate.abs())
             if float(torch.where(beyond, 0.0, left).max()) < _CLOSE:
                 break
         return t, beyond

@@ -21,6 +21,7 @@ from workbench.distributions import Gaussian, Piece
 from workbench.errors import Unsupported
 from workbench.estimators import design_points, far_search
 from workbench.math.cost import forward_equivalents
+from workbench.math.divisor import divisor
 from workbench.math.gaussian import log_cdf
 from workbench.math.nodes import normal_nodes
 from workbench.math.orthant import log_union
@@ -271,7 +272,7 @@ def _limited(move: Tensor) -> Tensor:
 
 
 def _cosine(a: Tensor, b: Tensor) -> float:
-    return float(a @ b / (a.norm() * b.norm()).clamp(min=1e-300))
+    return float(a @ b / divisor(a.norm() * b.norm()))
 
 
 def _distinct(land: Landscape, theta: Tensor, clause: Tensor, height: Tensor, most: int) -> Summits:
@@ -301,7 +302,7 @@ def _some_direction(land: Landscape, theta: Tensor, clause: Tensor) -> Tensor:
     length = up.norm(dim=1, keepdim=True)
     axis = torch.zeros_like(up)
     axis[:, 0] = 1.0
-    up = torch.where(length > 0, up / length.clamp(min=1e-300), axis)
+    up = torch.where(length > 0, up / divisor(length), axis)
     return torch.where(near[:, None], 1e-3 * up, theta)
 
 

@@ -10,6 +10,7 @@ from workbench.estimators import additive
 from workbench.estimators.additive import Additive, Cells, sums
 from workbench.estimators.token_mixture import TokenMixture, normalised
 from workbench.estimators.token_walk import promise
+from workbench.math.divisor import divisor
 from workbench.math.logspace import log_sum
 
 _BACKED = 5.0  # sequences that the frequencies of all cells count as in each
@@ -83,12 +84,12 @@ def _frequencies(
     weight = torch.exp(log_weight - log_weight.max())
     c, p = cells.of(x), torch.exp(log_probs)
     total = sums(c, weight, k)
-    effective = total.square() / sums(c, weight.square(), k).clamp(min=1e-300)
+    effective = total.square() / divisor(sums(c, weight.square(), k))
     found = torch.empty(k, t, v, dtype=torch.float64)
     for i in range(t):
         every = sums(x[:, i], weight, v) / weight.sum()
         every = (1.0 - _PLAINLY) * every + _PLAINLY * p[i]
-        own = sums(c * v + x[:, i], weight, k * v).reshape(k, v) / total.clamp(min=1e-300)[:, None]
+        own = sums(c * v + x[:, i], weight, k * v).reshape(k, v) / divisor(total)[:, None]
         found[:, i] = effective[:, None] * own + _BACKED * every
     found[:, cells.position] = torch.where(cells.members(), found[:, cells.position], 0.0)
     return normalised(found), torch.log(total.clamp(min=1e-300))

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from workbench.math.divisor import divisor
+
 _ROUNDS, _STILL = 100, 1e-5
 _DAMPING, _TRUST = 0.7, 2.0
 _LEAST, _MOST = 1e-3, 1e3  # eigenvalues of S
@@ -55,7 +57,7 @@ def nearest(energy: Callable[[Tensor, Tensor], Tensor], mean: Tensor, cov: Tenso
         precision = (vectors * values) @ vectors.T
         new = (vectors / values) @ vectors.T
         step = -_DAMPING * new @ (mean + slope)
-        step = step * torch.clamp(_TRUST / step.norm().clamp(min=1e-300), max=1.0)
+        step = step * torch.clamp(_TRUST / divisor(step.norm()), max=1.0)
         moved = float(step.norm()) + float((new - cov).abs().max())
         mean, cov = mean + step, new
         if moved < _STILL:

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from workbench.math.divisor import divisor
+
 NODES, _LOW, _HIGH = 28, -5.0, 8.5  # of the integral over t, in y of `_nodes`
 _BEND = 2.5
 
@@ -35,7 +37,7 @@ def softmax_mean(
     t, dt = _nodes(w)
     decay = torch.exp(-w[..., None] * t)  # (B, n, S, h, N)
     kept = q[..., None, None] * decay
-    factor = kept.sum(2).clamp(min=1e-300)
+    factor = divisor(kept.sum(2))
     part = torch.einsum("bjsha,bjsh,jshc->bjhca", kept, w, value) / factor[:, :, :, None]
     log_factor = torch.log(factor)
     own = (w_own[..., None] * own_value)[..., None]
@@ -59,7 +61,7 @@ def softmax_average(
     w, w_own = weight / scale[:, None, None], own_weight / scale
     t, dt = _nodes(w)
     kept = q[..., None, None] * torch.exp(-w[..., None] * t)  # (B, n, S, h, N)
-    factor = kept.sum(2).clamp(min=1e-300)
+    factor = divisor(kept.sum(2))
     whole = torch.exp(torch.log(factor).sum(1) - w_own[..., None] * t) * dt  # (B, h, N)
     heed = torch.einsum("bjsha,bjha,bha->bjsh", kept, 1.0 / factor, whole) * w
     own = whole.sum(-1) * w_own

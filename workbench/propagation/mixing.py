@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from workbench.math.divisor import divisor
 from workbench.propagation.attention import softmax_average
 from workbench.propagation.effects import Effects
 
@@ -98,7 +99,7 @@ def _mixed(logit: Tensor, value: Tensor, q: Tensor) -> Tensor:
     n = o * s
     weight = torch.exp(logit - logit.detach().amax(1, keepdim=True))
     own, rest = weight[:, n:].sum(1), weight[:, n:, :, None] * value[:, n:]
-    own_value = rest.sum(1) / own.clamp(min=1e-300)[..., None]
+    own_value = rest.sum(1) / divisor(own)[..., None]
     split = (o, s)
     return softmax_average(
         weight[:, :n].unflatten(1, split), value[:, :n].unflatten(1, split), own, own_value, q

@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from workbench.math.divisor import divisor
 from workbench.propagation.attention import NODES, softmax_mean
 from workbench.propagation.effects import Effects
 from workbench.propagation.mixing import Seen, attend
@@ -117,7 +118,7 @@ class _First:
             top = torch.maximum(score.detach().amax((1, 2)), top)
         weight = torch.exp(own - top[:, None])
         total = weight.sum(1)
-        known = (weight[..., None] * value).sum(1) / total.clamp(min=1e-300)[..., None]
+        known = (weight[..., None] * value).sum(1) / divisor(total)[..., None]
         score = torch.exp(score - top[:, None, None])
         mean, given = softmax_mean(score, values, total, known, q)
         mixed = Effects.of(mean.flatten(-2), given.flatten(-2), q)

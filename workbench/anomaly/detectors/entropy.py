@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from workbench.anomaly.detectors.base import Detector, hidden, whitened
+from workbench.math.divisor import divisor
 from workbench.problem import Problem
 
 
@@ -29,7 +30,7 @@ class QuantumEntropy(Detector):
 
     def scores(self, problem: Problem, trusted: Tensor, inputs: Tensor) -> Tensor:
         white, values, vectors = _spectrum(problem, trusted, inputs, self.ridge)
-        excess = (values - 1.0) / (values - 1.0).abs().max().clamp(min=1e-300)
+        excess = (values - 1.0) / divisor((values - 1.0).abs().max())
         weight = torch.softmax(self.alpha * excess, 0)
         return ((white @ vectors).square() * weight).sum(1)
 
