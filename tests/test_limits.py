@@ -83,6 +83,23 @@ def test_a_tail_behind_an_activation_that_was_not_measured_says_so(bend, b, said
     assert ("behind tanh it may be digits" in found.warning) == said == bool(found.warning)
 
 
+def test_a_tail_behind_a_norm_says_so():
+    torch.manual_seed(0)
+    norm = torch.nn.LayerNorm(97)
+    net = torch.nn.Sequential(torch.nn.Linear(97, 97), norm, torch.nn.Linear(97, 1))
+    d = wb.Gaussian(torch.zeros(97), torch.ones(97))
+    found = wb.Moments()(wb.Problem(d, net, wb.Halfspace(torch.ones(1), -9.0)))
+    assert found.log10_p < -2.0 and "behind LayerNorm it may be digits" in found.warning
+
+
+def test_the_tail_of_a_box_is_said_to_be_none():
+    """x0 > 0.99 for x0 uniform on [0, 1] has 0.01; Gaussian tails say 0.045. Beyond 1 it is 0."""
+    d = wb.Box(torch.zeros(3), torch.ones(3))
+    for b, said in ((-0.99, True), (-1.01, False), (-0.5, False)):
+        problem = wb.Problem(d, torch.nn.Identity(), wb.Halfspace(torch.eye(3)[0], b))
+        assert ("no Gaussian tails" in wb.Moments()(problem).warning) == said
+
+
 def test_a_linear_model_has_no_series_and_no_limits():
     found = wb.Moments()(wb.load("A_d10_1e-12"))
     assert found.warning == "" and "series_remainder" not in found.info

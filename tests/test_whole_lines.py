@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 import workbench as wb
-from workbench.estimators import along, whole_lines
+from workbench.estimators import along, lines, whole_lines
 from workbench.math.gaussian import log_cdf
 from workbench.models import dense
 
@@ -37,6 +37,33 @@ def test_a_slab_is_counted_between_its_faces(d):
     (slope,) = torch.autograd.grad(found.log_p, mean)
     density = [math.exp(-0.5 * t * t) / math.sqrt(2.0 * math.pi) for t in (LOW, HIGH)]
     torch.testing.assert_close(slope, (density[0] - density[1]) / exact * u, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("d, width", [(1, 0.005), (6, 0.04)])
+def test_a_slab_that_every_step_passes_over_is_found(d, width):
+    low, high = 0.15, 0.15 + width
+    thin = wb.Polytope(torch.tensor([[1.0], [-1.0]]), torch.tensor([-low, high]))
+    problem, _, _ = projected(d, thin)
+    with torch.no_grad():
+        found = wb.Conditioned()(problem)
+    assert found.log10_p == pytest.approx(math.log10(phi(-low) - phi(-high)), abs=2e-3)
+
+
+def test_a_slab_on_few_lines_is_counted_between_its_faces():
+    """A slab of x0 where x1 > 1.5: of fifteen lines one meets it, and the usual place lies beyond.
+
+    Exactly (Phi(2.4) - Phi(2)) Phi(-1.5); in five numbers.
+    """
+    a = torch.zeros(3, 5)
+    a[0, 0], a[1, 0], a[2, 1] = 1.0, -1.0, 1.0
+    d = wb.Gaussian(torch.zeros(5), torch.ones(5))
+    spec = wb.Polytope(a, torch.tensor([-2.0, 2.4, -1.5]))
+    problem = wb.Problem(d, nn.Identity(), spec)
+    with torch.no_grad():
+        found = wb.Conditioned()(problem)
+    exact = math.log10((phi(-2.0) - phi(-2.4)) * phi(-1.5))
+    assert found.indicator is not None and not found.warning
+    assert abs(found.log10_p - exact) < 2.0 * found.indicator < 0.3
 
 
 @pytest.mark.parametrize("d", [1, 6])
@@ -80,14 +107,47 @@ def test_probes_tell_a_slab_from_a_half_space():
     def beyond(z):
         return z[:, 0] - LOW
 
-    said, wrong, spent = whole_lines.probed(beyond, across, unit, t, LOW, 6)
+    never = torch.full((6, 2), math.nan), torch.full((6,), -1.0)
+    said, wrong, spent = whole_lines.probed(beyond, across, unit, t, *never, LOW, 6, 999)
     assert said == pytest.approx(6 * phi(-LOW)) and wrong == 0.0 and 0 < spent < 60
     slab = lambda z: torch.minimum(z[:, 0] - LOW, LOW + 0.05 - z[:, 0])  # noqa: E731
-    for entry in (LOW, math.inf):  # seen, and stepped over
-        said, wrong, _ = whole_lines.probed(slab, across, unit, 0.0 * t + entry, LOW, 6)
-        assert wrong > whole_lines.MISSED * max(said, wrong) or entry == math.inf
+    said, wrong, _ = whole_lines.probed(slab, across, unit, t, *never, LOW, 6, 999)
+    assert wrong > whole_lines.MISSED * said
     wide = lambda z: torch.minimum(z[:, 0] - LOW, LOW + 0.5 - z[:, 0])  # noqa: E731
-    assert whole_lines.probed(wide, across, unit, 0.0 * t + math.inf, LOW, 6)[1] > 0.0
+    assert whole_lines.probed(wide, across, unit, t + math.inf, *never, LOW, 6, 999)[1] > 0.0
+
+
+def test_probes_are_shared_out_by_what_lines_count():
+    """Five lines count next to nothing; the sixth counts all, and leaves C again."""
+    across, unit = torch.zeros(6, 2), torch.tensor([1.0, 0.0])
+    across[:, 1] = torch.arange(6.0)
+
+    def margin(z):
+        far = z[:, 0] - 6.0
+        return torch.where(z[:, 1] < 4.5, far, torch.minimum(z[:, 0] - 2.0, 2.1 - z[:, 0]))
+
+    t = torch.tensor([6.0, 6.0, 6.0, 6.0, 6.0, 2.0])
+    never = torch.full((6, 2), math.nan), torch.full((6,), -1.0)
+    said, wrong, _ = whole_lines.probed(margin, across, unit, t, *never, 3.0, 2, 999)
+    assert said == pytest.approx(phi(-2.0), rel=1e-6) and wrong > 0.9 * said
+
+
+def test_a_search_that_steps_over_c_tells_where_the_margin_turned():
+    low, high = 1.5, 1.6
+    across, unit = torch.zeros(2, 2), torch.tensor([1.0, 0.0])
+    across[1, 1] = 1.0
+
+    def margin(z):  # the second line has its peak, and no part in C
+        return torch.minimum(z[:, 0] - low, high - z[:, 0]) - z[:, 1]
+
+    for start in (-2.0, 2.9):
+        hit = lines.crossings(margin, across, unit, torch.full((2,), start), 1.0, (-9.0, 9.0))
+        assert hit.t.tolist() == [math.inf, math.inf]
+        assert bool((hit.turns[:, 0] < low).all()) and bool((hit.turns[:, 1] > high).all())
+        over, spent = whole_lines.stepped_over(margin, across, unit, hit.turns, hit.top)
+        assert 0.3 < over / (phi(-low) - phi(-high)) < 3.0 and spent < 60
+    rising = lines.crossings(lambda z: z[:, 0] - 20.0, across, unit, across[:, 0], 1.0, (-9.0, 9.0))
+    assert bool(rising.turns.isnan().all())
 
 
 def test_a_scan_finds_what_lies_between_the_places_of_its_grid():
@@ -112,8 +172,8 @@ def test_where_one_crossing_tells_all_the_answer_is_what_it_was():
 def test_a_budget_too_small_for_whole_lines_is_told():
     problem, _, _ = projected(6, BETWEEN)
     with torch.no_grad():
-        whole, small = wb.Conditioned()(problem), wb.Conditioned()(problem, 2_000)
-    assert not whole.warning and small.cost.forwards <= 2_000 < whole.cost.forwards
+        whole, small = wb.Conditioned()(problem), wb.Conditioned()(problem, 1_800)
+    assert not whole.warning and small.cost.forwards <= 1_800 < whole.cost.forwards
     assert "leave C again or enter it twice" in small.warning
 
 

@@ -23,6 +23,7 @@ from workbench.bench.narrow import NARROW
 from workbench.bench.paths import PATHS
 from workbench.bench.precision import PRECISION
 from workbench.bench.propagation import PROPAGATION
+from workbench.bench.rare import RARE
 from workbench.bench.recognised import RECOGNISED
 from workbench.bench.recorded import recorded
 from workbench.bench.regions import REGIONS
@@ -54,6 +55,7 @@ ALL: tuple[Bench, ...] = (
     REGIONS,
     CLAIMS,
     MIXED,
+    RARE,
     RECOGNISED,
     ATTACK,
     LANGUAGE,

@@ -1,6 +1,7 @@
 """Small problems of every kind at random: laws, networks and events in all combinations."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import reduce
 from operator import and_, or_
 from typing import TypeVar
@@ -28,9 +29,39 @@ _DRAWS = 20_000
 T = TypeVar("T")
 
 
-@torch.no_grad()
+@dataclass(frozen=True, eq=False)
+class Series:
+    """Problems that share D and M, and of C all but the bar that its margin must pass.
+
+    Args:
+        event: C at a bar; its margin is that of the bar 0 less the bar.
+        x: draws from D `(n, dim)`.
+        rare: how rare `mixed_problem` has C.
+    """
+
+    name: str
+    distribution: Gaussian | Mixture | StudentT | Box
+    model: nn.Module
+    event: Callable[[float], Spec]
+    x: Tensor
+    rare: float
+
+    def at(self, bar: float, rare: float) -> Problem:
+        """The problem of that bar; its card says that C is so rare."""
+        about = f"{self.name}, C in about one draw of {1 / rare:,.0f}."
+        return Problem(self.distribution, self.model, self.event(bar), self.name, about)
+
+
 def mixed_problem(seed: int) -> Problem:
     """The problem of that number; its name says what it is made of."""
+    series = series_of(seed)
+    s = series.event(0.0).margin(series.x, series.model(series.x))
+    return series.at(float(s.quantile(1.0 - series.rare)), series.rare)
+
+
+@torch.no_grad()
+def series_of(seed: int) -> Series:
+    """The same for all bars."""
     g = Rng(seed).child("mixed").generator()
     kind, law, event = (_one(g, x) for x in (NETS, LAWS, EVENTS))
     rare = _one(g, RARE)
@@ -43,10 +74,9 @@ def mixed_problem(seed: int) -> Problem:
         model = _net(g, kind, dim, outputs, activation).double().eval().requires_grad_(False)
     assert isinstance(d, Sampleable)
     x = d.sample(_DRAWS, g)
-    c = _event(g, event, x, model(x), rare)
     bend = "" if kind == "linear" else f" {activation().__class__.__name__}"
     name = f"{seed}: {law} {dim}, {kind}{bend} to {outputs}, {event}"
-    return Problem(d, model, c, name, f"{name}, C in about one draw of {1 / rare:.0f}.")
+    return Series(name, d, model, _event(g, event, outputs), x, rare)
 
 
 def _one(g: torch.Generator, choices: Sequence[T]) -> T:
@@ -102,10 +132,10 @@ def _net(
     return net
 
 
-def _event(g: torch.Generator, event: str, x: Tensor, y: Tensor, rare: float) -> Spec:
-    """The event of this kind that so many of the outputs y `(n, outputs)` are in."""
-    a, b = _normal(g, 3, y.shape[1]), 0.3 * _normal(g, 3)
-    label = _one(g, range(y.shape[1]))
+def _event(g: torch.Generator, event: str, outputs: int) -> Callable[[float], Spec]:
+    """An event of this kind, as its bar has it."""
+    a, b = _normal(g, 3, outputs), 0.3 * _normal(g, 3)
+    label = _one(g, range(outputs))
 
     def at(bar: float) -> Spec:
         if event == "half-space":
@@ -117,4 +147,4 @@ def _event(g: torch.Generator, event: str, x: Tensor, y: Tensor, rare: float) ->
             return Polytope(a, b - bar)
         return Argmax(label, "wins" if event == "wins" else "loses", by=bar)
 
-    return at(float(at(0.0).margin(x, y).quantile(1.0 - rare)))
+    return at

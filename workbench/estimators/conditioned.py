@@ -19,6 +19,7 @@ from workbench.estimators import (
     lines,
     lookout,
     summits,
+    whole_lines,
 )
 from workbench.estimators.base import Estimate, Estimator, Needs, check_positive
 from workbench.estimators.drawn import Lines
@@ -176,7 +177,8 @@ class Conditioned(Estimator):
         if d == 1 and k:
             state = replace(state, whole=True)
         n = 1 if d == 1 else max(_PILOT, 2 * d) if k == 1 else max(_FEWEST, _PILOT // max(1, k))
-        n = int(min(n, state.left // (cuts.price(state) * max(1, k))))
+        probes = 0.0 if state.whole else min(whole_lines.PROBES, 0.5 * state.left)
+        n = int(min(n, (state.left - probes) // (cuts.price(state) * max(1, k))))
         found = [self._cut(pieces, state, i, 0, n) for i in range(k)] if n else []
         if not found:
             return replace(drawn.only(state, state.piece[:0]), piloted=True)
@@ -254,9 +256,12 @@ class Conditioned(Estimator):
         if early and not state.whole and len(state.t) and wanted > _FAR * len(state.t):
             state = boundary.learned(pieces, state, lines.MOST * _FEWEST)
         n = min(math.ceil(self.lines - _counted(state)), state.left // cuts.price(state))
-        return self._draw(pieces, state, min(max(_FEWEST, math.ceil(self.lines / _BATCHES)), n))
+        n = min(max(_FEWEST, math.ceil(self.lines / _BATCHES)), n)
+        return self._draw(pieces, state, n, watched=True)
 
-    def _draw(self, pieces: list[tuple[Tensor, Problem]], state: Lines, n: float) -> Lines:
+    def _draw(
+        self, pieces: list[tuple[Tensor, Problem]], state: Lines, n: float, watched: bool
+    ) -> Lines:
         """About n more lines, more of them where lines differ more."""
         error = torch.sqrt(drawn.relative_variance(state))
         share = error / error.sum() if float(error.sum()) > 0 else torch.ones_like(error)
@@ -267,6 +272,9 @@ class Conditioned(Estimator):
                 cut = self._cut(pieces, state, k, first, mine)
                 state = cuts.counted(state, k, cut)
                 state = replace(state, forwards=state.forwards + cut.evaluations)
+                state = cuts.watched(pieces, state, k, cut, _FEWEST) if watched else state
+                if not state.piloted:  # all of every line is counted from here on
+                    break
         return state
 
     def _follow(self, pieces: list[tuple[Tensor, Problem]], state: Lines) -> Lines:
@@ -278,7 +286,7 @@ class Conditioned(Estimator):
         more = state
         for _ in range(rounds if n >= _FEWEST and math.isfinite(n) else 0):
             more = boundary.learned(pieces, more, lines.MOST * _FEWEST)
-            more = self._draw(pieces, more, n / rounds)
+            more = self._draw(pieces, more, n / rounds, watched=False)
         forwards = more.forwards + 3 * len(more.t)
         return replace(state, drift=boundary.drift(pieces, more), followed=True, forwards=forwards)
 
@@ -341,7 +349,7 @@ class Conditioned(Estimator):
             + digits * math.exp(max(0.0, drawn.tail_index(state) - _LIGHT)),
         }
         doubts = (
-            lines.doubt(total, digits, lost), cuts.doubt(state), lookout.doubt(state),
+            cuts.doubt(state), lines.doubt(total, digits, lost), lookout.doubt(state),
             limits.pooled(state.pools),
         )  # fmt: skip
         if warning := next((d for d in doubts if d), ""):

@@ -30,6 +30,7 @@ class Cut:
         evaluations: of the margin.
         grid: `(n, g)`: places along the lines, where all of each is counted; else None.
         s: `(n, g)`: the margins there.
+        turns, top: `(n, 2)` and `(n,)`: where lines that do not enter may do so, see `Crossings`.
     """
 
     across: Tensor
@@ -39,6 +40,8 @@ class Cut:
     evaluations: int
     grid: Tensor | None = None
     s: Tensor | None = None
+    turns: Tensor | None = None
+    top: Tensor | None = None
 
 
 def cut(problem: Problem, state: Lines, k: int, across: Tensor) -> Cut:
@@ -52,7 +55,10 @@ def cut(problem: Problem, state: Lines, k: int, across: Tensor) -> Cut:
         float(state.slope[k]), (-_BEFORE, start + _BEYOND),
         bent=problem.distribution.stretched,
     )  # fmt: skip
-    return Cut(across, hit.t, log_cdf_value(-hit.t), hit.slope, hit.evaluations)
+    return Cut(
+        across, hit.t, log_cdf_value(-hit.t), hit.slope, hit.evaluations, turns=hit.turns,
+        top=hit.top,
+    )  # fmt: skip
 
 
 def _all_of(problem: Problem, state: Lines, k: int, across: Tensor) -> Cut:
@@ -125,22 +131,62 @@ def probed(
     for k, cut in enumerate(found):
         log_weight, problem = pieces[int(state.piece[k])]
         assert isinstance(problem.distribution, Reparameterised)
+        assert cut.turns is not None and cut.top is not None
         with torch.no_grad():
             own, missed, evaluations = whole_lines.probed(
-                problem.margin_of_noise, cut.across, drawn.unit_of(state, k), cut.t,
-                drawn.start_of(state, k), whole_lines.probes(problem, len(found)),
+                problem.margin_of_noise, cut.across, drawn.unit_of(state, k), cut.t, cut.turns,
+                cut.top, drawn.start_of(state, k), whole_lines.probes(problem, len(found)),
+                (state.left - spent) / (len(found) - k),
             )  # fmt: skip
         weight = math.exp(float(log_weight.detach()))
         said, wrong, spent = said + weight * own, wrong + weight * missed, spent + evaluations
     state = replace(
         state, forwards=state.forwards + spent, probing=state.probing + spent, missed=0.0
     )
-    share = wrong / max(said, wrong, 1e-300)
-    if share <= whole_lines.MISSED:
-        return replace(state, missed=share)
-    whole = replace(drawn.afresh(state), whole=True)
-    holds = state.left >= price(whole) * len(found) * fewest
-    return whole if holds else replace(state, missed=share)
+    mass = [cut.log_mass.exp() * state.log_weight[k].detach().exp() for k, cut in enumerate(found)]
+    mean = float(sum(m.mean() for m in mass))
+    deviation = sum(float(m.std(unbiased=False)) for m in mass) / max(mean, 1e-300)
+    return _judged(state, wrong / max(said, wrong, 1e-300), deviation, fewest)
+
+
+@torch.no_grad()
+def watched(
+    pieces: list[tuple[Tensor, Problem]], state: Lines, k: int, cut: Cut, fewest: int
+) -> Lines:
+    """The state after a look at lines of summit k, counted already, that may enter C unseen.
+
+    It is `whole` where much of P is missed so, and more than whole lines would be unsure of.
+    """
+    if cut.turns is None or cut.top is None or bool(cut.turns.isnan().all()):
+        return state
+    if state.left < whole_lines.LOOK:
+        return state
+    problem = pieces[int(state.piece[k])][1]
+    assert isinstance(problem.distribution, Reparameterised)
+    over, spent = whole_lines.stepped_over(
+        problem.margin_of_noise, cut.across, drawn.unit_of(state, k), cut.turns, cut.top
+    )
+    state = replace(state, forwards=state.forwards + spent, probing=state.probing + spent)
+    each, total = drawn.log_parts(state, state.log_weight.detach())
+    part = float(torch.exp(each[k] - total)) if bool(torch.isfinite(total)) else 1.0
+    share = part * over / max(float(cut.log_mass.exp().sum()) + over, 1e-300)
+    if share <= state.missed:
+        return state
+    deviation = float(torch.sqrt(drawn.relative_variance(state)).sum())
+    return _judged(state, share, deviation, fewest)
+
+
+def _judged(state: Lines, share: float, deviation: float, fewest: int) -> Lines:
+    """The state that knows that such a share of P is miscounted; `whole`, without a line, where
+    that is more than whole lines would be unsure of.
+
+    Args:
+        deviation: of a line from the others, over P, summed over all summits.
+    """
+    whole = replace(drawn.afresh(state), whole=True, missed=0.0)
+    holds = state.left / price(whole)
+    unsure = deviation / math.sqrt(holds) if holds >= fewest * len(state.theta) else math.inf
+    return whole if share > max(whole_lines.MISSED, unsure) else replace(state, missed=share)
 
 
 def followed(pieces: list[tuple[Tensor, Problem]], state: Lines, fewest: int) -> tuple[Tensor, int]:

@@ -56,11 +56,16 @@ class Crossings:
             down to the lowest.
         slope: how fast the margin usually rises there.
         evaluations: of the margin, in all.
+        turns: `(n, 2)`: between which places the margin was highest on a line that does not enter,
+            where it fell beyond: the search may have stepped over what lies in C; NaN elsewhere.
+        top: `(n,)`: that highest margin.
     """
 
     t: Tensor
     slope: float
     evaluations: int
+    turns: Tensor
+    top: Tensor
 
 
 def crossings(
@@ -92,6 +97,7 @@ def crossings(
     near, near_s = t.clone(), s.clone()
     far, far_s = t.clone(), s.clone()
     step = torch.clamp(1.2 * s.abs() / slope, _FIRST, _LONGEST)
+    top, before, after = s.clone(), t - _LONGEST, torch.full_like(t, torch.nan)
     open_ = torch.arange(len(t))
     for _ in range(_BRACKETS):
         sign = 1.0 - 2.0 * inside[open_].to(t.dtype)
@@ -100,6 +106,11 @@ def crossings(
         evaluations += len(open_)
         near[open_], near_s[open_] = far[open_], far_s[open_]
         far[open_], far_s[open_] = ahead, value
+        higher, lower = value > top[open_], value < top[open_]
+        first = lower & after[open_].isnan()
+        after[open_] = torch.where(higher, torch.nan, torch.where(first, ahead, after[open_]))
+        before[open_] = torch.where(higher, near[open_], before[open_])
+        top[open_] = torch.maximum(top[open_], value)
         step[open_] = torch.clamp(_GROW * step[open_], max=2.0 * _LONGEST)
         crossed = (value > 0) != inside[open_]
         ended = (ahead <= low) | (ahead >= high)
@@ -111,7 +122,9 @@ def crossings(
     usual = float(rise.median()) if len(rise) else slope
     root, spent = _illinois(margin, across, unit, near, near_s, far, far_s, found, bent)
     nowhere = torch.where(inside, -torch.inf, torch.inf).to(t.dtype)
-    return Crossings(torch.where(found, root, nowhere), usual, evaluations + spent)
+    turned = ~found & ~inside & ~after.isnan()
+    turns = torch.where(turned[:, None], torch.stack([before, after], 1), torch.nan)
+    return Crossings(torch.where(found, root, nowhere), usual, evaluations + spent, turns, top)
 
 
 def _illinois(

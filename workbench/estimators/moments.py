@@ -125,7 +125,7 @@ class Moments(Estimator):
         each = torch.stack(terms).detach()
         far = _how_far(each, torch.stack([p.log_weight.detach() for p in pieces]))
         narrow = limits.too_narrow(problem, far, self.tail)
-        doubts.append(narrow or limits.unmeasured(problem, far))
+        doubts += [narrow or limits.unmeasured(problem, far), limits.bounded(problem, far)]
         top = int(torch.argmax(each))
         mean, std, beta = laws[top]
         return replace(
