@@ -173,6 +173,8 @@ def watched(
     if share <= state.missed:
         return state
     deviation = float(torch.sqrt(drawn.relative_variance(state)).sum())
+    if share <= whole_lines.OVER:
+        return replace(state, missed=share)
     return _judged(state, share, deviation, fewest)
 
 

@@ -8,15 +8,15 @@ import torch
 from torch import Tensor
 
 from workbench.distributions import Reparameterised
-from workbench.errors import BadInput
-from workbench.estimators import modes
+from workbench.errors import BadInput, Unsupported
+from workbench.estimators import lookout, modes
 from workbench.estimators.base import Estimate, Estimator, Needs, check_positive
 from workbench.estimators.monte_carlo import clopper_pearson
 from workbench.estimators.proposal import Proposal, floored, of_gaussians
 from workbench.estimators.tilt import narrowed
 from workbench.estimators.witness import Failures, Witness
 from workbench.math.cost import Cost
-from workbench.math.gaussian import ONE_SIDED_95, TWO_SIDED_95
+from workbench.math.gaussian import ONE_SIDED_95, TWO_SIDED_95, log_cdf_value
 from workbench.math.logspace import LN10, log_plus, log_sum
 from workbench.math.pareto import standard_error, tail_index
 from workbench.problem import Problem
@@ -31,6 +31,12 @@ _COVERED, _HEAVIER = 0.9, 30.0
 _SCOUTS_ADDED, _MOST_ADDED = 20, 8  # scouts a cluster, and clusters, at most that many
 _WIDE = 0.2  # share of the copies that are nowhere narrower than N(0, I)
 _TINY = -15.0 * LN10
+_PAIRS, _SIDES = (
+    6,
+    0.05,
+)  # opposite pairs of climbs, and the share of what is left that they may cost
+_SIDES_COST = 2 * _PAIRS * lookout.CLIMB
+_ADDED = 0.7  # share of the draws that Gaussians added for what was left out have, at most
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,7 +146,7 @@ class Importance(Witness, Estimator):
             state = replace(state, rounds=state.rounds + 1, forwards=state.forwards + n)
             state = _with(state, refitted)
             told = float(log_sum(log_w)) - math.log(n)
-            return _filled(state, told) if state.rounds == self.pilots else state
+            return _filled(problem, state, told) if state.rounds == self.pilots else state
         return _weigh(problem, state, int(min(self.batch, state.left)))
 
     def read(self, state: Weighing) -> Estimate:
@@ -212,25 +218,57 @@ def _mixed(state: Weighing) -> Weighing:
     return _with(replace(state, by_mode=nothing, **dropped), mixture)
 
 
-def _filled(state: Weighing, log_p: float) -> Weighing:
-    """With unit Gaussians at clusters of the scouts that the mixture leaves out, where they are
-    many; another pilot round then refits it. log P by the last one is `log_p`."""
-    out = _left_out(state, log_p)
-    if out is None or float(out.double().mean()) <= 1.0 - _COVERED:
+def _filled(problem: Problem, state: Weighing, log_p: float) -> Weighing:
+    """With unit Gaussians where the mixture leaves failures out: at clusters of the scouts there,
+    where these are many, and where climbs from all sides enter C. Another pilot round then refits
+    it. log P by the last one is `log_p`.
+    """
+    centres, part = _by_scouts(state, log_p)
+    sides, share, spent = _by_sides(problem, state, log_p)
+    state = replace(state, forwards=state.forwards + spent)
+    centres, part = torch.cat([centres, sides]), torch.cat([part, share])
+    if not len(centres):
         return state
-    scouts = state.noise[out]
-    k = max(1, min(_MOST_ADDED, len(scouts) // _SCOUTS_ADDED))
-    centres = modes.clusters(scouts, k, state.rng.child("left out").generator())
-    count = torch.bincount(torch.cdist(scouts, centres).argmin(1), minlength=len(centres))
-    q, eye = state.proposal, torch.eye(scouts.shape[1], dtype=scouts.dtype)
-    part = count / len(out)
-    share = torch.cat([(1.0 - part.sum()) * q.share, part.to(q.share)])
+    q, eye = state.proposal, torch.eye(centres.shape[1], dtype=centres.dtype)
+    share = torch.cat([(1.0 - part.sum().clamp(max=_ADDED)) * q.share, part])
     mixture = of_gaussians(
         torch.cat([q.means, centres]), torch.cat([q.covariances, eye.expand(len(centres), -1, -1)]),
         floored(share, _FIRST_FLOOR), _PLAIN,
     )  # fmt: skip
     nothing = torch.full_like(share, -math.inf)
     return _with(replace(state, filled=True, by_mode=nothing), mixture)
+
+
+def _by_scouts(state: Weighing, log_p: float) -> tuple[Tensor, Tensor]:
+    """Centres `(k, d)` of the scouts that are left out, where they are many, and their parts."""
+    none = state.means[:0]
+    out = _left_out(state, log_p)
+    if out is None or float(out.double().mean()) <= 1.0 - _COVERED:
+        return none, none.sum(1)
+    scouts = state.noise[out]
+    k = max(1, min(_MOST_ADDED, len(scouts) // _SCOUTS_ADDED))
+    centres = modes.clusters(scouts, k, state.rng.child("left out").generator())
+    count = torch.bincount(torch.cdist(scouts, centres).argmin(1), minlength=len(centres))
+    return centres, (count / len(out)).to(centres.dtype)
+
+
+def _by_sides(problem: Problem, state: Weighing, log_p: float) -> tuple[Tensor, Tensor, int]:
+    """Where climbs from all sides of D enter parts of C that are left out `(k, d)`, the parts that
+    half-spaces as far away have of P, `(k,)`, and the cost; see `lookout`."""
+    none = state.means[:0]
+    radius = lookout.radius_of(log_p)
+    if not math.isfinite(log_p) or radius < lookout.NEAREST or _SIDES * state.left < _SIDES_COST:
+        return none, none.sum(1), 0
+    try:
+        u, t, spent = lookout.met(problem, _PAIRS, radius, 0)
+    except Unsupported:
+        return none, none.sum(1), 2 * 2 * _PAIRS
+    at = t[:, None] * u
+    log_w = -0.5 * t.square() - state.drawn_from.log_density(at)
+    at = lookout.apart(at[log_w - log_p > math.log(_HEAVIER)])[:_MOST_ADDED]
+    mass = log_cdf_value(-at.norm(dim=1))
+    total = torch.logsumexp(torch.cat([mass, mass.new_tensor([log_p])]), 0)
+    return at, torch.exp(mass - total), spent
 
 
 def _with(state: Weighing, q: Proposal) -> Weighing:

@@ -25,7 +25,7 @@ from workbench.math.nodes import normal_nodes
 from workbench.problem import Problem
 
 _FAINT = 0.02  # of P: what begins beyond that is not looked for
-_NEAREST = 0.5  # radius below which C is too likely to lie hidden
+NEAREST = 0.5  # radius below which C is too likely to lie hidden
 _TURNS = (0.9, 0.7, 0.5, 0.3, 0.2)  # radians
 _PRICE = 2 * len(_TURNS) + 1  # forward passes a start
 _EFFORT, _FEWEST, _MOST = 0.1, 8, 16  # share of the search, and starts
@@ -39,6 +39,8 @@ _SAME = 0.8  # cosine of two directions that are one
 _REACH = 12.0
 
 
+CLIMB = _PRICE + _HALVINGS
+"""Forward passes that a start costs at most."""
 BUDGET, FLAT = "budget", "gradient"
 """Why starts did not look: the budget held none of them, or no gradient leads them."""
 
@@ -146,33 +148,47 @@ def _in_piece(
 ) -> Hidden:
     """The same of piece i of D, within `left` forward passes; `total` is log P so far."""
     log_weight, problem = pieces[i]
-    faint = (math.log(_FAINT) + total - log_weight.detach()).clamp(max=-1e-9)
-    radius = float(-log_cdf_inverse(faint))
+    radius = radius_of(float(total - log_weight.detach()))
     pairs = int(_EFFORT * (state.forwards - state.probing) / (2 * _PRICE * len(pieces)))
     pairs = max(_FEWEST // (2 * len(pieces)), min(_MOST // 2, pairs), 1)
-    if radius < _NEAREST:
+    if radius < NEAREST:
         return _nothing(state)
     if left < 4 * pairs * (_PRICE + lines.MOST):
         return _nothing(state, unlooked=BUDGET)
-    u = normal_nodes(pairs, state.theta.shape[1], net, dtype=state.theta.dtype)
-    u = u / u.norm(dim=1, keepdim=True)
     starts = 2 * pairs
     try:
-        u, s = climbed(problem, torch.cat([u, -u]), radius)
+        u, t, spent = met(problem, pairs, radius, net)
     except Unsupported:
         return _nothing(state, forwards=2 * starts, unlooked=FLAT)
-    spent, u = _PRICE * starts, u[s > 0]
     if not len(u):
         return _nothing(state, starts, spent)
-    t = _entry(problem, u, radius)
-    spent += _HALVINGS * len(u)
     uncounted, cost = _uncounted(problem, state, i, total - log_weight.detach(), radius, u, t)
     spent += cost
-    at = _apart(t[uncounted, None] * u[uncounted])
+    at = apart(t[uncounted, None] * u[uncounted])
     if not len(at):
         return _nothing(state, starts, spent)
     clause = design_points.clause_margins(problem, at).argmax(1)
     return Hidden(at, clause, torch.full_like(clause, i), starts, spent + len(at))
+
+
+def radius_of(log_p: float) -> float:
+    """Of the sphere on which a half-space of a fiftieth of P begins."""
+    faint = torch.tensor(math.log(_FAINT) + log_p, dtype=torch.float64).clamp(max=-1e-9)
+    return float(-log_cdf_inverse(faint))
+
+
+def met(problem: Problem, pairs: int, radius: float, net: int) -> tuple[Tensor, Tensor, int]:
+    """Unit vectors `(n, d)` whose rays end in C at a radius, where they enter it, and the cost.
+
+    They are the ends of climbs from so many opposite pairs; raises as `climbed`.
+    """
+    d = problem.distribution
+    assert isinstance(d, Reparameterised)
+    u = normal_nodes(pairs, d.noise_dim, net, dtype=d.dtype)
+    u = u / u.norm(dim=1, keepdim=True)
+    u, s = climbed(problem, torch.cat([u, -u]), radius)
+    u = u[s > 0]
+    return u, _entry(problem, u, radius), 2 * pairs * _PRICE + _HALVINGS * len(u)
 
 
 def _uncounted(
@@ -196,7 +212,7 @@ def _uncounted(
     return some[new], cost
 
 
-def _apart(at: Tensor) -> Tensor:
+def apart(at: Tensor) -> Tensor:
     """The nearest of points `(n, d)`, no two in one direction, the nearest first."""
     length = at.norm(dim=1)
     unit = at / length[:, None]

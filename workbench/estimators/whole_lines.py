@@ -32,8 +32,9 @@ _ONLY = 0.02  # where D has a single dimension, and all lines are one
 _ROUNDS, _BISECTED = 3, 6
 _ROUNDS_ONLY = 12
 _BELOW, _ABOVE = 2.0, 3.0  # about the usual crossing, and its mirror image, where the grid is fine
-MISSED = 0.3
-"""Share of P that probes may find miscounted before all of every line is counted."""
+MISSED, OVER = 0.3, 0.5
+"""Shares of P that the first probes may find miscounted, and later looks, before all of every line
+is counted."""
 
 
 def probed(
@@ -50,7 +51,7 @@ def probed(
     """What the crossings of lines count, roughly what of it is wrong or lacks, and the look's cost.
 
     Lines that enter are probed in proportion to what they count; of those that do not, the first
-    ones and the likeliest to have been stepped over.
+    ones, and where none enters those that are the likeliest to have been stepped over.
 
     Args:
         margin: of points `(m, d)`.
@@ -84,7 +85,7 @@ def probed(
     lacks = _mass(places, _inside(margin, first, unit, places), _STEP)
     spent += places.numel()
     never, over, looks = len(t) / len(t[:lines]) * float(lacks.sum()), 0.0, 0
-    if left - spent >= LOOK:
+    if not total and left - spent >= LOOK:
         over, looks = stepped_over(margin, across, unit, turns, top)
     return total, wrong + max(never, over), spent + looks
 
