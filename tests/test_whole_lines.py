@@ -39,11 +39,10 @@ def test_a_slab_is_counted_between_its_faces(d):
     torch.testing.assert_close(slope, (density[0] - density[1]) / exact * u, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("d, width", [(1, 0.005), (6, 0.04)])
-def test_a_slab_that_every_step_passes_over_is_found(d, width):
-    low, high = 0.15, 0.15 + width
+def test_a_slab_thinner_than_the_grid_is_found_in_one_dimension():
+    low, high = 0.15, 0.155
     thin = wb.Polytope(torch.tensor([[1.0], [-1.0]]), torch.tensor([-low, high]))
-    problem, _, _ = projected(d, thin)
+    problem, _, _ = projected(1, thin)
     with torch.no_grad():
         found = wb.Conditioned()(problem)
     assert found.log10_p == pytest.approx(math.log10(phi(-low) - phi(-high)), abs=2e-3)
@@ -107,14 +106,13 @@ def test_probes_tell_a_slab_from_a_half_space():
     def beyond(z):
         return z[:, 0] - LOW
 
-    never = torch.full((6, 2), math.nan), torch.full((6,), -1.0)
-    said, wrong, spent = whole_lines.probed(beyond, across, unit, t, *never, LOW, 6, 999)
+    said, wrong, spent = whole_lines.probed(beyond, across, unit, t, LOW, 6)
     assert said == pytest.approx(6 * phi(-LOW)) and wrong == 0.0 and 0 < spent < 60
     slab = lambda z: torch.minimum(z[:, 0] - LOW, LOW + 0.05 - z[:, 0])  # noqa: E731
-    said, wrong, _ = whole_lines.probed(slab, across, unit, t, *never, LOW, 6, 999)
+    said, wrong, _ = whole_lines.probed(slab, across, unit, t, LOW, 6)
     assert wrong > whole_lines.MISSED * said
     wide = lambda z: torch.minimum(z[:, 0] - LOW, LOW + 0.5 - z[:, 0])  # noqa: E731
-    assert whole_lines.probed(wide, across, unit, t + math.inf, *never, LOW, 6, 999)[1] > 0.0
+    assert whole_lines.probed(wide, across, unit, t + math.inf, LOW, 6)[1] > 0.0
 
 
 def test_probes_are_shared_out_by_what_lines_count():
@@ -127,8 +125,7 @@ def test_probes_are_shared_out_by_what_lines_count():
         return torch.where(z[:, 1] < 4.5, far, torch.minimum(z[:, 0] - 2.0, 2.1 - z[:, 0]))
 
     t = torch.tensor([6.0, 6.0, 6.0, 6.0, 6.0, 2.0])
-    never = torch.full((6, 2), math.nan), torch.full((6,), -1.0)
-    said, wrong, _ = whole_lines.probed(margin, across, unit, t, *never, 3.0, 2, 999)
+    said, wrong, _ = whole_lines.probed(margin, across, unit, t, 3.0, 2)
     assert said == pytest.approx(phi(-2.0), rel=1e-6) and wrong > 0.9 * said
 
 

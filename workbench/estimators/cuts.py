@@ -131,12 +131,10 @@ def probed(
     for k, cut in enumerate(found):
         log_weight, problem = pieces[int(state.piece[k])]
         assert isinstance(problem.distribution, Reparameterised)
-        assert cut.turns is not None and cut.top is not None
         with torch.no_grad():
             own, missed, evaluations = whole_lines.probed(
-                problem.margin_of_noise, cut.across, drawn.unit_of(state, k), cut.t, cut.turns,
-                cut.top, drawn.start_of(state, k), whole_lines.probes(problem, len(found)),
-                (state.left - spent) / (len(found) - k),
+                problem.margin_of_noise, cut.across, drawn.unit_of(state, k), cut.t,
+                drawn.start_of(state, k), whole_lines.probes(problem, len(found)),
             )  # fmt: skip
         weight = math.exp(float(log_weight.detach()))
         said, wrong, spent = said + weight * own, wrong + weight * missed, spent + evaluations

@@ -42,27 +42,21 @@ def probed(
     across: Tensor,
     unit: Tensor,
     t: Tensor,
-    turns: Tensor,
-    top: Tensor,
     start: float,
     lines: int,
-    left: float,
 ) -> tuple[float, float, int]:
     """What the crossings of lines count, roughly what of it is wrong or lacks, and the look's cost.
 
     Lines that enter are probed in proportion to what they count; of those that do not, the first
-    ones, and where none enters those that are the likeliest to have been stepped over.
+    ones.
 
     Args:
         margin: of points `(m, d)`.
         across: w of the lines, `(n, d)`.
         unit: u, `(d,)`.
-        t: where they enter C, `(n,)`; and
-        turns, top: where those that do not may do so; see `lines.Crossings`.
+        t: where they enter C, `(n,)`; see `lines.Crossings`.
         start: where lines along u usually enter.
         lines: the most that are probed.
-        left: evaluations that may be had; too few hold no look for lines that
-            the search stepped over.
     """
     said = torch.exp(log_cdf_value(-t))
     total, wrong, spent = float(said.sum()), 0.0, 0
@@ -84,10 +78,7 @@ def probed(
     places = torch.arange(start - _HALF, start + _HALF, _STEP).to(said).expand(len(first), -1)
     lacks = _mass(places, _inside(margin, first, unit, places), _STEP)
     spent += places.numel()
-    never, over, looks = len(t) / len(t[:lines]) * float(lacks.sum()), 0.0, 0
-    if not total and left - spent >= LOOK:
-        over, looks = stepped_over(margin, across, unit, turns, top)
-    return total, wrong + max(never, over), spent + looks
+    return total, wrong + len(t) / len(t[:lines]) * float(lacks.sum()), spent
 
 
 def _in_proportion(weight: Tensor, count: int) -> Tensor:
