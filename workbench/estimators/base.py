@@ -104,6 +104,8 @@ class Estimate:
             lines.append(("indicator", self.doubt))
         cost = f"{self.cost.forwards:,} forward passes, {numbers.seconds(self.cost.seconds)} s"
         title = f"P = {power(self.log10_p, decimals)}{spread}"
+        if self.log10_p == -math.inf and self.log10_interval and self.interval != (-math.inf,) * 2:
+            title = f"P &lt; {power(self.log10_interval[1])} (95%), as nothing failed"
         return facts(title, [*lines, ("cost", cost)], self.warning)
 
 
