@@ -31,10 +31,8 @@ _COVERED, _HEAVIER = 0.9, 30.0
 _SCOUTS_ADDED, _MOST_ADDED = 20, 8  # scouts a cluster, and clusters, at most that many
 _WIDE = 0.2  # share of the copies that are nowhere narrower than N(0, I)
 _TINY = -15.0 * LN10
-_PAIRS, _SIDES = (
-    6,
-    0.05,
-)  # opposite pairs of climbs, and the share of what is left that they may cost
+_PAIRS = 6  # opposite pairs of climbs from all sides
+_SIDES = 0.05  # share of what is left that they may cost
 _SIDES_COST = 2 * _PAIRS * lookout.CLIMB
 _ADDED = 0.7  # share of the draws that Gaussians added for what was left out have, at most
 
