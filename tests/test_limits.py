@@ -100,6 +100,19 @@ def test_the_tail_of_a_box_is_said_to_be_none():
         assert ("no Gaussian tails" in wb.Moments()(problem).warning) == said
 
 
+@pytest.mark.parametrize("wide, said", [(15, True), (16, False)])
+def test_a_normalisation_of_few_values_is_said_to_be_rough(wide, said):
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(
+        torch.nn.Linear(120, wide * 8), torch.nn.Unflatten(1, (8, wide)), torch.nn.LayerNorm(wide),
+        torch.nn.Flatten(), torch.nn.Linear(wide * 8, 1),
+    )  # fmt: skip
+    d = wb.Gaussian(torch.zeros(120), torch.ones(120))
+    problem = wb.Problem(d, model.requires_grad_(False), wb.Halfspace(torch.ones(1), 0.0))
+    for found in (wb.Moments()(problem), wb.Slices()(problem)):
+        assert ("LayerNorm over 15 values" in found.warning) == said
+
+
 def test_a_linear_model_has_no_series_and_no_limits():
     found = wb.Moments()(wb.load("A_d10_1e-12"))
     assert found.warning == "" and "series_remainder" not in found.info

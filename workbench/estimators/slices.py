@@ -11,7 +11,7 @@ from torch import Tensor
 from workbench.distributions import Gaussian, Mixture, Reparameterised
 from workbench.distributions import Moments as HasMoments
 from workbench.errors import BadInput, NotConverged
-from workbench.estimators import radial, slicing, summits
+from workbench.estimators import limits, radial, slicing, summits
 from workbench.estimators.base import Estimate, Estimator, Needs
 from workbench.estimators.conditioned import pieces_of
 from workbench.estimators.moments import Moments
@@ -66,6 +66,8 @@ class Sliced(State):
     searched: bool = False
     misled: bool = False
     """Whether M never enters C on the way towards, and beyond, where propagation has failures."""
+    rough: str = ""
+    """Why propagation through M is rough, in words."""
     done: bool = False
 
 
@@ -161,6 +163,7 @@ class Slices(Estimator):
         cost = forward_equivalents(flops, problem.flops_per_forward)
         return replace(
             state, log_p=log_p, shared=shared, flops=flops, begun=True,
+            rough=limits.few_normalised(problem),
             done=self.along == "radius" or self.directions == 0,
             forwards=state.forwards + (cost if cost <= state.left else 0),
         )  # fmt: skip
@@ -322,6 +325,8 @@ class Slices(Estimator):
                 "third cumulants leave no law of the margin in the likeliest slice, so that it "
                 "cannot be told how far off the answer may be"
             )
+        elif state.rough:
+            info["warning"] = state.rough
         return Estimate(torch.clamp(total, max=0.0), None, self.kind, cost, info=info)
 
 
