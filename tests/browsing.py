@@ -88,13 +88,17 @@ def walk(page, *wanted):
     """Press Tab through the whole page: it comes to these, named by class or by label, in this
     order, is seen wherever it is, and comes to an end."""
     page.locator("#header a").first.focus()
-    missing = list(wanted)
+    missing, passed = list(wanted), []
     for _ in range(150):
         page.keyboard.press("Tab")
         stop = page.evaluate(FOCUS)
-        if stop is None:
+        if stop is None:  # the end, or what had the focus was drawn anew
+            page.keyboard.press("Tab")
+            stop = page.evaluate(FOCUS)
+        if stop is None or stop[0] in passed[:3]:
             break
         names, seen = stop
+        passed.append(names)
         assert seen, f"the focus is not seen on {names}"
         if missing and missing[0] in names:
             missing.pop(0)

@@ -106,3 +106,17 @@ def test_as_many_pieces_as_coordinates_are_no_matrix():
 def test_shapes_that_do_not_fit_are_refused(shape):
     with pytest.raises(wb.BadInput, match="cannot have covariances"):
         Piece(torch.zeros(3), torch.zeros(3, 4), torch.ones(shape))
+
+
+def test_no_noise_has_no_margins_whatever_the_model_takes():
+    class Reshaping(nn.Module):
+        def forward(self, x):
+            return x.reshape(len(x), -1)
+
+    zero = torch.zeros(3)
+    d = wb.Gaussian(zero, torch.ones_like(zero))
+    problem = wb.Problem(d, Reshaping(), wb.Halfspace(torch.ones(3), -1.0))
+    with pytest.raises(RuntimeError, match="0 elements"):
+        problem.model(torch.zeros(0, 3))
+    found = problem.margin_of_noise(torch.zeros(0, 3))
+    assert found.shape == (0,) and found.dtype == torch.float64

@@ -245,6 +245,8 @@ class Problem:
     def margin_of_noise(self, z: Tensor) -> Tensor:
         """s(G(z), M(G(z))) for noise z, the batch along its first axis."""
         assert isinstance(self.distribution, Driven)
+        if not len(z):  # networks that reshape do not take empty batches
+            return torch.zeros(0, dtype=self.distribution.dtype, device=z.device)
         return self.margin(self.distribution.push(z))
 
     def vary(self, distribution: Distribution | None = None, spec: Spec | None = None) -> "Problem":
