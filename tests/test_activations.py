@@ -200,7 +200,7 @@ def test_it_rises_and_reaches_as_it_says(row):
 def test_torch_s_module_has_the_same_settings(row):
     if row.torch_module is not None:
         x = torch.linspace(-5, 5, 101)
-        assert bool((row.torch_module(**row.settings)(x) == row(x)).all())
+        assert bool((row.torch_module(**row.settings())(x) == row(x)).all())
 
 
 def test_relu_in_its_tail_keeps_relative_digits():

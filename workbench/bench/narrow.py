@@ -69,10 +69,13 @@ def _problems(
     net = mlp([inputs, *[width] * hidden, 1], rng.child("net").generator(), bias_std=0.3)
     g, zero = rng.child("x").generator(), torch.zeros(inputs, dtype=torch.float64)
     d = Gaussian(zero, torch.ones_like(zero))
+    one = torch.ones(1, dtype=torch.float64)
+    problem = Problem(d, net, Halfspace(one, 0.0))
+    assert problem.readable  # once, for all bars
     y = torch.cat([net(d.sample(_BLOCK, g))[:, 0] for _ in range(draws // _BLOCK)]).sort().values
     for p in LEVELS:
         bar = float(y[-int(p * len(y))])
-        yield p, Problem(d, net, Halfspace(torch.ones(1, dtype=y.dtype), -bar))
+        yield p, problem.vary(spec=Halfspace(one, -bar))
 
 
 def conclude(rows: list[Row]) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """On which networks estimates from the weights were measured to be no good, in words."""
 
+import math
 from itertools import pairwise
 
 from workbench.distributions import Box
@@ -16,8 +17,7 @@ DEEPEST = {
 networks of these widths better than sampling for the same CPU time (6 to 10 networks, one thread).
 """
 NARROW = 96
-NORMAL, UNUSUAL = -3.506557897319982, -4.605170185988091  # log 0.03, log 0.01
-SELDOM = -2.302585092994046  # log 0.1
+SELDOM, NORMAL, UNUSUAL = (math.log(p) for p in (0.1, 0.03, 0.01))
 FEW = 16
 """Values that a normalisation should go over at least: covariances behind random ones of 16 were
 off by a tenth of the outputs' spread, of 8 by a quarter, of 4 by most of it (test_layer_norm)."""
@@ -91,14 +91,11 @@ def _bend(node: Node) -> str:
 
 def few_normalised(problem: Problem) -> str:
     """Said of normalisations over so few values that no affine map is near them; else empty."""
-    graph = problem.graph
-    shapes = graph.shapes(problem.distribution.dim)
-    few = [
-        (node.op.values(shapes[node.inputs[0]]), type(node.op).__name__)
-        for node in graph.nodes
-        if isinstance(node.op, Norm)
-    ]
-    n, name = min(few, default=(FEW, ""))
+    norms = [(node.op, node.inputs[0]) for node in problem.graph.nodes if isinstance(node.op, Norm)]
+    if not norms:
+        return ""
+    shapes = problem.graph.shapes(problem.distribution.dim)
+    n, name = min((op.values(shapes[i]), type(op).__name__) for op, i in norms)
     if n >= FEW:
         return ""
     return (

@@ -170,10 +170,16 @@ def constant(given: Any) -> Constant | None:
     return Number(float(given)) if plain and math.isfinite(given) else None
 
 
+def present(*constants: Constant | None) -> list[Tensor | None]:
+    """Their present values."""
+    return [None if c is None else c.value for c in constants]
+
+
 _ONE_NAME = {
     "iadd": "add", "isub": "sub", "subtract": "sub", "imul": "mul", "multiply": "mul",
     "truediv": "div", "itruediv": "div", "divide": "div", "true_divide": "div", "negative": "neg",
-    "concat": "cat", "concatenate": "cat",
+    "concat": "cat", "concatenate": "cat", "absolute": "abs", "clip": "clamp",
+    "log_sigmoid": "logsigmoid",
 }  # fmt: skip
 
 

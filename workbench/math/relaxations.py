@@ -109,7 +109,7 @@ class Curved(Relaxation):
 
     def range(self, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
         low, high = low.clamp(-_FAR, _FAR), high.clamp(-_FAR, _FAR)
-        flat = [_within(torch.full_like(low, x), low, high) for x in _stationary(self.row)]
+        flat = [torch.full_like(low, x).clamp(low, high) for x in _stationary(self.row)]
         values = self.row(torch.stack([low, high, *flat]))
         values = torch.where(values.abs() < 1e-10 * _FAR, values, torch.inf * values)
         least, most = values.amin(0), values.amax(0)
@@ -134,13 +134,9 @@ class Curved(Relaxation):
         return _SLACK * (1.0 + torch.where(torch.isfinite(size), size, 0.0)) + self.row.rounding
 
 
-def _within(x: Tensor, low: Tensor, high: Tensor) -> Tensor:
-    return torch.minimum(torch.maximum(x, low), high)
-
-
 def _level(row: Activation, slope: Tensor, low: Tensor, high: Tensor) -> list[Tensor]:
     """Points of [low, high]: the turns of f, and where f' is `slope` between each two of them."""
-    turns = [_within(torch.full_like(low, t), low, high) for t in row.turns]
+    turns = [torch.full_like(low, t).clamp(low, high) for t in row.turns]
     found = list(turns)
     for start, stop in pairwise([low, *turns, high]):
         # At a corner f' has two values: which way it goes is asked just inside.

@@ -33,7 +33,7 @@ def activation_module(
     row = activation(name, **settings)
     if row.torch_module is None:
         return _OWN[name]().to(dtype)
-    return row.torch_module(**row.settings)
+    return row.torch_module(**row.settings())
 
 
 def mlp(

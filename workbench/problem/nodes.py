@@ -71,10 +71,11 @@ def written(
             value = put("value", op.constant.value)
             return cards.ScaleCard(**at, op=name, value=value, fixed=fixed(op.constant))
         case graphs.Elementwise(row=row):
-            told = {"op": row.name, **({"settings": row.settings} if row.settings else {})}
-            return (cards.SettingsCard if row.settings else cards.PlainCard).model_validate(
-                {**at, **told}
-            )
+            if settings := row.settings():
+                return cards.SettingsCard.model_validate(
+                    {**at, "op": row.name, "settings": settings}
+                )
+            return cards.PlainCard.model_validate({**at, "op": row.name})
         case graphs.PReLU():
             return cards.PReLUCard(**at, weight=put("weight", op.weight.value))
         case graphs.Flatten():

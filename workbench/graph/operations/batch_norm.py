@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from workbench.errors import BadInput
 from workbench.graph.base import Op, Shape
-from workbench.graph.call import Call, Constant
+from workbench.graph.call import Call, Constant, present
+from workbench.graph.operations.broadcast import by_channel
 from workbench.graph.rules import Affine, Diagonal, Rule
 
 _PARTS = ("running_mean", "running_var", "weight", "bias")
@@ -59,8 +60,7 @@ class BatchNorm(Op):
         return got
 
     def _values(self) -> list[Tensor | None]:
-        refs = (self.mean, self.var, self.weight, self.bias)
-        return [None if r is None else r.value for r in refs]
+        return present(self.mean, self.var, self.weight, self.bias)
 
     def __call__(self, *inputs: Tensor) -> Tensor:
         mean, var, weight, bias = self._values()
@@ -77,5 +77,4 @@ class BatchNorm(Op):
         scale = scale if weight is None else scale * weight
         offset = -mean * scale
         offset = offset if bias is None else offset + bias
-        scale, offset = (t.repeat_interleave(math.prod(got[1:])) for t in (scale, offset))
-        return Affine((Diagonal(scale),), offset)
+        return Affine((Diagonal(by_channel(scale, got)),), by_channel(offset, got))

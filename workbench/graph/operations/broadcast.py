@@ -1,5 +1,7 @@
 """Values that are repeated along axes of length 1, as sums and products repeat them."""
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -36,6 +38,11 @@ def with_constant(what: str, got: Shape, constant: Tensor) -> Shape:
     if batch != 1 or len(out) != len(got):
         raise BadInput(f"{what} {own} and a value of shape {got}")
     return tuple(out)
+
+
+def by_channel(values: Tensor, got: Shape) -> Tensor:
+    """One number a channel, for all numbers of a value of shape `got`, `(channels, ...)`."""
+    return values.repeat_interleave(math.prod(got[1:]))
 
 
 def spread(got: Shape, to: Shape) -> LinearMap:

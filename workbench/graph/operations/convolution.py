@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from workbench.errors import BadInput
 from workbench.graph.base import Op, Several, Shape
 from workbench.graph.call import Call, Constant
+from workbench.graph.operations.broadcast import by_channel
 from workbench.graph.operations.pad import Pad
 from workbench.graph.rules import Affine, Applied, Rule
 
@@ -75,7 +76,7 @@ class _Convolving(Op):
         )
         offset = None
         if self.bias is not None:
-            offset = self.bias.repeat_interleave(math.prod(out[1:]))
+            offset = by_channel(self.bias, out)
         return Affine((a,), offset)
 
 

@@ -1,6 +1,5 @@
 """Activation functions: y = f(x), f a row of `math.activations`."""
 
-import inspect
 import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -12,8 +11,6 @@ from workbench.graph.base import Op, Shape
 from workbench.graph.call import Call, Ref
 from workbench.graph.rules import Pointwise, Rule
 from workbench.math.activations import ACTIVATIONS, ALL, Activation, activation
-
-_OTHER_NAMES = {"absolute": "abs", "clip": "clamp", "log_sigmoid": "logsigmoid"}
 
 
 @dataclass(frozen=True)
@@ -66,14 +63,13 @@ def _of_module(module: nn.Module) -> tuple[str, dict[str, Any]]:
             return "leaky_relu", {"negative_slope": 0.5 * (module.lower + module.upper)}
     for row in ALL:
         if row.torch_module is not None and isinstance(module, row.torch_module):
-            return row.name, {k: getattr(module, k) for k in inspect.signature(row).parameters}
+            return row.name, {k: getattr(module, k) for k in row.takes()}
     return "", {}
 
 
 def _of_function(call: Call) -> tuple[str, dict[str, Any]]:
     """The same of a function or a method."""
-    name = call.name.rstrip("_")
-    name = _OTHER_NAMES.get(name, name)
+    name = call.name
     match name:
         case "gelu" if call.argument(1, "approximate", "none") == "tanh":
             return "tanh_gelu", {}
@@ -87,8 +83,7 @@ def _of_function(call: Call) -> tuple[str, dict[str, Any]]:
             return "square", {}
     if name not in ACTIVATIONS:
         return "", {}
-    keys = inspect.signature(ACTIVATIONS[name]).parameters
-    given = {k: call.argument(i, k) for i, k in enumerate(keys, start=1)}
+    given = {k: call.argument(i, k) for i, k in enumerate(ACTIVATIONS[name].takes(), start=1)}
     return name, {k: _number(call, v) for k, v in given.items() if v is not None}
 
 

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from workbench.errors import BadInput
 from workbench.graph.base import Op, Shape
-from workbench.graph.call import Call, Constant
+from workbench.graph.call import Call, Constant, present
+from workbench.graph.operations.broadcast import by_channel
 from workbench.graph.rules import Affine, Linearised, LinearMap, Rule
 from workbench.math import cost
 
@@ -63,15 +64,11 @@ def _over_last(over: Shape, got: Shape) -> int:
 
 def _by_channel(c: Constant | None, got: Shape) -> Tensor | None:
     """One number a channel for every value of shape `got`, in a row."""
-    return None if c is None else c.value.repeat_interleave(math.prod(got[1:]))
+    return None if c is None else by_channel(c.value, got)
 
 
 def _repeated(c: Constant | None, times: int) -> Tensor | None:
     return None if c is None else c.value.reshape(-1).repeat(times)
-
-
-def _present(*constants: Constant | None) -> list[Tensor | None]:
-    return [None if c is None else c.value for c in constants]
 
 
 @dataclass(frozen=True)
@@ -102,7 +99,7 @@ class LayerNorm(Norm):
         return _over_last(self.over, got)
 
     def __call__(self, *inputs: Tensor) -> Tensor:
-        return F.layer_norm(inputs[0], self.over, *_present(self.weight, self.bias), eps=self.eps)
+        return F.layer_norm(inputs[0], self.over, *present(self.weight, self.bias), eps=self.eps)
 
     def normalising(self, got: Shape) -> "Normalising":
         n = self.groups(got)
@@ -136,7 +133,7 @@ class RMSNorm(Norm):
         return _over_last(self.over, got)
 
     def __call__(self, *inputs: Tensor) -> Tensor:
-        return F.rms_norm(inputs[0], self.over, *_present(self.weight), eps=self.eps)
+        return F.rms_norm(inputs[0], self.over, *present(self.weight), eps=self.eps)
 
     def normalising(self, got: Shape) -> "Normalising":
         n = self.groups(got)
@@ -211,7 +208,7 @@ class InstanceNorm(Norm):
         return got[0]
 
     def __call__(self, *inputs: Tensor) -> Tensor:
-        weight, bias = _present(self.weight, self.bias)
+        weight, bias = present(self.weight, self.bias)
         return F.instance_norm(inputs[0], weight=weight, bias=bias, eps=self.eps)
 
     def normalising(self, got: Shape) -> "Normalising":

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from workbench.errors import BadInput
 from workbench.graph.base import Composite, Op, Shape, Step
 from workbench.graph.call import Call, Constant
+from workbench.graph.operations.broadcast import by_channel
 from workbench.graph.operations.elementwise import Elementwise
 from workbench.graph.operations.sums import Add, Subtract
 from workbench.graph.rules import Affine, Diagonal, Rule
@@ -42,8 +43,8 @@ class PerChannel(Op):
 
     def rule(self, *inputs: Shape) -> Rule:
         (got,) = inputs
-        w = self.weight.value.reshape(-1)
-        return Affine((Diagonal(w.repeat_interleave(math.prod(got) // len(w))),))
+        w = self.weight.value.reshape(-1).expand(got[0])
+        return Affine((Diagonal(by_channel(w, got)),))
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """Activation functions under a Gaussian input, one row each; `base` says what a row gives."""
 
-import inspect
 import math
 from typing import Any
 
@@ -42,10 +41,10 @@ def activation(name: str, **settings: Any) -> Activation:
     if name not in ACTIVATIONS:
         raise Unsupported(f"activation {name!r}", f"known rows are {', '.join(ACTIVATIONS)}")
     row = ACTIVATIONS[name]
-    known = inspect.signature(row).parameters
-    if not settings.keys() <= known.keys():
+    keys = row.takes()
+    if not settings.keys() <= {*keys}:
         raise BadInput(
-            f"{name} has {'the settings ' + ', '.join(known) if known else 'no settings'}, "
+            f"{name} has {'the settings ' + ', '.join(keys) if keys else 'no settings'}, "
             f"got {', '.join(settings)}"
         )
     for key, value in settings.items():

@@ -15,22 +15,23 @@ interval follow from these (`math.relaxations`).
 """
 
 import functools
-import inspect
 import math
 import operator
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from typing import Any, ClassVar
+from dataclasses import fields
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from workbench.math.gaussian import cdf, pdf
+from workbench.settings import Settings
 
 FLAT = 40.0  # phi(40) underflows: beyond it every derivative of order 2 and more is 0.
 
 
-class Activation(ABC):
+class Activation(Settings, ABC):
     """One row of the table: an elementwise function and its Gaussian integrals.
 
     A row is a frozen dataclass; its fields, if any, are the settings of the function, named as
@@ -44,10 +45,10 @@ class Activation(ABC):
     rounding: ClassVar[float] = 0.0
     """How far PyTorch's own values are from f by design."""
 
-    @property
-    def settings(self) -> dict[str, Any]:
-        """The row's fields by name."""
-        return {k: getattr(self, k) for k in inspect.signature(type(self)).parameters}
+    @classmethod
+    def takes(cls) -> tuple[str, ...]:
+        """The names of the settings."""
+        return tuple(f.name for f in fields(cls))  # type: ignore[arg-type]
 
     @property
     def rises(self) -> bool:
