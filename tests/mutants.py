@@ -38,7 +38,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = ("math", "tails", "propagation")
 NEAREST = {
     "math": "test_math",
-    "math/activations": "test_activations test_operations test_cumulant",
+    "math/activations": "test_activations test_operations test_operation_forms test_cumulant",
     "math/checks": "test_math test_graph",
     "math/contour": "test_math test_main_effects",
     "math/cosine": "test_algzoo",
