@@ -1,5 +1,7 @@
 """Every operation that propagation reads: one row each, networks as code has them."""
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -53,6 +55,12 @@ def seen(layer):
 def _two(pieces):
     a, b = pieces  # as code that unpacks them
     return a, b
+
+
+def _sized(m, x):
+    b, d = x.shape  # as code that asks for sizes
+    y = x.view(b, d // 2, 2).transpose(1, 2).contiguous()
+    return (y / math.sqrt(y.size(-1)) * y.ndim).view(y.shape[0], -1).relu()
 
 
 def slopes(layer):
@@ -340,6 +348,49 @@ NONLINEAR = {
     "layer norm without bias": (lambda: nn.LayerNorm(6, bias=False), 6, "LayerNorm"),
     "bare layer norm": (lambda: nn.LayerNorm(6, elementwise_affine=False), 6, "LayerNorm"),
 }
+
+
+NONLINEAR |= {
+    "softmax": (lambda: nn.Sequential(nn.Linear(3, 5), nn.Softmax(1)), 3, "Softmax"),
+    "softmax of two": (lambda: nn.Softmax(-1), 2, "Softmax"),
+    "softmax of one": (lambda: Call(lambda m, x: x.softmax(1)), 1, "Softmax"),
+    "softmax of channels": (lambda: image(nn.Softmax(1)), 32, "Softmax"),
+    "softmin": (lambda: Call(lambda m, x: F.softmax(-x.view(-1, 2, 3), -1).flatten(1)), 6,
+                "Softmax"),
+    "softmin layer": (lambda: nn.Softmin(1), 3, "Softmax"),
+    "softmax 2d": (lambda: image(nn.Softmax2d()), 32, "Softmax"),
+    "log softmax": (lambda: nn.LogSoftmax(1), 7, "LogSoftmax"),
+    "log softmax function": (
+        lambda: Call(lambda m, x: x.view(-1, 2, 3).log_softmax(2).flatten(1)), 6, "LogSoftmax",
+    ),
+    "logsumexp": (lambda: Call(lambda m, x: x.view(-1, 2, 3).logsumexp(-1)), 6, "LogSumExp"),
+    "logsumexp kept": (lambda: Call(lambda m, x: x.logsumexp(1, True)), 4, "LogSumExp"),
+    "logsumexp of one": (lambda: Call(lambda m, x: x.logsumexp(1, True)), 1, "LogSumExp"),
+    "maximum": (
+        lambda: Call(lambda m, x: torch.maximum(m.parts[0](x), x), nn.Linear(4, 4)), 4, "Maximum",
+    ),
+    "minimum": (
+        lambda: Call(lambda m, x: m.parts[0](x).minimum(x), nn.Linear(4, 1)), 4, "Maximum",
+    ),
+    "max of two": (lambda: Call(lambda m, x: torch.max(x, -x.flip(1))), 4, "Maximum"),
+    "amax": (lambda: Call(lambda m, x: x.view(-1, 2, 3).relu().amax(2)), 6, "Greatest"),
+    "amin": (lambda: Call(lambda m, x: x.amin(-1, keepdim=True)), 5, "Greatest"),
+    "global max": (lambda: Call(lambda m, x: x.view(-1, 2, 2, 3).amax((2, 3))), 12, "Greatest"),
+    "max over an axis": (lambda: Call(lambda m, x: x.view(-1, 2, 3).max(1)[0]), 6, "Greatest"),
+    "min over an axis": (
+        lambda: Call(lambda m, x: x.view(-1, 2, 3).min(dim=1, keepdim=True).values.flatten(1)), 6,
+        "Greatest",
+    ),
+    "max of one": (lambda: Call(lambda m, x: x.amax(1, True)), 1, "Greatest"),
+    "sizes": (lambda: Call(_sized), 6, "Reshape"),
+    "clamp from below": (lambda: Call(lambda m, x: x.clamp(min=-0.3)), 4, "Elementwise"),
+    "clamp from above": (lambda: Call(lambda m, x: x.clamp_max(0.3)), 4, "Elementwise"),
+    "cube": (lambda: Call(lambda m, x: x**3), 4, "Elementwise"),
+    "fourth power": (lambda: Call(lambda m, x: torch.pow(x, 4)), 4, "Elementwise"),
+    "exp": (lambda: Call(lambda m, x: torch.exp(0.5 * x)), 4, "Elementwise"),
+    "sin": (lambda: Call(lambda m, x: torch.sin(x)), 4, "Elementwise"),
+    "cos": (lambda: Call(lambda m, x: (3.0 * x).cos()), 4, "Elementwise"),
+}  # fmt: skip
 
 
 BENDS = [

@@ -95,10 +95,13 @@ def test_forward_flops_by_hand():
 
 
 UNREADABLE = {
-    "a layer": (nn.Sequential(nn.Linear(3, 3), nn.Sequential(nn.Softmax(1))), "Softmax at '1.0'"),
+    "a layer": (
+        nn.Sequential(nn.Linear(3, 3), nn.Sequential(nn.Threshold(0.1, 2.0))),
+        "Threshold at '1.0'",
+    ),
     "hardshrink": (nn.Sequential(nn.Hardshrink()), "Hardshrink at '0'"),
-    "a function": (Call(lambda m, x: torch.sin(m.layer(x))), "operation sin at 'sin'"),
-    "a method": (Call(lambda m, x: x.exp()), "operation exp at 'exp'"),
+    "a function": (Call(lambda m, x: torch.tan(m.layer(x))), "operation tan at 'tan'"),
+    "a method": (Call(lambda m, x: x.erf()), "operation erf at 'erf'"),
     "a quotient": (Call(lambda m, x: x / m.layer(x)), "operation div at 'truediv'"),
     "scaled sum": (Call(lambda m, x: torch.add(x, x, alpha=2)), "operation add at 'add'"),
     "branching": (Call(lambda m, x: x if x.sum() > 0 else -x), "cannot be traced"),

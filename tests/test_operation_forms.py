@@ -88,9 +88,24 @@ REFUSED = {
     "a number by x": (Call(lambda m, x: 1.0 / x), "division by a value that depends"),
     "less infinity": (Call(lambda m, x: x - math.inf), "operation sub"),
     "rounded": (Call(lambda m, x: torch.div(x, 2, rounding_mode="floor")), "operation div"),
-    "clamped from above": (Call(lambda m, x: x.clamp(max=1.0)), "clamp on one side only"),
+    "log": (Call(lambda m, x: x.log()), "log of a value that depends on the input, which"),
+    "root": (Call(lambda m, x: torch.sqrt(x)), "sqrt of a value that depends on the input"),
+    "inverse": (Call(lambda m, x: x.reciprocal()), "reciprocal of a value that depends on"),
+    "inverse power": (Call(lambda m, x: x**-1), "pow .pow needs a whole exponent from 2 to 8"),
+    "any softmax": (nn.Softmax(), "Softmax other than along one axis"),
+    "softmax of inputs": (Call(lambda m, x: x.softmax(0)), "softmax other than along one axis"),
+    "half softmax": (
+        Call(lambda m, x: F.softmax(x, 1, dtype=torch.float32)),
+        "softmax in another dtype",
+    ),
+    "unmeasured softmax": (nn.Softmax(1), "softmax of values whose shape is not known at '0'"),
+    "greatest of all": (Call(lambda m, x: x.max()), "max other than along axes"),
+    "greatest of inputs": (Call(lambda m, x: x.amax(0)), "amax other than along axes"),
+    "maximum of a buffer": (Call(lambda m, x: torch.maximum(x, m.mean)), "maximum other than of"),
+    "sorted": (Call(lambda m, x: x.sort()[0]), "operation sort"),
     "clamped by x": (Call(lambda m, x: x.clamp(x, 1.0)), "clamp with a setting that is no number"),
-    "cube": (Call(lambda m, x: x**3), "operation pow"),
+    "half power": (Call(lambda m, x: x**2.5), "pow needs a whole exponent"),
+    "power of x": (Call(lambda m, x: 2.0**x), "pow with a setting that is no number"),
     "leaky by x": (Call(lambda m, x: F.leaky_relu(x, x)), "leaky_relu with a setting that is no"),
     "blunt softplus": (nn.Softplus(1.0, 5.0), "Softplus .softplus needs a beta above 0"),
     "random leak": (nn.RReLU(), "operation RReLU"),
@@ -144,6 +159,9 @@ MISFITS = {
     ),
     "gate": (nn.GLU(), 9, "multiplies values of shapes"),
     "norm": (nn.LayerNorm(4), 9, r"normalises \(4,\) but is fed \(9,\)"),
+    "softmax": (nn.Softmax(2), 9, "0 takes the softmax along axis 2 of 2"),
+    "greatest": (Call(lambda m, x: x.amax(2)), 9, "takes the greatest along axis 2 of 2"),
+    "maximum": (Call(lambda m, x: torch.maximum(x, x[:, :2])), 9, "subtracts values of shapes"),
     "mean": (Call(lambda m, x: x.mean(2)), 9, "takes the mean over axes"),
 }
 
@@ -151,7 +169,7 @@ MISFITS = {
 @pytest.mark.parametrize("module, d, said", MISFITS.values(), ids=MISFITS)
 def test_shapes_that_do_not_fit_name_the_place(module, d, said):
     with pytest.raises(wb.BadInput, match=said):
-        read(nn.Sequential(module)).widths(d)
+        read(nn.Sequential(module), d)
 
 
 def test_the_guide_has_every_operation():

@@ -18,7 +18,7 @@ from torch import nn
 
 import workbench as wb
 from workbench.distributions import Piece
-from workbench.graph import activations_of, read
+from workbench.graph import Elementwise, activations_of, read
 from workbench.graph.operations import ALL as OPERATIONS
 from workbench.math.activations import ACTIVATIONS
 from workbench.math.region import Region
@@ -34,7 +34,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same' with even")
 @pytest.mark.parametrize("make, d, kind", ROWS.values(), ids=ROWS)
 def test_graph_computes_what_the_module_does(make, d, kind):
     module, x = made(make), rand(1, 7, d)
-    graph = read(module)
+    graph = read(module, d)
     assert kind in kinds(graph)
     values = activations_of(graph, x)
     torch.testing.assert_close(values[-1], module(x))
@@ -43,13 +43,14 @@ def test_graph_computes_what_the_module_does(make, d, kind):
 
 
 def test_every_operation_has_a_row():
-    found = set().union(*(kinds(read(made(make))) for make, _, _ in ROWS.values()))
+    found = set().union(*(kinds(read(made(make), d)) for make, d, _ in ROWS.values()))
     assert {op.__name__ for op in OPERATIONS} - found == {"Passing"}  # leaves no node
 
 
 def test_every_activation_has_a_row():
-    graphs = [read(made(make)) for make, _, kind in NONLINEAR.values() if kind == "Elementwise"]
-    assert {op.activation for g in graphs for op in (n.op for n in g.nodes[1:])} == {*ACTIVATIONS}
+    graphs = [read(made(make), d) for make, d, kind in NONLINEAR.values() if kind == "Elementwise"]
+    ops = [n.op for g in graphs for n in g.nodes[1:]]
+    assert {op.activation for op in ops if isinstance(op, Elementwise)} == {*ACTIVATIONS}
 
 
 @pytest.mark.parametrize("diagonal", [True, False])
@@ -85,7 +86,7 @@ def test_linear_operations_are_exact(make, d, kind, diagonal):
 def test_bounds_hold_and_scales_of_nothing_leave_the_module(make, d, kind):
     """Bounds contain what is sampled in their box; `Smoothed` without noise is M itself."""
     module, x = made(make), rand(1, 200, d).clamp(-1.0, 1.0)
-    graph = read(module)
+    graph = read(module, d)
     with torch.no_grad():
         y = module(x)
         scales = {i: torch.tensor(1e-9) for i in range(len(graph.nodes))}

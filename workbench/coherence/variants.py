@@ -23,7 +23,7 @@ def permuted(problem: Problem, seed: int = 0) -> Problem:
         Unsupported: where no activation stands between two Linear of its own.
     """
     model = copy.deepcopy(problem.model)
-    graph = graphs.read(model)
+    graph = graphs.read(model, problem.distribution.dim)
     places = [i for i in range(len(graph.nodes)) if _between_linears(graph, i)]
     if not places:
         raise Unsupported(

@@ -27,7 +27,7 @@ class Expected:
         self.law, self.flops = law, 0.0
         self.graph, self.nodes = None, None
         try:
-            self.graph = graphs.read(law.network)
+            self.graph = graphs.read(law.network, law.dim)
             self.graph.widths(law.dim)
         except Unsupported:
             e = normal_nodes(max(_NODES, _A_DIMENSION * law.dim), law.dim, dtype=law.dtype)

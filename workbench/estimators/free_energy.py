@@ -86,7 +86,7 @@ class FreeEnergy(Estimator):
         # M alone first, so that what is not finite is told by the name of M's own operation.
         Covariance().law(problem.graph, d.base.pieces()[0], event.a, event.b)
         both = Headed(problem.model, [("inputs", d.network)], d.dim, d.dtype)
-        graph = graphs.read(both)
+        graph = graphs.read(both, d.dim)
         first, second, settled, flops = [], [], True, 0.0
         for (i,) in event.clauses:
             pulled = _Pulled(d, both, graph, event.a[i], event.b[i])

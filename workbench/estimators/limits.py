@@ -5,6 +5,7 @@ from itertools import pairwise
 
 from workbench.distributions import Box
 from workbench.graph import Elementwise, MaxPool, Node, Norm, Product
+from workbench.graph.operations.softmax import in_tree
 from workbench.problem import Problem
 
 WIDTHS = 32, 64, 128, 256
@@ -26,7 +27,8 @@ off by a tenth of the outputs' spread, of 8 by a quarter, of 4 by most of it (te
 def _hidden(problem: Problem) -> list[int]:
     graph = problem.graph
     widths = graph.widths(problem.distribution.dim)
-    return [w for w, n in zip(widths, graph.nodes, strict=True) if isinstance(n.op, Elementwise)]
+    each = zip(widths, graph.nodes, strict=True)
+    return [w for w, n in each if isinstance(n.op, Elementwise) and not in_tree(n.op)]
 
 
 def deepest(propagator: str, width: int) -> int:
@@ -85,6 +87,8 @@ def _bend(node: Node) -> str:
         return type(node.op).__name__
     if not isinstance(node.op, Elementwise):
         return ""
+    if in_tree(node.op):
+        return "softmax"
     of = None if node.part is None else node.part.whole
     return "products" if isinstance(of, Product) else node.op.activation
 

@@ -42,7 +42,7 @@ class Through:
         self.law, self.flops, self.unsettled = d, 0.0, False
         heads = [("inputs", d.network)] if isinstance(d, SpinNetwork) else []
         self.both = Headed(problem.model, heads, d.dim, d.dtype) if heads else problem.model
-        self.graph = graphs.read(self.both) if heads else problem.graph
+        self.graph = graphs.read(self.both, d.dim) if heads else problem.graph
         rows = torch.zeros(1 + len(heads), len(a) + len(heads), dtype=d.dtype)
         rows[0, : len(a)] = a
         if heads:

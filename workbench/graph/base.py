@@ -3,12 +3,12 @@
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from torch import Tensor
 
 from workbench.errors import BadInput
-from workbench.graph.call import Call
+from workbench.graph.call import Call, Feed
 from workbench.graph.rules import Rule
 
 Shape = tuple[int, ...]
@@ -86,8 +86,20 @@ class Composite(ABC):
         """
 
     @abstractmethod
-    def steps(self) -> tuple[Step, ...]:
-        """The others, in order; the last one makes the value."""
+    def steps(self, *shapes: Shape | None) -> tuple[Step, ...]:
+        """The others, in order; the last one makes the value.
+
+        Args:
+            shapes: of what it takes, None where the reader does not know them.
+
+        Raises:
+            Unsupported: where it must know.
+            BadInput: where they do not fit, as `Op.shape`.
+        """
+
+    def results(self, call: Call, value: Feed) -> Any:
+        """What code has of the call that was read: the value, or a tuple with it."""
+        return value
 
 
 @dataclass(frozen=True)

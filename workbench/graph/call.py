@@ -70,7 +70,7 @@ class Computed(Constant):
     @property
     def trained(self) -> bool:
         own = isinstance(self.function, nn.Module) and bool(list(self.function.parameters()))
-        return own or any(c.trained for c in _leaves((self.args, self.kwargs), Constant))
+        return own or any(c.trained for c in leaves((self.args, self.kwargs), Constant))
 
 
 @dataclass(frozen=True)
@@ -92,6 +92,13 @@ class Pieces(Feed):
 @dataclass(frozen=True)
 class BatchSize:
     """Stands for the length of the batch axis, where code asks for it."""
+
+
+@dataclass(frozen=True)
+class Missing:
+    """Stands for what a call gives beside its value, and that is not read."""
+
+    what: str
 
 
 @dataclass(frozen=True)
@@ -118,7 +125,7 @@ class Call:
     @property
     def feeds(self) -> tuple[int, ...]:
         """The known values among the arguments, by number, also those in a list."""
-        return tuple(a.index for a in _leaves(self.args, Feed))
+        return tuple(a.index for a in leaves(self.args, Feed))
 
     def argument(self, place: int, name: str, default: Any = None) -> Any:
         """An argument by its place or its name."""
@@ -142,8 +149,8 @@ class Call:
     def computed(self) -> Computed | None:
         """What it makes where it takes constants alone; None where it takes a known value."""
         given = (self.args, self.kwargs)
-        other = [*_leaves(given, Feed), *_leaves(given, BatchSize)]
-        if other or not list(_leaves(given, Constant)):
+        other = [*leaves(given, Feed), *leaves(given, BatchSize)]
+        if other or not list(leaves(given, Constant)):
             return None
         target = self.target
         if isinstance(target, str):
@@ -189,16 +196,16 @@ def function_name(target: Any) -> str:
     return _ONE_NAME.get(name, name)
 
 
-def _leaves(given: Any, kind: type) -> Iterator[Any]:
+def leaves(given: Any, kind: type) -> Iterator[Any]:
     """Everything of a kind in nested arguments."""
     match given:
         case tuple() | list():
             for part in given:
-                yield from _leaves(part, kind)
+                yield from leaves(part, kind)
         case dict():
-            yield from _leaves(list(given.values()), kind)
+            yield from leaves(list(given.values()), kind)
         case slice():
-            yield from _leaves((given.start, given.stop, given.step), kind)
+            yield from leaves((given.start, given.stop, given.step), kind)
         case _ if isinstance(given, kind):
             yield given
 

@@ -5,32 +5,42 @@ looked up live, so that a graph read once stays right while its module is traine
 """
 
 import threading
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch.fx
 from torch import nn
 from torch.fx.node import map_arg
 
-from workbench.errors import Unsupported
-from workbench.graph.base import Composite, Graph, Node, Op, Part, Several
-from workbench.graph.call import BatchSize, Call, Feed, Ref, function_name
-from workbench.graph.operations import ALL, Input, Passing
+from workbench.errors import BadInput, Unsupported
+from workbench.graph.base import Composite, Graph, Node, Op, Part, Several, Shape
+from workbench.graph.call import BatchSize, Call, Feed, Missing, Ref, function_name, leaves
+from workbench.graph.operations import ALL, OF_MORE, Input, Passing
 from workbench.graph.operations.pick import pieces
+from workbench.graph.operations.rearranging import is_int
 
 NEEDS = "propagation reads " + ", ".join(op.about for op in ALL if op.about) + " and Sequential"
 
 
+@dataclass(frozen=True)
 class _ShapeOf:
-    """Stands for `x.shape`, of which only entry 0 is known."""
+    """Stands for `x.shape`: a `BatchSize`, and the other axes where they are known."""
+
+    sizes: tuple[Any, ...]
 
 
-def read(module: nn.Module) -> Graph:
+def read(module: nn.Module, dim: int | None = None) -> Graph:
     """The graph of a module.
+
+    Args:
+        dim: length of its input, which some operations must know: a softmax, products of matrices,
+            code that asks for `x.shape[1]`.
 
     Raises:
         Unsupported: names the operation that is not known and where it stands.
+        BadInput: where two operations do not fit.
 
     >>> import torch
     >>> g = read(nn.Sequential(nn.Linear(3, 2), nn.ReLU(), nn.Linear(2, 1)))
@@ -48,7 +58,7 @@ def read(module: nn.Module) -> Graph:
             f"{type(module).__name__} cannot be traced ({reason})",
             "its forward must not branch on the values of its input",
         ) from None
-    return _Reader(module).read(traced)
+    return _Reader(module, dim).read(traced)
 
 
 _TRACING = threading.Lock()
@@ -81,8 +91,9 @@ class _Tracer(torch.fx.Tracer):
 class _Reader:
     """Turns traced steps into nodes."""
 
-    def __init__(self, module: nn.Module):
-        self.module = module
+    def __init__(self, module: nn.Module, dim: int | None):
+        self.module, self.dim = module, dim
+        self.shapes: list[Shape | None] = []
         self.nodes: list[Node] = []
         self.known: dict[torch.fx.Node, Any] = {}
 
@@ -109,15 +120,25 @@ class _Reader:
         raise Unsupported("a model that returns no single tensor", NEEDS)
 
     def _put(self, node: Node) -> Feed:
+        made: Shape | None = None if self.dim is None else (self.dim,)
+        if self.nodes:
+            with _named(node.name):
+                taken = [s for s in self._shapes(node.inputs) if s is not None]
+                made = node.op.shape(*taken) if len(taken) == len(node.inputs) else None
         self.nodes.append(node)
+        self.shapes.append(made)
         return Feed(len(self.nodes) - 1)
+
+    def _shapes(self, values: tuple[int, ...]) -> list[Shape | None]:
+        return [self.shapes[i] for i in values]
 
     def _put_steps(self, place: str, whole: Composite, sources: tuple[int, ...]) -> Feed:
         given = self.nodes[sources[0]]
-        if whole.before(given.op):
+        if given.part is None and whole.before(given.op):
             feed = self._put_steps(place, whole, given.inputs)
             return self._put(replace(given, inputs=(feed.index,)))
-        steps = whole.steps()
+        with _named(place):
+            steps = whole.steps(*self._shapes(sources))
         values = list(sources)
         for k, (op, inputs) in enumerate(steps, start=1):
             assert isinstance(op, Op)
@@ -139,20 +160,24 @@ class _Reader:
     def _result(self, step: torch.fx.Node) -> Any:
         """What a traced call gives: a new node, or one that it hands on."""
         call = self._call(step)
-        size = _size(call)
+        lost = next(leaves((call.args, call.kwargs), Missing), None)
+        if lost is not None and call.name not in ("getitem", "getattr"):
+            raise call.refuse(f"{call.what} of {lost.what}")
+        size = self._size(call)
         if size is not None:
             return size
         other = call.computed or pieces(call)
         if other is not None:
             return other
-        if call.module is not None and (len(call.args) != 1 or call.kwargs or not call.feeds):
+        plain = len(call.args) == 1 and not call.kwargs and call.feeds
+        if call.module is not None and not plain and not isinstance(call.module, OF_MORE):
             raise call.refuse()
         for cls in ALL:
             op = cls.read(call)
             if type(op) is Passing:
                 return Feed(call.feeds[0])
             if isinstance(op, Composite):
-                return self._put_steps(call.place, op, call.feeds)
+                return op.results(call, self._put_steps(call.place, op, call.feeds))
             if isinstance(op, Several):
                 return self._put_all(call, op)
             if op is not None:
@@ -169,18 +194,60 @@ class _Reader:
         target = module if module is not None else step.target
         return Call(name, module, tuple(args), dict(kwargs), place, NEEDS, target)
 
+    def _size(self, call: Call) -> Any:
+        """What is known of shapes, of numbers made of them, of results in a tuple; else None."""
+        first, second, *_ = (*call.args, None, None)
+        axis = call.argument(1, "dim")
+        match call.name:
+            case "size" | "shape" if call.feeds:
+                sizes = self._sizes(call.feeds[0])
+                return _ShapeOf(sizes) if axis is None else _entry(sizes, axis)
+            case "getattr" if type(first) is Feed and second == "shape":
+                return _ShapeOf(self._sizes(first.index))
+            case "getattr" if type(first) is Feed and second == "ndim":
+                return _counted(self._sizes(first.index))
+            case "dim" | "ndimension" if call.feeds:
+                return _counted(self._sizes(call.feeds[0]))
+            case "getitem" if isinstance(first, _ShapeOf):
+                return _entry(first.sizes, second)
+            case "getitem" if isinstance(first, tuple) and isinstance(second, int):
+                return first[second]
+            case "getattr" if isinstance(first, tuple) and second == "values":
+                return first[0]
+        plain = call.args and all(isinstance(a, int | float) for a in call.args)
+        home = getattr(call.target, "__module__", "")
+        if plain and not call.kwargs and home in ("_operator", "math", "builtins"):
+            return call.target(*call.args)
+        return None
 
-def _size(call: Call) -> Any:
-    """x.size(0), x.shape and x.shape[0]; None for any other call."""
-    first, second, *_ = (*call.args, None, None)
-    match call.name:
-        case "size" if call.feeds and second == 0:
-            return BatchSize()
-        case "getattr" if call.feeds and second == "shape":
-            return _ShapeOf()
-        case "getitem" if isinstance(first, _ShapeOf) and second == 0:
-            return BatchSize()
-    return None
+    def _sizes(self, value: int) -> tuple[Any, ...]:
+        shape = self.shapes[value]
+        return (BatchSize(),) if shape is None else (BatchSize(), *shape)
+
+
+def _entry(sizes: tuple[Any, ...], which: Any) -> Any:
+    """Entries of a shape; None where they are not known."""
+    if len(sizes) == 1 and which != 0:
+        return None
+    inside = is_int(which) and -len(sizes) <= which < len(sizes)
+    return sizes[which] if inside or isinstance(which, slice) else None
+
+
+def _counted(sizes: tuple[Any, ...]) -> int | None:
+    return None if len(sizes) == 1 else len(sizes)
+
+
+@contextmanager
+def _named(place: str) -> Iterator[None]:
+    """Says where two operations do not fit."""
+    try:
+        yield
+    except BadInput as error:
+        raise BadInput(f"{place} {error}") from None
+    except Unsupported as error:
+        if "at '" in str(error):
+            raise
+        raise Unsupported(f"{error.what} at {place!r}", error.needs) from None
 
 
 def _used(nodes: tuple[Node, ...]) -> tuple[Node, ...]:

@@ -12,6 +12,7 @@ lower one is y = 0 or y = x, whichever leaves the smaller triangle. Where an end
 lines are flat.
 """
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import lru_cache
@@ -25,6 +26,10 @@ from workbench.math.activations import Activation
 
 _SLACK = 8.0 * torch.finfo(torch.float64).eps
 _HALVINGS = 56
+_OVERFLOWS = 600.0
+"""Where bounds of exp give up: exp(709) is the last that float64 holds."""
+_FINE = 1e4
+"""Up to where bounds know the phase of a wave."""
 _FAR = 1e300
 """Stands for infinity in f, whose own value there may be NaN."""
 
@@ -134,6 +139,67 @@ class Curved(Relaxation):
         return _SLACK * (1.0 + torch.where(torch.isfinite(size), size, 0.0)) + self.row.rounding
 
 
+@dataclass(frozen=True)
+class Exponential(Curved):
+    """exp(x): as any other, flat where it would overflow."""
+
+    def lines(self, low: Tensor, high: Tensor) -> Lines:
+        return super().lines(low, torch.where(high > _OVERFLOWS, torch.inf, high))
+
+
+@dataclass(frozen=True)
+class Wave(Relaxation):
+    """sin or cos: both lines along the chord up to one turn around, flat beyond.
+
+    With a slope s, f(x) - s x is least and greatest at an end or where f' = s, which is +-arccos(s)
+    and all whole turns from there (a quarter turn further on for cos).
+
+    Args:
+        row: the function.
+        shift: f(x) = sin(x + shift).
+    """
+
+    row: Activation
+    shift: float
+
+    def range(self, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
+        known = (high - low < 2.0 * math.pi) & (low.abs() < _FINE) & (high.abs() < _FINE)
+        a, b = torch.where(known, low, 0.0), torch.where(known, high, 0.0)
+        values = self.row(torch.stack([a, b]))
+        tops, bottoms = (self._has(a, b, p) for p in (0.5 * math.pi, -0.5 * math.pi))
+        slack = _SLACK * (1.0 + torch.maximum(a.abs(), b.abs()))
+        least = torch.where(bottoms | ~known, -1.0, values.amin(0) - slack)
+        most = torch.where(tops | ~known, 1.0, values.amax(0) + slack)
+        return least.clamp(min=-1.0), most.clamp(max=1.0)
+
+    def chord(self, low: Tensor, high: Tensor) -> Lines:
+        least, most = self.range(low, high)
+        width = high - low
+        wide = (width > 1e-6) & (width < 2.0 * math.pi)
+        wide &= (low.abs() < _FINE) & (high.abs() < _FINE)
+        a, b = torch.where(wide, low, 0.0), torch.where(wide, high, 1.0)
+        slope = ((self.row(b) - self.row(a)) / (b - a)).clamp(-1.0, 1.0)
+        places = [a, b]
+        for side in (1.0, -1.0):
+            first = side * torch.arccos(slope) - self.shift
+            first = first + 2.0 * math.pi * torch.ceil((a - first) / (2.0 * math.pi))
+            places.append(first.clamp(a, b))
+        x = torch.stack(places)
+        gaps = self.row(x) - slope * x
+        slack = 1e-14 + _SLACK * (1.0 + 2.0 * torch.maximum(a.abs(), b.abs()))
+        flat = torch.zeros_like(slope)
+        return Lines(
+            torch.where(wide, slope, flat), torch.where(wide, gaps.amin(0) - slack, least),
+            torch.where(wide, slope, flat), torch.where(wide, gaps.amax(0) + slack, most),
+        )  # fmt: skip
+
+    def _has(self, low: Tensor, high: Tensor, phase: float) -> Tensor:
+        """Whether x + shift is `phase`, up to whole turns, somewhere in the interval, or nearly."""
+        near = 1e-9
+        turns = (low + self.shift - phase - near) / (2.0 * math.pi)
+        return 2.0 * math.pi * torch.ceil(turns) <= high + self.shift - phase + near
+
+
 def _level(row: Activation, slope: Tensor, low: Tensor, high: Tensor) -> list[Tensor]:
     """Points of [low, high]: the turns of f, and where f' is `slope` between each two of them."""
     turns = [torch.full_like(low, t).clamp(low, high) for t in row.turns]
@@ -162,6 +228,9 @@ def _stationary(row: Activation) -> tuple[float, ...]:
 
 _OWN: dict[type[Activation], Relaxation] = {
     activations.ReLU: ReLU(), activations.Heaviside: Heaviside(), activations.Sign: Sign(),
+    activations.Exp: Exponential(activations.Exp()),
+    activations.Sin: Wave(activations.Sin(), 0.0),
+    activations.Cos: Wave(activations.Cos(), 0.5 * math.pi),
 }  # fmt: skip
 
 

@@ -40,7 +40,7 @@ class Headed(nn.Module):
         self.sources = tuple(source for source, _ in heads)
         self.graph = None
         if any(isinstance(source, int) for source in self.sources):
-            self.graph = graphs.read(model)
+            self.graph = graphs.read(model, dim)
             most = len(self.graph.nodes) - 1
             if any(isinstance(s, int) and s > most for s in self.sources):
                 raise BadInput(f"the model has nodes 0 to {most}: {self.graph}")

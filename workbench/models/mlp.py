@@ -8,11 +8,25 @@ from torch import Tensor, nn
 
 from workbench.errors import BadInput
 from workbench.math.activations import ACTIVATIONS, activation
-from workbench.models.network import Abs, Heaviside, Network, Sign, Square, chain
+from workbench.models.network import (
+    Abs,
+    ClampMax,
+    ClampMin,
+    Cos,
+    Exp,
+    Heaviside,
+    Network,
+    Power,
+    Sign,
+    Sin,
+    Square,
+    chain,
+)
 
-_OWN: dict[str, Callable[[], nn.Module]] = {
+_OWN: dict[str, Callable[..., nn.Module]] = {
     "abs": Abs, "square": Square, "sign": Sign, "heaviside": Heaviside,
-    "tanh_gelu": lambda: nn.GELU(approximate="tanh"),
+    "tanh_gelu": lambda: nn.GELU(approximate="tanh"), "clamp_min": ClampMin, "clamp_max": ClampMax,
+    "pow": Power, "exp": Exp, "sin": Sin, "cos": Cos,
 }  # fmt: skip
 """Of the activations that no module of PyTorch applies under their name alone."""
 
@@ -32,7 +46,7 @@ def activation_module(
         raise BadInput(f"unknown activation {name!r}: use one of {', '.join(ACTIVATIONS)}")
     row = activation(name, **settings)
     if row.torch_module is None:
-        return _OWN[name]().to(dtype)
+        return _OWN[name](**settings).to(dtype)
     return row.torch_module(**row.settings())
 
 

@@ -84,6 +84,60 @@ class Square(nn.Module):
         return torch.square(x)
 
 
+class Exp(nn.Module):
+    """y = exp(x)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.exp(x)
+
+
+class Sin(nn.Module):
+    """y = sin(x)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.sin(x)
+
+
+class Cos(nn.Module):
+    """y = cos(x)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cos(x)
+
+
+class Power(nn.Module):
+    """y = x to a whole power."""
+
+    def __init__(self, exponent: float = 3.0):
+        super().__init__()
+        self.exponent = exponent
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.pow(self.exponent)
+
+
+class ClampMin(nn.Module):
+    """y = x, but no less than min."""
+
+    def __init__(self, min: float = 0.0):
+        super().__init__()
+        self.min = min
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.clamp(min=self.min)
+
+
+class ClampMax(nn.Module):
+    """y = x, but no more than max."""
+
+    def __init__(self, max: float = 0.0):
+        super().__init__()
+        self.max = max
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.clamp(max=self.max)
+
+
 class Reshaped(nn.Module):
     """y = x in shape `to`, the batch axis kept."""
 
@@ -170,6 +224,35 @@ class Total(Mean):
         return x.sum(self.axes, keepdim=self.keep)
 
 
+class _OverAxis(nn.Module):
+    """Over an axis that is counted without the batch axis, kept with length 1 or dropped."""
+
+    def __init__(self, axis: int, keep: bool):
+        super().__init__()
+        self.axis, self.keep = axis + 1, keep
+
+
+class Greatest(_OverAxis):
+    """y = the greatest entries of x along an axis."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.amax(self.axis, keepdim=self.keep)
+
+
+class Least(_OverAxis):
+    """y = the least entries of x along an axis."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.amin(self.axis, keepdim=self.keep)
+
+
+class LogSumExp(_OverAxis):
+    """y = log of the sum of exp(x) along an axis."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.logsumexp(self.axis, keepdim=self.keep)
+
+
 class Normalised(nn.Module):
     """y = weight (x - mean) / sqrt(var + eps) + bias by channel: batch normalisation at rest.
 
@@ -225,6 +308,20 @@ class Multiply(nn.Module):
         return a * b
 
 
+class Maximum(nn.Module):
+    """y = the greater of two values."""
+
+    def forward(self, a: Tensor, b: Tensor) -> Tensor:
+        return torch.maximum(a, b)
+
+
+class Minimum(nn.Module):
+    """y = the lesser of two values."""
+
+    def forward(self, a: Tensor, b: Tensor) -> Tensor:
+        return torch.minimum(a, b)
+
+
 class Joined(nn.Module):
     """y = values one after the other along an axis, counted without the batch axis."""
 
@@ -236,7 +333,7 @@ class Joined(nn.Module):
         return torch.cat(parts, self.axis)
 
 
-_PAIRS = (Sum, Difference, Multiply)
+_PAIRS = (Sum, Difference, Multiply, Maximum, Minimum)
 """Parts that take two values."""
 
 

@@ -56,7 +56,7 @@ def _encode(problem: Problem) -> tuple[cards.Card, bytes]:
     if isinstance(model, WHOLE):
         described = writer.whole(model)
     else:
-        graph = problem.graph if model is problem.model else graphs.read(model)
+        graph = problem.graph if model is problem.model else graphs.read(model, d.dim)
         described = writer.model(graph, d.dim)
     parts: dict[str, Any] = {
         "distribution": writer.distribution(d),

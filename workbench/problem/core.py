@@ -194,7 +194,7 @@ class Problem:
     def graph(self) -> Graph:
         """M as known operations. Raises `Unsupported` where it holds another."""
         with on(self):
-            graph = graphs.read(self.model)
+            graph = graphs.read(self.model, self.distribution.dim)
             graph.widths(self.distribution.dim)
             self._check_reading(graph)
         return graph

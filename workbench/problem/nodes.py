@@ -12,8 +12,13 @@ from workbench.models import (
     Difference,
     Divided,
     Flipped,
+    Greatest,
     Joined,
+    Least,
+    LogSumExp,
+    Maximum,
     Mean,
+    Minimum,
     Multiplied,
     Multiply,
     Normalised,
@@ -88,6 +93,16 @@ def written(
             return cards.PlainCard(**at, op="subtract")
         case graphs.Product():
             return cards.PlainCard(**at, op="multiply")
+        case graphs.Maximum():
+            return cards.PlainCard(**at, op="minimum" if op.least else "maximum")
+        case graphs.Greatest():
+            name = "least" if op.least else "greatest"
+            return cards.GreatestCard(**at, op=name, axis=op.place(shapes[0]), keep=op.keep)
+        case graphs.Softmax() | graphs.LogSoftmax():
+            name = "softmax" if isinstance(op, graphs.Softmax) else "log_softmax"
+            return cards.SoftmaxCard(**at, op=name, axis=op.place(shapes[0]))
+        case graphs.LogSumExp():
+            return cards.LogSumExpCard(**at, axis=op.place(shapes[0]), keep=op.keep)
         case graphs.Reshape() | graphs.Axes():
             return cards.ReshapeCard(**at, to=list(op.shape(*shapes)))
         case graphs.Pick():
@@ -245,6 +260,13 @@ def made(i: int, node: NODES, get: Callable[[str], Tensor], dtype: torch.dtype) 
             return kind(*sizes)
         case cards.MeanCard():
             return (Total if node.op == "sum" else Mean)(tuple(node.axes), node.keep)
+        case cards.GreatestCard():
+            return (Least if node.op == "least" else Greatest)(node.axis, node.keep)
+        case cards.SoftmaxCard():
+            kind: Any = nn.Softmax if node.op == "softmax" else nn.LogSoftmax
+            return kind(node.axis + 1)
+        case cards.LogSumExpCard():
+            return LogSumExp(node.axis, node.keep)
         case cards.PReLUCard():
             layer, weight = nn.PReLU(), get(node.weight)
             if weight.ndim != 1:
@@ -298,6 +320,10 @@ def made(i: int, node: NODES, get: Callable[[str], Tensor], dtype: torch.dtype) 
             return Multiply()
         case "subtract":
             return Difference()
+        case "maximum":
+            return Maximum()
+        case "minimum":
+            return Minimum()
         case name:
             return activation_module(name, dtype)
 

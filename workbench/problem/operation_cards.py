@@ -8,6 +8,7 @@ Key = Annotated[str, Field(min_length=1, max_length=200, description="name of a 
 Size = Annotated[int, Field(ge=1, le=1 << 24)]
 Place = Annotated[int, Field(ge=0, le=1 << 24)]
 Axes = Annotated[list[int], Field(min_length=1, max_length=8)]
+Axis = Annotated[int, Field(ge=0, le=8)]
 Per = Annotated[list[Size], Field(min_length=1, max_length=2, description="one number an axis")]
 
 Fixed = Annotated[Literal[True] | None, Field(description="where training leaves it alone")]
@@ -61,7 +62,8 @@ class PlainCard(Strict):
     op: Literal[
         "relu", "gelu", "tanh", "sigmoid", "silu", "selu", "mish", "tanh_gelu", "hardswish",
         "hardsigmoid", "softsign", "tanhshrink", "logsigmoid", "abs", "square", "sign",
-        "heaviside", "flatten", "add", "subtract", "multiply", "contiguous",
+        "heaviside", "exp", "sin", "cos", "flatten", "add", "subtract", "multiply", "maximum",
+        "minimum", "contiguous",
     ]  # fmt: skip
     inputs: list[int]
 
@@ -69,10 +71,12 @@ class PlainCard(Strict):
 class SettingsCard(Strict):
     """An activation with settings, which are PyTorch's."""
 
-    op: Literal["leaky_relu", "elu", "celu", "softplus", "hardtanh", "softshrink"]
+    op: Literal["leaky_relu", "elu", "celu", "softplus", "hardtanh", "softshrink", "clamp_min",
+                "clamp_max", "pow"]  # fmt: skip
     inputs: list[int]
     settings: dict[str, FiniteFloat] = Field(
-        description="negative_slope, alpha, beta and threshold, min_val and max_val, or lambd"
+        description="negative_slope, alpha, beta and threshold, min_val and max_val, lambd, min, "
+        "max, or exponent"
     )
 
 
@@ -131,7 +135,7 @@ class CatCard(Strict):
 
     op: Literal["cat"] = "cat"
     inputs: list[int]
-    axis: Annotated[int, Field(ge=0, le=8)]
+    axis: Axis
 
 
 class ConvolutionCard(Strict):
@@ -224,6 +228,32 @@ class MeanCard(Strict):
     keep: bool = Field(description="whether the axes stay, of length 1")
 
 
+class GreatestCard(Strict):
+    """The greatest or the least entries along an axis, counted without the batch axis."""
+
+    op: Literal["greatest", "least"]
+    inputs: list[int]
+    axis: Axis
+    keep: bool = Field(description="whether the axis stays, of length 1")
+
+
+class SoftmaxCard(Strict):
+    """exp(x) over its sum along an axis, counted without the batch axis, or the log of that."""
+
+    op: Literal["softmax", "log_softmax"]
+    inputs: list[int]
+    axis: Axis
+
+
+class LogSumExpCard(Strict):
+    """log of the sum of exp(x) along an axis, counted without the batch axis."""
+
+    op: Literal["logsumexp"] = "logsumexp"
+    inputs: list[int]
+    axis: Axis
+    keep: bool = Field(description="whether the axis stays, of length 1")
+
+
 class LayerNormCard(Strict):
     """y = weight z / sqrt(|z|^2 / n + eps) + bias, z = x less its mean, over the n values of its
     last axes."""
@@ -300,6 +330,9 @@ NODES = (
     | AvgPoolCard
     | MaxPoolCard
     | MeanCard
+    | GreatestCard
+    | SoftmaxCard
+    | LogSumExpCard
     | LayerNormCard
     | RMSNormCard
     | GroupNormCard

@@ -43,7 +43,7 @@ class Scope:
             with torch.no_grad():
                 y = self.module(torch.zeros(2, self.dim, dtype=self.dtype))
             return self.dim, y.shape[1]
-        widths = graphs.read(self.module).widths(self.dim)
+        widths = graphs.read(self.module, self.dim).widths(self.dim)
         check_size(sum(widths))
         return widths
 

@@ -155,7 +155,7 @@ class Writer:
         """A network of a spec or of a distribution, that reads so many numbers."""
         if isinstance(module, WHOLE):
             return self.whole(module, at)
-        return self.model(graphs.read(module), width, at)
+        return self.model(graphs.read(module, width), width, at)
 
     def _short_text(self, d: ShortText, at: str) -> cards.ShortTextCard:
         net = d.network

@@ -125,7 +125,7 @@ def propagated(joint: Network, outputs: int, d: Gaussian, propagator: Propagator
     last = joint.parts[-1]
     assert isinstance(last, nn.Linear)
     eye = torch.eye(last.out_features, dtype=d.dtype)
-    law, _ = propagator.law(graphs.read(joint), piece, eye, eye[0] * 0.0)
+    law, _ = propagator.law(graphs.read(joint, d.dim), piece, eye, eye[0] * 0.0)
     return Moments(law.mean, law.cov, outputs)
 
 

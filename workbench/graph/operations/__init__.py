@@ -1,11 +1,14 @@
 """One file an operation: how it stands in code, its shape, its value, its cost, its rule."""
 
+from torch import nn
+
 from workbench.graph.base import Composite, Op
 from workbench.graph.operations.batch_norm import BatchNorm
 from workbench.graph.operations.bias import Bias
 from workbench.graph.operations.cat import Cat
 from workbench.graph.operations.convolution import Convolution, ConvolutionTranspose
 from workbench.graph.operations.elementwise import Elementwise
+from workbench.graph.operations.extremes import Greatest, Maximum
 from workbench.graph.operations.linear import Linear
 from workbench.graph.operations.max_pool import MaxPool
 from workbench.graph.operations.norms import (
@@ -26,20 +29,25 @@ from workbench.graph.operations.products import Product
 from workbench.graph.operations.reshape import Axes, Flatten, Reshape
 from workbench.graph.operations.resize import Resize
 from workbench.graph.operations.scale import Scale
+from workbench.graph.operations.softmax import LogSoftmax, LogSumExp, Softmax
 from workbench.graph.operations.sums import Add, Subtract
 
 ALL: tuple[type[Op] | type[Composite], ...] = (
     Linear, Bias, Scale, Elementwise, Flatten, Axes, Reshape, Pick, Permute, Flip, Cat,
     Convolution, ConvolutionTranspose, Pad, Resize, AvgPool, AdaptivePool, MeanOver, SumOver,
     BatchNorm, LayerNorm, RMSNorm, GroupNorm, InstanceNorm, UnitLength, Passing, Packed, Add,
-    Subtract, MaxPool, PReLU, Product,
+    Subtract, MaxPool, PReLU, Product, Maximum, Greatest, Softmax, LogSoftmax, LogSumExp,
 )  # fmt: skip
 """Every operation that is read; the first that claims a traced step has it."""
 
+OF_MORE: tuple[type[nn.Module], ...] = ()
+"""Modules that take more than one value, or settings beside it."""
+
 __all__ = [
-    "ALL", "AdaptivePool", "Add", "AvgPool", "Axes", "BatchNorm", "Bias", "Cat", "Convolution",
-    "ConvolutionTranspose", "Elementwise", "Flatten", "Flip", "GroupNorm", "Input", "InstanceNorm",
-    "LayerNorm", "Linear", "MaxPool", "MeanOver", "Norm", "PReLU", "Packed", "Pad", "Passing",
-    "Permute", "Pick", "Product", "RMSNorm", "Reshape", "Resize", "Scale", "Subtract", "SumOver",
+    "ALL", "OF_MORE", "AdaptivePool", "Add", "AvgPool", "Axes", "BatchNorm", "Bias", "Cat",
+    "Convolution", "ConvolutionTranspose", "Elementwise", "Flatten", "Flip", "Greatest",
+    "GroupNorm", "Input", "InstanceNorm", "LayerNorm", "Linear", "LogSoftmax", "LogSumExp",
+    "MaxPool", "Maximum", "MeanOver", "Norm", "PReLU", "Packed", "Pad", "Passing", "Permute",
+    "Pick", "Product", "RMSNorm", "Reshape", "Resize", "Scale", "Softmax", "Subtract", "SumOver",
     "UnitLength",
 ]  # fmt: skip

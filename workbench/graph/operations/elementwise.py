@@ -12,6 +12,9 @@ from workbench.graph.call import Call, Ref
 from workbench.graph.rules import Pointwise, Rule
 from workbench.math.activations import ACTIVATIONS, ALL, Activation, activation
 
+_PARTIAL = {"log", "log2", "log10", "log1p", "sqrt", "rsqrt", "reciprocal"}
+"""Functions that are infinite or nothing for some of what a Gaussian may be."""
+
 
 @dataclass(frozen=True)
 class Elementwise(Op):
@@ -28,6 +31,10 @@ class Elementwise(Op):
     @classmethod
     def read(cls, call: Call) -> Op | None:
         name, given = _of_module(call.module) if call.module else _of_function(call)
+        if name in _PARTIAL and call.feeds:
+            raise call.refuse(
+                f"{name} of a value that depends on the input, which may be 0 or negative"
+            )
         if name not in ACTIVATIONS:
             return None
         if name == "heaviside":
@@ -70,6 +77,8 @@ def _of_module(module: nn.Module) -> tuple[str, dict[str, Any]]:
 def _of_function(call: Call) -> tuple[str, dict[str, Any]]:
     """The same of a function or a method."""
     name = call.name
+    if name in _PARTIAL:
+        return name, {}
     match name:
         case "gelu" if call.argument(1, "approximate", "none") == "tanh":
             return "tanh_gelu", {}
@@ -77,8 +86,12 @@ def _of_function(call: Call) -> tuple[str, dict[str, Any]]:
             return name, {"values": call.argument(1, "values")}
         case "relu6":
             return "hardtanh", {"min_val": 0.0, "max_val": 6.0}
-        case "clamp" | "clamp_min":
-            return _clamped(call)
+        case "clamp":
+            return _clamped(call, call.argument(1, "min"), call.argument(2, "max"))
+        case "clamp_min":
+            return _clamped(call, call.argument(1, "min"), None)
+        case "clamp_max":
+            return _clamped(call, None, call.argument(1, "max"))
         case "pow" if call.argument(1, "exponent") == 2:
             return "square", {}
     if name not in ACTIVATIONS:
@@ -87,13 +100,18 @@ def _of_function(call: Call) -> tuple[str, dict[str, Any]]:
     return name, {k: _number(call, v) for k, v in given.items() if v is not None}
 
 
-def _clamped(call: Call) -> tuple[str, dict[str, Any]]:
-    low, high = call.argument(1, "min"), call.argument(2, "max")
-    if low is not None and high is not None:
-        return "hardtanh", {"min_val": _number(call, low), "max_val": _number(call, high)}
-    if low is not None and high is None and _number(call, low) == 0.0:
-        return "relu", {}
-    raise call.refuse(f"{call.what} on one side only, other than at 0 from below")
+def _clamped(call: Call, low: Any, high: Any) -> tuple[str, dict[str, Any]]:
+    given = {k: _number(call, v) for k, v in (("min", low), ("max", high)) if v is not None}
+    match given:
+        case {"min": least, "max": most}:
+            return "hardtanh", {"min_val": least, "max_val": most}
+        case {"min": 0.0}:
+            return "relu", {}
+        case {"min": _}:
+            return "clamp_min", given
+        case {"max": _}:
+            return "clamp_max", given
+    raise call.refuse()
 
 
 def _number(call: Call, value: Any) -> float:

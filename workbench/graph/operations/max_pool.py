@@ -194,7 +194,7 @@ class MaxPool(Composite):
             raise call.refuse(f"{call.what} with a padding of half its kernel")
         return cls(kernel, stride, padding)
 
-    def steps(self) -> tuple[Step, ...]:
+    def steps(self, *shapes: Shape | None) -> tuple[Step, ...]:
         found: list[Step] = []
 
         def put(op: Op, *inputs: int) -> int:

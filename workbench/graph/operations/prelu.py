@@ -67,7 +67,7 @@ class PReLU(Composite):
             raise call.refuse()
         return cls(weight)
 
-    def steps(self) -> tuple[Step, ...]:
+    def steps(self, *shapes: Shape | None) -> tuple[Step, ...]:
         return (
             (Elementwise(ReLU()), (0,)),
             (Subtract(), (0, 1)),

@@ -106,7 +106,7 @@ class Product(Composite):
         one, two = call.feeds
         return Several(((Elementwise(Square()), (0,)),)) if one == two else cls()
 
-    def steps(self) -> tuple[Step, ...]:
+    def steps(self, *shapes: Shape | None) -> tuple[Step, ...]:
         squares = Elementwise(Square())
         return (SumAndDifference(), (0, 1)), (squares, (2,)), (QuarterDifference(), (3,))
 

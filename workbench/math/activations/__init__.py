@@ -7,6 +7,7 @@ from workbench.errors import BadInput, Unsupported
 from workbench.math.activations.analytic import (
     LogSigmoid,
     Mish,
+    Power,
     Sigmoid,
     SiLU,
     Softplus,
@@ -18,14 +19,23 @@ from workbench.math.activations.analytic import (
 from workbench.math.activations.base import Activation, hermite_normalised
 from workbench.math.activations.cornered import CELU, ELU, SELU, Hardswish, Softsign
 from workbench.math.activations.gelu import GELU, owen_t
-from workbench.math.activations.piecewise import Abs, Hardsigmoid, Hardtanh, LeakyReLU, Softshrink
+from workbench.math.activations.piecewise import (
+    Abs,
+    ClampMax,
+    ClampMin,
+    Hardsigmoid,
+    Hardtanh,
+    LeakyReLU,
+    Softshrink,
+)
 from workbench.math.activations.relu import ReLU
 from workbench.math.activations.step import Heaviside, Sign
+from workbench.math.activations.waves import Cos, Exp, Sin
 
 ALL: tuple[type[Activation], ...] = (
     ReLU, GELU, Tanh, Sigmoid, SiLU, LeakyReLU, ELU, SELU, CELU, Softplus, Mish, TanhGELU, Hardtanh,
     Hardswish, Hardsigmoid, Softsign, Softshrink, Tanhshrink, LogSigmoid, Abs, Square, Heaviside,
-    Sign,
+    Sign, ClampMin, ClampMax, Power, Exp, Sin, Cos,
 )  # fmt: skip
 """Every activation that is known."""
 ACTIVATIONS: dict[str, type[Activation]] = {row.name: row for row in ALL}
@@ -54,6 +64,6 @@ def activation(name: str, **settings: Any) -> Activation:
 
 
 __all__ = [
-    "ACTIVATIONS", "ALL", "Activation", "Hardtanh", "Heaviside", "ReLU", "Sigmoid", "Sign",
-    "Square", "activation", "hermite_normalised", "owen_t",
+    "ACTIVATIONS", "ALL", "Activation", "Cos", "Exp", "Hardtanh", "Heaviside", "ReLU", "Sigmoid",
+    "Sign", "Sin", "Softplus", "Square", "activation", "hermite_normalised", "owen_t",
 ]  # fmt: skip

@@ -252,3 +252,40 @@ class Square(Analytic):
 
     def derivative(self, x: Tensor) -> Tensor:
         return 2.0 * x
+
+
+@dataclass(frozen=True)
+class Power(Analytic):
+    """x to a whole power from 3 on, by a rule that is exact for polynomials."""
+
+    exponent: float = 3.0
+    name: ClassVar[str] = "pow"
+
+    def __post_init__(self) -> None:
+        if self.exponent not in range(3, 9):
+            raise BadInput(f"pow needs a whole exponent from 2 to 8, got {self.exponent!r}")
+
+    def rule(self, like: Tensor) -> tuple[Tensor, Tensor]:
+        return hermite(32, like.dtype, like.device)
+
+    @property
+    def _odd(self) -> bool:
+        return self.exponent % 2 == 1
+
+    @property
+    def rises(self) -> bool:
+        return self._odd
+
+    @property
+    def turns(self) -> tuple[float, ...]:
+        return (0.0,) if self._odd else ()
+
+    @property
+    def reach(self) -> tuple[float, float]:
+        return -math.inf if self._odd else 0.0, math.inf
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return x.pow(self.exponent)
+
+    def derivative(self, x: Tensor) -> Tensor:
+        return self.exponent * x.pow(self.exponent - 1.0)

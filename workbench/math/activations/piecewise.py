@@ -200,3 +200,49 @@ class Abs(PiecewiseLinear):
 
     def __call__(self, x: Tensor) -> Tensor:
         return x.abs()
+
+
+@dataclass(frozen=True)
+class ClampMin(PiecewiseLinear):
+    """x, but no less than min: `clamp` from below."""
+
+    min: float = 0.0
+    name: ClassVar[str] = "clamp_min"
+
+    @property
+    def corners(self) -> tuple[float, ...]:
+        return (self.min,)
+
+    @property
+    def slopes(self) -> tuple[float, ...]:
+        return 0.0, 1.0
+
+    @property
+    def reach(self) -> tuple[float, float]:
+        return self.min, math.inf
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return x.clamp(min=self.min)
+
+
+@dataclass(frozen=True)
+class ClampMax(PiecewiseLinear):
+    """x, but no more than max: `clamp` from above."""
+
+    max: float = 0.0
+    name: ClassVar[str] = "clamp_max"
+
+    @property
+    def corners(self) -> tuple[float, ...]:
+        return (self.max,)
+
+    @property
+    def slopes(self) -> tuple[float, ...]:
+        return 1.0, 0.0
+
+    @property
+    def reach(self) -> tuple[float, float]:
+        return -math.inf, self.max
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return x.clamp(max=self.max)
