@@ -103,10 +103,10 @@ def test_the_card_property_is_what_is_saved(tmp_path):
 def test_what_no_card_describes_is_refused(tmp_path):
     class Opaque(nn.Module):
         def forward(self, x):
-            return torch.sin(x)
+            return torch.tan(x)
 
     half = wb.Halfspace(torch.ones(3))
-    with pytest.raises(wb.Unsupported, match="operation sin"):
+    with pytest.raises(wb.Unsupported, match="operation tan"):
         wb.Problem(gaussian(), Opaque(), half).save(tmp_path)
     broken = dense(torch.full((3, 3), math.nan))
     with pytest.raises((wb.BadInput, wb.Unsupported), match=r"weight'? must be finite|NaN"):
@@ -182,7 +182,7 @@ WRONG_CARDS = {
     "another format": (put("format", value="tar"), 'lacks "format": "workbench-problem"'),
     "no format": (drop("format"), 'lacks "format"'),
     "unknown distribution": (put("distribution", "type", value="cauchy"), "'distribution'.*cauchy"),
-    "unknown operation": (put("model", "nodes", 1, "op", value="sin"), "model.nodes.1.*'sin'"),
+    "unknown operation": (put("model", "nodes", 1, "op", value="tan"), "model.nodes.1.*'tan'"),
     "unknown dtype": (put("dtype", value="float16"), "field 'dtype'"),
     "no nodes": (put("model", "nodes", value=[]), "model.nodes.*at least 1"),
     "feeds from the future": (put("model", "nodes", 0, "inputs", value=[5]), "part 0 .* takes 1"),
