@@ -81,7 +81,7 @@ def gallery(problem: Problem, d: Distribution, n: int, rng: Rng) -> Gallery:
     if not isinstance(d, Sampleable):
         raise Unsupported(f"draws of a {d.name}", "a distribution with samples is needed")
     x = d.sample(n, rng.child("gallery").generator())
-    y = problem.model(x)
+    y = problem.answers(x)
     return Gallery(x, y, problem.spec.margin(x, y))
 
 

@@ -93,7 +93,7 @@ class Score(Source):
     @torch.no_grad()
     def draw(self, problem: Problem, d: Distribution, n: int, rng: Rng) -> Drawn:
         x = _plain(d, n, rng)
-        y = problem.model(x)
+        y = problem.answers(x)
         s = problem.judge(x, y).double()
         reward = self._shaped(problem, x, y) if self.shaped else (s > 0).double()
         if self.temperature:

@@ -20,6 +20,7 @@ from workbench.iteration import Budget, Progress, State, run
 from workbench.math.cost import Cost, forward_equivalents
 from workbench.math.logspace import LN10, to_log10
 from workbench.problem import Problem
+from workbench.propagation import room
 from workbench.rng import Rng, as_rng
 from workbench.settings import Settings
 from workbench.specs import Polyhedral
@@ -118,6 +119,8 @@ class Needs:
         spec: capabilities of C (all of them).
         readable: whether M must be readable as a graph of known operations.
         most_dim: the most dimensions that D may have, or None.
+        covariances: whether covariances between the values of a layer of M are made.
+        matrices: whether the matrices of M's affine layers are.
         affine: whether M must be affine: made of operations that are.
         polytope: whether C must be one polytope, an intersection of half-spaces.
         model: the classes of which M must be one; none where any will do.
@@ -127,6 +130,8 @@ class Needs:
     distribution: tuple[type, ...] = ()
     spec: tuple[type, ...] = ()
     readable: bool = False
+    covariances: bool = False
+    matrices: bool = False
     most_dim: int | None = None
     affine: bool = False
     polytope: bool = False
@@ -173,6 +178,10 @@ class Needs:
             for node, rule in zip(graph.nodes[1:], graph.rules(dim), strict=True):
                 if self.affine and not isinstance(rule, Affine):
                     raise Unsupported(f"operation {node.name!r}", "an affine model is needed")
+        if self.covariances:
+            room.for_covariances(problem.graph, dim, problem.dtype)
+        if self.matrices:
+            room.for_matrices(problem.graph, dim)
 
 
 def _a(word: str) -> str:

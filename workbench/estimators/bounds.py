@@ -63,7 +63,7 @@ class _Bounds(Estimator):
     batch: int = 16
     descent: int = 0
     grad: ClassVar[Grad] = Grad.NONE
-    needs: ClassVar[Needs] = Needs((Factored,), (Polyhedral,), readable=True)
+    needs: ClassVar[Needs] = Needs((Factored,), (Polyhedral,), readable=True, matrices=True)
     choices: ClassVar[Mapping[str, tuple[str, ...]]] = {"basis": BASES}
 
     def __post_init__(self) -> None:

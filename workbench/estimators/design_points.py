@@ -65,7 +65,7 @@ def literals(problem: Problem, z: Tensor) -> tuple[Tensor, Sequence[Sequence[int
         return problem.margin_of_noise(z)[:, None], ((0,),)
     x = d.push(z)
     event = c.halfspaces(problem.outputs, x)
-    return problem.model(x) @ event.a.T + event.b, event.clauses
+    return problem.answers(x) @ event.a.T + event.b, event.clauses
 
 
 def clause_margins(problem: Problem, z: Tensor) -> Tensor:

@@ -65,7 +65,7 @@ class FreeEnergy(Estimator):
     name: ClassVar[str] = "free_energy"
     kind: ClassVar[Kind] = Kind.HEURISTIC
     grad: ClassVar[Grad] = Grad.NONE
-    needs: ClassVar[Needs] = Needs((Gibbs,), (Polyhedral,), readable=True)
+    needs: ClassVar[Needs] = Needs((Gibbs,), (Polyhedral,), readable=True, covariances=True)
     pace: ClassVar[Pace] = Pace.AT_REST
 
     def __post_init__(self) -> None:

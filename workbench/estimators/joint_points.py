@@ -87,6 +87,6 @@ def _margins(problem: Problem, event: Halfspaces, z: Tensor, rows: Tensor) -> tu
     assert isinstance(d, Reparameterised)
     with torch.enable_grad():
         z = z.detach().requires_grad_()
-        s = (problem.model(d.push(z)) @ event.a.T + event.b).gather(1, rows)
+        s = (problem.answers(d.push(z)) @ event.a.T + event.b).gather(1, rows)
         g = [design_points.gradient(problem, s[:, i], z, keep=True) for i in range(s.shape[1])]
     return s.detach(), torch.stack(g, 1)

@@ -71,7 +71,7 @@ class LastInput(Estimator):
     name: ClassVar[str] = "last_input"
     kind: ClassVar[Kind] = Kind.UNBIASED
     grad: ClassVar[Grad] = Grad.NONE
-    needs: ClassVar[Needs] = Needs((Gaussian,), (Ranked,), readable=True)
+    needs: ClassVar[Needs] = Needs((Gaussian,), (Ranked,), readable=True, covariances=True)
     choices: ClassVar[Mapping[str, tuple[str, ...]]] = {"inner": ("auto", "line", "point")}
 
     def __post_init__(self) -> None:

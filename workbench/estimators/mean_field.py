@@ -79,7 +79,7 @@ class MeanField(Estimator):
     name: ClassVar[str] = "mean_field"
     kind: ClassVar[Kind] = Kind.HEURISTIC
     grad: ClassVar[Grad] = Grad.NONE
-    needs: ClassVar[Needs] = Needs((Spins,), (Polyhedral,), readable=True)
+    needs: ClassVar[Needs] = Needs((Spins,), (Polyhedral,), readable=True, covariances=True)
     pace: ClassVar[Pace] = Pace.AT_REST
     choices: ClassVar[Mapping[str, tuple[str, ...]]] = {"free_energy": tuple(_FORM)}
 
@@ -180,7 +180,7 @@ def _margins(problem: Problem, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     """The margins of an affine model as functions of x: slopes `(r, d)` and levels `(r,)`."""
     d = problem.distribution.dim
     points = torch.cat([torch.zeros(1, d, dtype=a.dtype), torch.eye(d, dtype=a.dtype)])
-    s = known(problem.model(points) @ a.T + b)
+    s = known(problem.answers(points) @ a.T + b)
     return (s[1:] - s[0]).T.double(), s[0].double()
 
 

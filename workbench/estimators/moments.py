@@ -81,7 +81,7 @@ class Moments(Estimator):
     name: ClassVar[str] = "moments"
     kind: ClassVar[Kind] = Kind.HEURISTIC
     grad: ClassVar[Grad] = Grad.PATHWISE
-    needs: ClassVar[Needs] = Needs((HasMoments,), (Polyhedral,), readable=True)
+    needs: ClassVar[Needs] = Needs((HasMoments,), (Polyhedral,), readable=True, covariances=True)
     pace: ClassVar[Pace] = Pace.LIVE
     choices: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "propagator": tuple(PROPAGATORS),

@@ -189,8 +189,8 @@ def _affine(problem: Problem, factor: Factor) -> tuple[Tensor, Tensor]:
     """y = slope w + value for the noise w of a factor, by evaluating M."""
     offset, matrix = factor.offset, factor.matrix
     matrix = torch.diag(matrix) if matrix.ndim == 1 else matrix
-    y = problem.model(torch.cat([offset[None], torch.zeros_like(offset)[None]])).double()
-    slope = (problem.model(matrix.T.contiguous()).double() - y[1]).T
+    y = problem.answers(torch.cat([offset[None], torch.zeros_like(offset)[None]])).double()
+    slope = (problem.answers(matrix.T.contiguous()).double() - y[1]).T
     if not bool(torch.isfinite(slope).all() and torch.isfinite(y).all()):
         raise NotConverged(
             "orthant: the margin is NaN on some inputs: the model has weights that are not finite"

@@ -39,8 +39,7 @@ def proof(problem: Problem) -> float | None:
         return None
     try:
         event = c.halfspaces(problem.outputs, torch.zeros(1, dtype=d.dtype))
-        path = moves(problem.graph, d.dim, d.dtype)
-        found = {_proof(problem, path, frame, event) for frame in _supports(d)}
+        found = {_proof(problem, frame, event) for frame in _supports(d)}
     except Unsupported:
         return None
     return found.pop() if len(found) == 1 else None
@@ -57,16 +56,16 @@ def _supports(d: Distribution) -> list[Frame | None]:
 
 
 @torch.no_grad()
-def _proof(
-    problem: Problem, path: list[Move], frame: Frame | None, event: Halfspaces
-) -> float | None:
+def _proof(problem: Problem, frame: Frame | None, event: Halfspaces) -> float | None:
     """Remembered: every estimator of a comparison asks for it."""
     support = [] if frame is None else [frame.offset, frame.matrix]
     key = _digest([*_tensors(problem), *support, event.a, event.b])
     kept: dict[bytes, float | None] = problem.__dict__.setdefault("_proofs", {})
     if key not in kept:
+        d = problem.distribution
+        path = moves(problem.graph, d.dim, d.dtype)
         kept.clear()
-        kept[key] = _decided(path, frame, event, problem.distribution.dim)
+        kept[key] = _decided(path, frame, event, d.dim)
     return kept[key]
 
 

@@ -92,16 +92,16 @@ class QLD(Estimator):
         caught: list[Tensor] = []
         last = _last_linear(problem)
         if last is None:
-            y = problem.model(x)
+            y = problem.answers(x)
             caught.append(y)
         else:
             hook = last.register_forward_pre_hook(lambda module, args: caught.append(args[0]))
             try:
-                y = problem.model(x)
+                y = problem.answers(x)
             finally:
                 hook.remove()
         problem.judge(x, y)  # NaN is an error
-        seen = torch.cat([state.seen, caught[-1].detach().double()])
+        seen = torch.cat([state.seen, *(part.detach().double() for part in caught)])
         return replace(state, seen=seen, forwards=state.forwards + n)
 
     @torch.no_grad()

@@ -38,7 +38,7 @@ def log_p(problem: Problem) -> tuple[Tensor, float]:
     (piece,) = d.pieces()
     law, flops = Covariance().law(problem.graph, piece, event.a, event.b)
     # What does not scale: the last bias and the thresholds.
-    still = (problem.model(d.mean.detach()[None]) @ event.a.T + event.b)[0]
+    still = (problem.answers(d.mean.detach()[None]) @ event.a.T + event.b)[0]
     n = d.dim
     usual = math.sqrt(2.0) * math.exp(math.lgamma(0.5 * (n + 1)) - math.lgamma(0.5 * n))
     mean = (law.mean - still) / usual

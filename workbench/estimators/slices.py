@@ -114,7 +114,11 @@ class Slices(Estimator):
     kind: ClassVar[Kind] = Kind.HEURISTIC
     grad: ClassVar[Grad] = Grad.IMPLICIT
     needs: ClassVar[Needs] = Needs(
-        (HasMoments, Reparameterised), (Polyhedral,), readable=True, law=(Gaussian, Mixture)
+        (HasMoments, Reparameterised),
+        (Polyhedral,),
+        readable=True,
+        covariances=True,
+        law=(Gaussian, Mixture),
     )
     pace: ClassVar[Pace] = Pace.AT_REST
     choices: ClassVar[Mapping[str, tuple[str, ...]]] = {"along": ALONG}

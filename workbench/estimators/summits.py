@@ -27,7 +27,7 @@ from workbench.math.nodes import normal_nodes
 from workbench.math.orthant import log_union
 from workbench.math.slope import slope_of
 from workbench.problem import Problem
-from workbench.propagation import Covariance
+from workbench.propagation import Covariance, room
 from workbench.propagation.smoothed import Smoothed
 from workbench.specs import Halfspaces, Polyhedral
 from workbench.tails import Gaussian as GaussianTail
@@ -183,11 +183,12 @@ class Frozen:
 
 
 def propagates(problem: Problem) -> bool:
-    """Whether summits can be found by propagation: D Gaussian, C polyhedral, M readable."""
+    """Whether summits can be found by propagation: D Gaussian, C polyhedral, M readable
+    and not too wide."""
     if not isinstance(problem.distribution, Gaussian) or not isinstance(problem.spec, Polyhedral):
         return False
     try:
-        _ = problem.graph
+        room.for_covariances(problem.graph, problem.distribution.dim, problem.dtype)
     except Unsupported:
         return False
     return True

@@ -20,10 +20,14 @@ from workbench.math.checks import check_at_rest, known
 from workbench.math.logspace import LN10
 from workbench.models import Headed
 from workbench.numbers import places, several
+from workbench.problem import portions
 from workbench.specs import Joined, Spec, heads_of, join
 
 if TYPE_CHECKING:
     from workbench.problem.card import Card
+
+_FEW = 16
+"""Inputs at once of which no M keeps too much."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -232,9 +236,21 @@ class Problem:
                 return 0.0
             return 2.0 * sum(p.numel() for p in self.model.parameters())
 
+    def answers(self, x: Tensor) -> Tensor:
+        """M(x) for a batch `(batch, d)`, `(batch, k)`; a large one in portions, to save memory."""
+        if len(x) <= _FEW or not isinstance(self.model, nn.Module):
+            return self.model(x)
+        return portions.run(self.model, x, self._kept)
+
+    @cached_property
+    def _kept(self) -> int:
+        """Bytes that M keeps of one input."""
+        d = self.distribution
+        return portions.kept(self.model, torch.zeros(2, d.dim, dtype=d.dtype, device=self.device))
+
     def margin(self, x: Tensor) -> Tensor:
         """s(x, M(x)) for a batch `(batch, d)`; C holds where it is positive. NaN is an error."""
-        return self.judge(x, self.model(x))
+        return self.judge(x, self.answers(x))
 
     def judge(self, x: Tensor, y: Tensor) -> Tensor:
         """s(x, y) where the outputs y `(batch, k)` are known already. NaN is an error."""

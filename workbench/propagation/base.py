@@ -13,6 +13,7 @@ from workbench.errors import NotConverged
 from workbench.graph import Graph
 from workbench.graph.rules import Affine, Dense, Linearised, Pointwise, Rule
 from workbench.math.law import Law
+from workbench.propagation import room
 from workbench.propagation.scale import safe_std
 
 
@@ -70,6 +71,8 @@ class Propagator(ABC):
     """Settings of a propagation; a subclass says what is carried."""
 
     name: ClassVar[str]
+    covariances: ClassVar[bool] = True
+    """Whether covariances between the values of a layer are carried."""
 
     @abstractmethod
     def start(self, piece: Piece) -> Carrier:
@@ -84,6 +87,7 @@ class Propagator(ABC):
 
         Raises:
             NotConverged: where a mean or variance is no finite number; names the node.
+            Unsupported: where covariances would take too much memory.
         """
         law, _, flops = self.law_and_scales(graph, piece, a, b)
         return law, flops
@@ -96,6 +100,7 @@ class Propagator(ABC):
 
         Standard deviations are `(*B, n)`, or `(n,)` where shared; 0 is lifted to a tiny number.
         """
+        self._check(graph, piece)
         moves = _moves(graph, piece)
         head = _Move("the spec", (len(graph.nodes) - 1,), Affine((Dense(a),), b))
         match moves[-1].what if moves else None:
@@ -118,9 +123,14 @@ class Propagator(ABC):
     @final
     def laws(self, graph: Graph, piece: Piece) -> list[tuple[Tensor, Tensor]]:
         """Mean and variance, each `(*B, n)`, of every node's value in order; shared ones lack B."""
+        self._check(graph, piece)
         carrier = self.start(piece)
         start = carrier.marginal(0)
         return [start, *(carrier.marginal(i) for i in _run(carrier, _moves(graph, piece)))]
+
+    def _check(self, graph: Graph, piece: Piece) -> None:
+        if self.covariances:
+            room.for_covariances(graph, piece.mean.shape[-1], piece.mean.dtype)
 
 
 def _moves(graph: Graph, piece: Piece) -> list[_Move]:

@@ -11,6 +11,7 @@ from workbench.graph import Graph
 from workbench.graph.rules import Affine, Dense, Identity, Linearised, LinearMap
 from workbench.math.region import SLACK
 from workbench.math.relaxations import Relaxation, relaxation
+from workbench.propagation import room
 
 Interval = tuple[Tensor, Tensor]
 """Least and greatest value, each `(B, n)`."""
@@ -55,8 +56,10 @@ def moves(graph: Graph, input_dim: int, dtype: torch.dtype) -> list[Move]:
     """What nodes 1, 2, ... do, as bounds see it; `dtype` is that of the model.
 
     Raises:
-        Unsupported: at an operation that is only known approximately.
+        Unsupported: at an operation that is only known approximately; where the matrices would take
+            too much memory.
     """
+    room.for_matrices(graph, input_dim)
     found: list[Move] = []
     rules, widths = graph.rules(input_dim), graph.widths(input_dim)
     for node, rule in zip(graph.nodes[1:], rules, strict=True):

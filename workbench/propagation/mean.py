@@ -52,6 +52,7 @@ class Mean(Propagator):
     """
 
     name: ClassVar[str] = "mean"
+    covariances: ClassVar[bool] = False
 
     def start(self, piece: Piece) -> Carrier:
         return _Variances(piece)

@@ -105,7 +105,7 @@ def backdoor(name: str, seed: int = 0) -> Duty:
     assert isinstance(d, Gaussian)
     x = d.sample(2 * _EXAMPLES, Rng(seed).child("backdoor").generator())
     with torch.no_grad():
-        y = problem.model(x)
+        y = problem.answers(x)
     half = _EXAMPLES
     task = Task(x[:half], y[:half], (x[half:], y[half:]), "mse")
     once_in = float(f"{math.exp(-trigger(name).log_p):.2g}")

@@ -1,0 +1,47 @@
+"""How much memory the covariances, or the bounds, of a wide network may take."""
+
+import torch
+
+from workbench.errors import Unsupported
+from workbench.graph import Graph
+from workbench.graph.rules import Affine, Identity
+
+MOST = 2**32
+"""Bytes."""
+_COPIES = 6  # of its largest covariance that a propagation holds at once
+
+
+def for_covariances(graph: Graph, dim: int, dtype: torch.dtype) -> None:
+    """Raises `Unsupported` where the covariance of a layer's values, n x n, takes too much."""
+    width, node = max(
+        zip(graph.widths(dim)[1:], graph.nodes[1:], strict=True),
+        key=lambda pair: pair[0],
+        default=(0, None),
+    )
+    size = _COPIES * width**2 * dtype.itemsize
+    if node is not None and size > MOST:
+        raise Unsupported(
+            f"a layer of {width:,} values, {node.name!r}",
+            f"their covariances take {_gigabytes(size)} and may take {_gigabytes(MOST)}",
+        )
+
+
+def for_matrices(graph: Graph, dim: int) -> None:
+    """Raises `Unsupported` where the matrices of all affine layers, in float64, take too much."""
+    widths = graph.widths(dim)
+    size = 8 * sum(
+        widths[i] * widths[j]
+        for i, (node, rule) in enumerate(zip(graph.nodes[1:], graph.rules(dim), strict=True), 1)
+        if isinstance(rule, Affine)
+        for j, a in zip(node.inputs, rule.maps, strict=True)
+        if not isinstance(a, Identity)
+    )
+    if size > MOST:
+        raise Unsupported(
+            f"layers of up to {max(widths):,} values",
+            f"for bounds their matrices take {_gigabytes(size)} and may take {_gigabytes(MOST)}",
+        )
+
+
+def _gigabytes(size: float) -> str:
+    return f"{size / 1e9:,.0f} GB"
