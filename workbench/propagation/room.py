@@ -22,7 +22,8 @@ def for_covariances(graph: Graph, dim: int, dtype: torch.dtype) -> None:
     if node is not None and size > MOST:
         raise Unsupported(
             f"a layer of {width:,} values, {node.name!r}",
-            f"their covariances take {_gigabytes(size)} and may take {_gigabytes(MOST)}",
+            f"covariances between them would take {_gigabytes(size)}, more than the limit of "
+            f"{_gigabytes(MOST)}",
         )
 
 
@@ -39,7 +40,8 @@ def for_matrices(graph: Graph, dim: int) -> None:
     if size > MOST:
         raise Unsupported(
             f"layers of up to {max(widths):,} values",
-            f"for bounds their matrices take {_gigabytes(size)} and may take {_gigabytes(MOST)}",
+            f"the matrices that bounds need would take {_gigabytes(size)}, more than the limit of "
+            f"{_gigabytes(MOST)}",
         )
 
 
