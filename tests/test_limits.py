@@ -38,26 +38,42 @@ def test_a_deep_network_is_said_to_be_one(propagator, layers):
 @pytest.mark.parametrize(
     "how, b, said",
     [
-        (("covariance", "gaussian"), -3.0, True),
-        (("covariance", "gaussian"), -2.5, False),
-        (("cumulant", "pearson3"), -5.0, True),
-        (("cumulant", "pearson3"), -4.0, False),
+        (("covariance", "gaussian"), -2.5, True),
+        (("covariance", "gaussian"), -2.0, False),
+        (("cumulant", "pearson3"), -3.0, True),
+        (("cumulant", "pearson3"), -2.5, False),
     ],
 )
 def test_a_narrow_network_is_said_to_have_no_known_tail(how, b, said):
-    """Behind two inputs: below 3% by the Gaussian tail, below 1% by one of third cumulants."""
-    found = wb.Moments(*how)(net(64, 1, b))
+    """Behind four inputs: below 3% by the Gaussian tail, below 1% by one of third cumulants."""
+    found = wb.Moments(*how)(net(64, 1, b, inputs=4))
     limit = 0.03 if how[1] == "gaussian" else 0.01
     assert ("too far from Gaussian for this tail" in found.warning) == said
     assert (found.log10_p < math.log10(limit)) == said
 
 
+@pytest.mark.parametrize("inputs, width, said", [(3, 64, 3), (64, 3, 3), (4, 4, None)])
+def test_three_inputs_or_neurons_make_no_sum_that_is_near_gaussian(inputs, width, said):
+    """Of an event of any P."""
+    found = wb.Moments()(net(width, 1, 0.0, inputs=inputs))
+    assert found.log10_p > math.log10(0.1)
+    assert ("no sum that is near Gaussian" in found.warning) == (said is not None)
+    if said:
+        assert f"behind a layer {said} wide" in found.warning
+
+
+def test_a_linear_model_of_one_input_is_exact_and_says_nothing():
+    d = wb.Gaussian(torch.zeros(1), torch.ones(1))
+    problem = wb.Problem(d, torch.nn.Linear(1, 1), wb.Halfspace(torch.ones(1), -3.0))
+    assert wb.Moments()(problem).warning == ""
+
+
 def test_a_rare_piece_whose_failures_are_common_has_a_known_tail():
     """P is small by the weight of the piece alone, or within it."""
-    one = net(64, 1, -3.0)
-    far = wb.Gaussian(torch.full((2,), 0.5), torch.full((2,), 1e-3))
-    for mean, said in ((torch.full((2,), 2.0), False), (torch.zeros(2), True)):
-        near = wb.Gaussian(mean, torch.ones(2))
+    one = net(64, 1, -3.0, inputs=4)
+    far = wb.Gaussian(torch.full((4,), 0.5), torch.full((4,), 1e-3))
+    for mean, said in ((4.0, False), (0.0, True)):
+        near = wb.Gaussian(torch.tensor([mean, 0.0, 0.0, 0.0]), torch.ones(4))
         d = wb.Mixture(torch.tensor([0.99, 0.01]), (far, near))
         found = wb.Moments()(wb.Problem(d, one.model, one.spec))
         assert found.log10_p < -2.0 and ("too far from Gaussian" in found.warning) == said

@@ -168,6 +168,6 @@ def test_climbs_stand_where_there_is_no_slope_in_either_precision():
         spec = wb.Halfspace(torch.ones(1, dtype=dtype), -5.0)
         problem = wb.Problem(wb.Gaussian(zero, torch.ones_like(zero)), model, spec)
         starts = torch.tensor([[-0.6, 0.8], [0.6, 0.8]], dtype=dtype)
-        unit, s = lookout.climbed(problem, starts, 2.0)
+        unit, s = lookout.climbed(problem, starts, 2.0, torch.full((len(starts),), -1))
         torch.testing.assert_close(unit, torch.tensor([[-0.6, 0.8], [1.0, 0.0]], dtype=dtype))
         torch.testing.assert_close(s, torch.tensor([-5.0, -3.0], dtype=dtype))

@@ -21,6 +21,9 @@ _DRAWS, _SECONDS = 400_000, 20.0
 _TIMES, _ROUNDING, _UNTOLD = 4.5, 0.02, 0.3
 """Standard errors, digits beside them, and digits where no error is told, from which on an answer
 without a warning is a miss."""
+_VAGUE = 1.0
+"""Digits of a stated error from which on an answer says that it knows nothing."""
+VAGUE = "vague"
 
 
 def run(quick: bool, report: Report) -> Iterator[Row]:
@@ -67,17 +70,22 @@ def row(problem: Problem, estimator: Estimator, budget: int | None) -> Row:
     }  # fmt: skip
     if estimate.warning:
         return {**found, "outcome": "warned"}
+    if told is not None and not told < _VAGUE:
+        return {**found, "outcome": VAGUE}
     limit = _UNTOLD if told is None else _TIMES * math.hypot(told, truth.se_log10) + _ROUNDING
     past = {Kind.LOWER: max(0.0, off), Kind.UPPER: max(0.0, -off)}.get(estimate.kind, abs(off))
     return {**found, "outcome": "missed" if past > limit else "held"}
 
 
 def conclude(rows: list[Row]) -> Iterator[str]:
-    """How many answers, warnings and misses without a warning each estimator has."""
+    """How many answers, warnings and misses without a warning each estimator has, and how often
+    the error that it states is a digit or more."""
     for name in dict.fromkeys(r["method"] for r in rows):
         mine = [r for r in rows if r["method"] == name]
         missed = [abs(r["error"]) for r in mine if r["outcome"] == "missed"]
-        said = f"{name}: {len(mine)} answers, {sum(r['outcome'] == 'warned' for r in mine)} warned"
+        warned, vague = (sum(r["outcome"] == o for r in mine) for o in ("warned", VAGUE))
+        said = f"{name}: {len(mine)} answers, {warned} warned"
+        said += f", {vague} within a digit or more" if vague else ""
         yield f"{said}; wrong without a warning on {len(missed)}" + (
             f", by {max(missed):.2g} digits at most." if missed else "."
         )

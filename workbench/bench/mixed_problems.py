@@ -1,6 +1,7 @@
 """Small problems of every kind at random: laws, networks and events in all combinations."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import reduce
 from operator import and_, or_
@@ -69,7 +70,7 @@ def series_of(seed: int) -> Series:
     activation = _one(g, _ACTIVATIONS)
     dim = _SIDE**2 if kind == "convolution" else _one(g, _DIMS)
     d = _law(g, law, dim)
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), _single():
         torch.manual_seed(seed)
         model = _net(g, kind, dim, outputs, activation).double().eval().requires_grad_(False)
     assert isinstance(d, Sampleable)
@@ -77,6 +78,17 @@ def series_of(seed: int) -> Series:
     bend = "" if kind == "linear" else f" {activation().__class__.__name__}"
     name = f"{seed}: {law} {dim}, {kind}{bend} to {outputs}, {event}"
     return Series(name, d, model, _event(g, event, outputs), x, rare)
+
+
+@contextmanager
+def _single() -> Iterator[None]:
+    """Weights are drawn in float32, lest the default of the process make other networks."""
+    usual = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float32)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(usual)
 
 
 def _one(g: torch.Generator, choices: Sequence[T]) -> T:

@@ -9,10 +9,10 @@ from torch import Tensor
 
 from workbench.distributions import Reparameterised
 from workbench.errors import BadInput, Unsupported
-from workbench.estimators import lookout, modes
+from workbench.estimators import islands, lookout, modes
 from workbench.estimators.base import Estimate, Estimator, Needs, check_positive
 from workbench.estimators.monte_carlo import clopper_pearson
-from workbench.estimators.proposal import Proposal, floored, of_gaussians
+from workbench.estimators.proposal import LEAST_VAR, Proposal, floored, of_gaussians
 from workbench.estimators.tilt import narrowed
 from workbench.estimators.witness import Failures, Witness
 from workbench.math.cost import Cost
@@ -35,6 +35,8 @@ _PAIRS = 6  # opposite pairs of climbs from all sides
 _SIDES = 0.05  # share of what is left that they may cost
 _SIDES_COST = 2 * _PAIRS * lookout.CLIMB
 _ADDED = 0.7  # share of the draws that Gaussians added for what was left out have, at most
+_ROUNDS = 4  # pilot rounds of thin Gaussians around islands
+_SELDOM = 0.1  # share of the draws that fail, below which C is islands that these Gaussians miss
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,8 +48,15 @@ class Weighing(modes.Finding):
     var: Tensor
     share: Tensor
     rounds: int = 0
-    filled: bool = False
-    """Whether Gaussians were added for scouts that were left out."""
+    filled: int = 0
+    """Pilot rounds more, for Gaussians that were added where failures were left out."""
+    least: float = LEAST_VAR
+    """Of any variance of the mixture: smaller once there are Gaussians around islands."""
+    islands: int = 0
+    """1 once there are, 2 once a second climb was asked about them."""
+    second: float = 0.0
+    """Share of a second climb's scouts that the mixture around those of the first leaves out; 1
+    where there was no room for one."""
     draws: int = 0
     hits: int = 0
     plain: int = 0
@@ -64,7 +73,8 @@ class Weighing(modes.Finding):
     def proposal(self) -> Proposal:
         """N(0, I) alone where there is no way to fail to go to."""
         plain = _PLAIN if len(self.share) else 1.0
-        return Proposal(self.means[: len(self.share)], self.basis, self.var, self.share, plain)
+        means = self.means[: len(self.share)]
+        return Proposal(means, self.basis, self.var, self.share, plain, self.least)
 
     @property
     def drawn_from(self) -> Proposal:
@@ -144,7 +154,14 @@ class Importance(Witness, Estimator):
             state = replace(state, rounds=state.rounds + 1, forwards=state.forwards + n)
             state = _with(state, refitted)
             told = float(log_sum(log_w)) - math.log(n)
-            return _filled(problem, state, told) if state.rounds == self.pilots else state
+            if state.rounds == self.pilots:
+                state = _filled(problem, state, told)
+            if state.rounds == self.pilots + state.filled:
+                if state.islands == 1:
+                    return _confirmed(problem, state, told)
+                if not state.islands and float(alive.double().mean()) < _SELDOM:
+                    return _on_islands(problem, state, told)
+            return state
         return _weigh(problem, state, int(min(self.batch, state.left)))
 
     def read(self, state: Weighing) -> Estimate:
@@ -234,7 +251,42 @@ def _filled(problem: Problem, state: Weighing, log_p: float) -> Weighing:
         floored(share, _FIRST_FLOOR), _PLAIN,
     )  # fmt: skip
     nothing = torch.full_like(share, -math.inf)
-    return _with(replace(state, filled=True, by_mode=nothing), mixture)
+    return _with(replace(state, filled=1, by_mode=nothing), mixture)
+
+
+def _on_islands(problem: Problem, state: Weighing, log_p: float) -> Weighing:
+    """With Gaussians as thin as the scouts stand that are left out even so, where these are many;
+    more pilot rounds then refit it. log P by the last one is `log_p`."""
+    out = _left_out(state, log_p)
+    if out is None or float(out.double().mean()) <= 1.0 - _COVERED or state.left < islands.COST:
+        return state
+    generator = state.rng.child("islands").generator()
+    means, covs, part, spent = islands.gaussians(problem, state.noise[out], generator)
+    q, added = state.proposal, _ADDED * float(out.double().mean())
+    share = torch.cat([(1.0 - added) * q.share, added * part])
+    mixture = of_gaussians(
+        torch.cat([q.means, means]), torch.cat([q.covariances, covs]), floored(share, _FLOOR),
+        _PLAIN, islands.LEAST_VAR,
+    )  # fmt: skip
+    state = replace(
+        state, filled=state.filled + _ROUNDS, least=islands.LEAST_VAR, islands=state.islands + 1,
+        by_mode=torch.full_like(share, -math.inf), forwards=state.forwards + spent,
+    )  # fmt: skip
+    return _with(state, mixture)
+
+
+def _confirmed(problem: Problem, state: Weighing, log_p: float) -> Weighing:
+    """With what a second climb says of the mixture around the scouts of the first, and with
+    Gaussians around those of its scouts that it leaves out, where these are many."""
+    again = modes.climbed_again(problem, state)
+    assert isinstance(again, Weighing)
+    out = _left_out(again, log_p)
+    second = 1.0 if out is None else float(out.double().mean())
+    if out is not None and second > 1.0 - _COVERED:
+        again = _on_islands(problem, again, log_p)
+    own = ("noise", "margin", "threshold", "log_level", "step_size", "scouted")
+    kept = {name: getattr(state, name) for name in own}
+    return replace(again, **kept, islands=2, second=second)
 
 
 def _by_scouts(state: Weighing, log_p: float) -> tuple[Tensor, Tensor]:
@@ -343,6 +395,11 @@ def _doubt(state: Weighing, answer: float = 0.0) -> str:
             why = "the budget does not hold a search for design points"
         return f"{why}, so this is plain Monte Carlo"
     covered = _covered(state)
+    if state.islands and state.second > 1.0 - _COVERED:
+        return (
+            "C is small islands, and scouts of a second climb stood on others than those of the "
+            "first, or none did: there may be more"
+        )
     if answer < _TINY and not state.reached:
         return (
             f"no scout has confirmed an answer below 10^{_TINY / LN10:.0f}: likelier failures may "

@@ -177,16 +177,25 @@ def radius_of(log_p: float) -> float:
     return float(-log_cdf_inverse(faint))
 
 
-def met(problem: Problem, pairs: int, radius: float, net: int) -> tuple[Tensor, Tensor, int]:
+def met(
+    problem: Problem, pairs: int, radius: float, net: int, by_clause: bool = False
+) -> tuple[Tensor, Tensor, int]:
     """Unit vectors `(n, d)` whose rays end in C at a radius, where they enter it, and the cost.
 
     They are the ends of climbs from so many opposite pairs; raises as `climbed`.
+
+    Args:
+        by_clause: whether the starts head for one clause of C each, in turn: that whose margin is
+            the highest near the mean of D need not be the likeliest.
     """
     d = problem.distribution
     assert isinstance(d, Reparameterised)
     u = normal_nodes(pairs, d.noise_dim, net, dtype=d.dtype)
     u = u / u.norm(dim=1, keepdim=True)
-    u, s = climbed(problem, torch.cat([u, -u]), radius)
+    clause = torch.full((2 * pairs,), -1)
+    if by_clause:
+        clause = torch.arange(2 * pairs) % design_points.clause_margins(problem, u[:1]).shape[1]
+    u, s = climbed(problem, torch.cat([u, -u]), radius, clause)
     u = u[s > 0]
     return u, _entry(problem, u, radius), 2 * pairs * _PRICE + _HALVINGS * len(u)
 
@@ -233,15 +242,17 @@ def _entry(problem: Problem, unit: Tensor, radius: float) -> Tensor:
     return high
 
 
-def climbed(problem: Problem, unit: Tensor, radius: float) -> tuple[Tensor, Tensor]:
-    """Unit vectors `(n, d)` turned towards the margin's gradient on a sphere, and the margins.
+def climbed(problem: Problem, unit: Tensor, radius: float, clause: Tensor) -> tuple[Tensor, Tensor]:
+    """Unit vectors `(n, d)` turned towards the margin's gradient on a sphere, and the margins of C.
+
+    Args:
+        clause: `(n,)`: whose margin each climbs, -1 for that of C.
 
     Raises:
         Unsupported: where the margin has no gradient, or 0 at every point.
     """
-    whole = torch.full((len(unit),), -1)
     for most in _TURNS:
-        _, slope = design_points.margin_and_gradient(problem, radius * unit, whole)
+        _, slope = design_points.margin_and_gradient(problem, radius * unit, clause)
         if not bool(slope.any()):
             raise Unsupported(
                 f"the margin of {problem.name!r}, which is flat", "climbs need slopes"

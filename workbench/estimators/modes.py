@@ -29,6 +29,7 @@ _SCOUT_SHARE, _ALONE_SHARE, _SCOUT_FROM, _FEW_SCOUTS, _MANY_SCOUTS = 0.2, 0.6, 4
 _KEEP, _TARGET, _LEVELS = 0.2, 0.35, 60
 _COSTLY = 12  # levels to 1e-8
 _SCOUTS_A_CLUSTER, _SWEEPS = 60, 15
+_SPARE = 0.2  # of what is left, that a second climb leaves
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,20 +125,17 @@ def _scouting(state: Finding) -> bool:
     return wanted and state.scouted < NEVER and not state.reached
 
 
-def _scout(problem: Problem, state: Finding) -> Finding:
+def _scout(problem: Problem, state: Finding, unbidden: bool = False) -> Finding:
+    """One level more; `unbidden` by the share of the budget that scouts have."""
     rng = state.rng.child("scouts", state.scouted)
     if state.scouted == 0:
         n = _scouts(state)
         if state.left < n / _scout_share(state):
             return replace(state, scouted=NEVER)
-        d = problem.distribution
-        assert isinstance(d, Reparameterised)
-        z = d.noise(n, rng.generator())
-        s = problem.margin_of_noise(z)
-        return replace(state, noise=z, margin=s, scouted=1, forwards=state.forwards + n)
+        return _first_scouts(problem, state, n)
     threshold = min(0.0, levels.quantile(state.margin, _KEEP))
     lost = not bool((state.margin > threshold).any()) or threshold <= state.threshold
-    if lost or state.scouted > _LEVELS or _overspent(state):
+    if lost or state.scouted > _LEVELS or (not unbidden and _overspent(state)):
         return replace(state, scouted=NEVER)
     share = float((state.margin > threshold).double().mean())
     refilled = levels.refill(
@@ -152,6 +150,32 @@ def _scout(problem: Problem, state: Finding) -> Finding:
         scouted=state.scouted + 1,
         forwards=state.forwards + refilled.spent,
     )  # fmt: skip
+
+
+def climbed_again(problem: Problem, state: Finding) -> Finding:
+    """The state with half as many scouts, of another climb, in the place of its own; with none in C
+    where that fails, or where the budget leaves no more than a fifth above what it usually takes.
+    """
+    n, spare = len(state.noise) // 2, _SPARE * state.left if state.limit is not None else 0.0
+    again = replace(
+        state, noise=state.noise[:0], margin=state.margin[:0], threshold=-math.inf, log_level=0.0,
+        step_size=PCN.start, scouted=0, rng=state.rng.child("again"),
+    )  # fmt: skip
+    if not n or state.left - spare < n * (1.0 + (1.0 - _KEEP) * state.scouted):
+        return replace(again, scouted=NEVER, rng=state.rng)
+    again = _first_scouts(problem, again, n)
+    while again.scouted < NEVER and not again.reached:
+        enough = again.left > spare + n
+        again = _scout(problem, again, unbidden=True) if enough else replace(again, scouted=NEVER)
+    return replace(again, rng=state.rng)
+
+
+def _first_scouts(problem: Problem, state: Finding, n: int) -> Finding:
+    d = problem.distribution
+    assert isinstance(d, Reparameterised)
+    z = d.noise(n, state.rng.child("scouts", 0).generator())
+    s = problem.margin_of_noise(z)
+    return replace(state, noise=z, margin=s, scouted=1, forwards=state.forwards + n)
 
 
 def _scouts(state: Finding) -> int:

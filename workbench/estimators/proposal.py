@@ -14,7 +14,7 @@ _PLAIN = 1e-3  # a direction is kept where leaving it out would cost this many n
 _CAUTION = 1.5  # a mean of n draws is off by sqrt(d / n): below n of about d keep the old one
 _CAUTION_BLOCK = 2.0
 _BLOCK = 6
-_LEAST_VAR, _MOST_VAR = 0.05, 9.0
+LEAST_VAR, _MOST_VAR = 0.05, 9.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +34,8 @@ class Proposal:
     share: Tensor
     """`(k,)`, sums to 1."""
     plain: float
+    least: float = LEAST_VAR
+    """Of any variance that a fit may find."""
 
     def draw(self, z: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Draws `(n, d)` out of as many draws z of N(0, I), and which of them are plain."""
@@ -82,6 +84,7 @@ class Proposal:
             torch.cat([self.var, self.var.clamp(min=1.0)]),
             torch.cat([(1.0 - share) * self.share, share * self.share]),
             self.plain,
+            self.least,
         )
 
     def refit(self, z: Tensor, log_w: Tensor, floor: float) -> "Proposal":
@@ -111,26 +114,30 @@ class Proposal:
             gap = (z - found) @ block
             old = block.T @ cov @ block
             new = (1.0 - near) * old + near * (gap.T * w) @ gap
-            turn = torch.linalg.cholesky(_within(new)) @ torch.linalg.inv(
+            turn = torch.linalg.cholesky(_within(new, self.least)) @ torch.linalg.inv(
                 torch.linalg.cholesky(old)
             )
             turn = block @ (turn - torch.eye(len(turn), dtype=turn.dtype)) @ block.T
             turn = turn + torch.eye(len(turn), dtype=turn.dtype)
             means.append(mean)
             covs.append(turn @ cov @ turn.T)
-        fitted = of_gaussians(torch.stack(means), torch.stack(covs), self.share, self.plain)
+        fitted = of_gaussians(
+            torch.stack(means), torch.stack(covs), self.share, self.plain, self.least
+        )
         return replace(fitted, share=floored(total, floor))
 
 
-def of_gaussians(means: Tensor, covs: Tensor, share: Tensor, plain: float) -> Proposal:
+def of_gaussians(
+    means: Tensor, covs: Tensor, share: Tensor, plain: float, least: float = LEAST_VAR
+) -> Proposal:
     """The mixture of N(mean_k, cov_k), each cut to the directions that matter most."""
     values, vectors = torch.linalg.eigh(0.5 * (covs + covs.transpose(1, 2)))
-    values = values.clamp(_LEAST_VAR, _MOST_VAR)
+    values = values.clamp(least, _MOST_VAR)
     loss = 0.5 * (values - 1.0 - torch.log(values))
     r = int(min(_RANK, max(1, int((loss > _PLAIN).sum(1).max()))))
     order = torch.argsort(loss, dim=1, descending=True)[:, :r]
     basis = torch.gather(vectors, 2, order[:, None, :].expand(-1, means.shape[1], -1))
-    return Proposal(means, basis, torch.gather(values, 1, order), share, plain)
+    return Proposal(means, basis, torch.gather(values, 1, order), share, plain, least)
 
 
 def floored(share: Tensor, floor: float) -> Tensor:
@@ -145,6 +152,6 @@ def _orthonormal(columns: Tensor) -> Tensor:
     return q[:, sound]
 
 
-def _within(cov: Tensor) -> Tensor:
+def _within(cov: Tensor, least: float) -> Tensor:
     values, vectors = torch.linalg.eigh(0.5 * (cov + cov.T))
-    return (vectors * values.clamp(_LEAST_VAR, _MOST_VAR)) @ vectors.T
+    return (vectors * values.clamp(least, _MOST_VAR)) @ vectors.T

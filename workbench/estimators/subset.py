@@ -11,6 +11,7 @@ from torch import Tensor
 from workbench import kernels
 from workbench.distributions import Driven, Sequences
 from workbench.errors import BadInput
+from workbench.estimators import elsewhere
 from workbench.estimators.base import Estimate, Estimator, Needs, check_positive
 from workbench.estimators.levels import quantile, refill
 from workbench.estimators.monte_carlo import clopper_pearson
@@ -49,6 +50,10 @@ class Levels(State):
     pilot_forwards: int = 0
     cut: bool = False
     """Whether the budget ended within a level."""
+    looked: bool = False
+    """Whether failures were looked for that no particle reaches."""
+    log_elsewhere: float = -math.inf
+    """log P as a few draws around such failures have it."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +69,11 @@ class Subset(Witness, Estimator):
     others and is left out of the answer. P-hat is then unbiased for any number of particles
     (Del Moral 2004, section 7.4), and says so.
 
-    A mode that no particle reaches is lost without a word: repeats agree on the wrong answer.
+    A mode that no particle reaches is lost, and repeats agree on the wrong answer. So at the end,
+    where the budget leaves a few hundred forward passes, climbs from all sides of D look for such
+    failures, and a few draws around them contradict an answer that is far too low (see
+    `elsewhere`); it also warns where most repeats saw nothing. What no gradient leads to is lost
+    without a word.
 
     Args:
         particles: per level and repeat; fewer where the budget would not hold several repeats.
@@ -113,6 +122,11 @@ class Subset(Witness, Estimator):
 
     @torch.no_grad()
     def step(self, problem: Problem, state: Levels) -> Levels:
+        if self._ended(state):
+            log_p, _ = _log_mean(state.repeats)
+            found, spent = elsewhere.log_mean(problem, log_p, state.rng)
+            spent += state.forwards
+            return replace(state, looked=True, log_elsewhere=found, forwards=spent)
         if state.level == 0:
             return self._first_level(problem, state)
         if state.planned:
@@ -181,6 +195,10 @@ class Subset(Witness, Estimator):
         return state.rng.child("repeat", repeat, "level", state.level)
 
     def finished(self, state: Levels) -> bool:
+        unseen = state.looked or not state.repeats or state.left < elsewhere.COST
+        return self._ended(state) and unseen
+
+    def _ended(self, state: Levels) -> bool:
         """Whether the budget holds no further level or repeat: a cut one would bias the mean."""
         if state.cut:
             return True
@@ -213,6 +231,15 @@ class Subset(Witness, Estimator):
                 "a region without a gradient towards it is not excluded, and would outweigh an "
                 f"answer so small; {n:,} plain draws without a hit bound P by 10^{bound:.2g}"
             )
+        log_p, log_err = _log_mean(state.repeats) if state.repeats else (-math.inf, math.inf)
+        none = sum(p == -math.inf for p in state.repeats)
+        if 2 * none > len(state.repeats) > none:
+            info["warning"] = (
+                f"{none} of {len(state.repeats)} repeats met no failure: the others found what "
+                "particles seldom reach, and the error is a guess"
+            )
+        if contradicted := elsewhere.doubt(log_p, state.log_elsewhere):
+            info["warning"] = contradicted
         if not state.repeats:
             # How far the first climb came is no estimate of P: as good as no hit seen.
             info["unfinished"] = (
@@ -221,7 +248,6 @@ class Subset(Witness, Estimator):
             )
             return Estimate(_scalar(-math.inf), math.inf, self.kind, cost, (-math.inf, 0.0), info)
         kind = Kind.UNBIASED if self.levels == "fixed" else self.kind
-        log_p, log_err = _log_mean(state.repeats)
         interval = (-math.inf, 0.0)
         if math.isfinite(log_err):
             from scipy.special import stdtrit
