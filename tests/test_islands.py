@@ -12,7 +12,7 @@ from torch import nn
 
 import workbench as wb
 from workbench.estimators import islands, modes
-from workbench.estimators.importance import Weighing
+from workbench.estimators.mixing import Weighing
 from workbench.estimators.proposal import LEAST_VAR
 from workbench.rng import Rng
 
@@ -120,3 +120,32 @@ def test_islands_that_a_second_climb_finds_elsewhere_are_warned_of(second, said)
     assert state.islands == 2 and state.least == islands.LEAST_VAR
     told = importance.read(replace(state, second=second))
     assert ("a second climb" in told.warning) == said
+
+
+@pytest.mark.parametrize("net", range(3))
+def test_conditioned_counts_islands_by_draws_where_no_line_tells_p(net):
+    """Its indicator is twice a standard error: a factor of 2 on it is 4 of them, 1 in 10,000."""
+    with torch.no_grad():
+        found = wb.Conditioned(net=net)(sliver(), 20_000)
+    assert found.info["search"] == "scouts that climb by splitting"
+    assert abs(found.log10_p - EXACT) < 2.0 * found.info["indicator_digits"] + 0.02 < 1.0
+    assert found.cost.forwards <= 20_000
+    with torch.no_grad():
+        again = wb.Conditioned(net=net)(sliver(), 20_000, rng=7)
+    assert again.log10_p == found.log10_p  # whatever the seed is
+
+
+def test_conditioned_asks_no_scouts_for_a_gradient_or_within_few_passes():
+    with torch.no_grad():
+        few = wb.Conditioned()(sliver(), 3_000)
+    for found in (few, wb.Conditioned()(sliver(), 20_000)):
+        assert "scouts" not in found.info["search"] and found.warning
+
+
+def test_conditioned_says_so_where_scouts_see_nothing_either():
+    rows = torch.eye(2)
+    never = wb.Halfspace(rows[0], -3.0) & wb.Halfspace(-rows[0], 2.0)
+    problem = wb.Problem(wb.Gaussian(torch.zeros(2), torch.ones(2)), nn.Identity(), never)
+    with torch.no_grad():
+        found = wb.Conditioned()(problem, 30_000)
+    assert "no line enters C" in found.warning

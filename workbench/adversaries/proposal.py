@@ -9,7 +9,7 @@ from torch import Tensor
 from workbench.distributions import Distribution, Gaussian, Mixture, Sampleable
 from workbench.errors import Unsupported
 from workbench.estimators import Estimate, Estimator, Importance, Needs
-from workbench.estimators.importance import Weighing, beside
+from workbench.estimators.mixing import Weighing, beside
 from workbench.problem import Problem
 from workbench.rng import Rng
 from workbench.types import Grad, Kind

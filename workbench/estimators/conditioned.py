@@ -14,6 +14,7 @@ from workbench.estimators import (
     boundary,
     cuts,
     drawn,
+    fallback,
     fitted,
     limits,
     lines,
@@ -66,7 +67,11 @@ class Conditioned(Estimator):
     than 9 degrees are left out of it. The differences among the lines tell
     how far to trust it (`info["spread_digits"]`), and more so where their shares are heavy-tailed
     (`info["indicator_digits"]`). Climbs from all sides look for parts of C that the lines leave out
-    (see `lookout`), for lines of their own or a warning. What no gradient leads to is not seen.
+    (see `lookout`), for lines of their own or a warning. What no gradient leads to is not seen
+    beside parts of C that one does.
+
+    Where lines tell nothing, and no gradient is asked for, scouts climb into C by splitting, and
+    draws around them count it (see `fallback`): small islands, that no gradient leads to.
 
     Where D is not Gaussian, M not readable or C not polyhedral, the directions are those of design
     points, found by the gradient of the margin alone.
@@ -137,6 +142,8 @@ class Conditioned(Estimator):
             return self._shape(pieces, state)
         if not self._enough(state):
             return self._further(pieces, state)
+        if self._astray(state):
+            return fallback.asked(problem, state, self.net)
         return self._follow(pieces, state)
 
     def _begin(self, problem: Problem, state: Lines) -> Lines:
@@ -320,18 +327,26 @@ class Conditioned(Estimator):
         all_used = all(bool((state.owner == k).any()) for k in range(len(state.theta)))
         return all_used and float(drawn.variance_of_mean(state)) <= self.tolerance**2
 
+    def _astray(self, state: Lines) -> bool:
+        """Whether lines tell nothing of P, and scouts may yet: a value, that has no gradient."""
+        if torch.is_grad_enabled() or state.scouted or state.left < fallback.LEAST:
+            return False
+        _, total = drawn.log_parts(state, state.log_weight)
+        return bool(lines.doubt(total, _digits(state)) or cuts.doubt(state))
+
     def finished(self, state: Lines) -> bool:
-        if not state.shaped or not self._enough(state):
+        if not state.shaped or not self._enough(state) or self._astray(state):
             return False
         return state.followed or not torch.is_grad_enabled() or state.left < 3 * len(state.t)
 
     def read(self, state: Lines) -> Estimate:
         cost = Cost(forwards=state.forwards, flops=0.0 if state.forwards else state.flops)
-        if not len(state.t):
-            return self._unconditioned(state, cost)
+        if math.isfinite(state.log_scouted) or not len(state.t):
+            log_p, info = fallback.told(state)
+            return Estimate(log_p, None, self.kind, cost, info=info)
         each, total = drawn.log_parts(state, state.log_weight)
         part, lost = torch.exp(each - total).detach().nan_to_num(), lookout.lost(state)
-        digits = math.sqrt(float(drawn.variance_of_mean(state))) / LN10
+        digits = _digits(state)
         info: dict[str, Any] = {
             "summits": [
                 {"norm": float(t.norm()), "part": float(p), "lines": int((state.owner == k).sum())}
@@ -357,23 +372,10 @@ class Conditioned(Estimator):
         log_p = torch.clamp(total, max=0.0) + state.drift
         return Estimate(log_p, None, self.kind, cost, info=info)
 
-    def _unconditioned(self, state: Lines, cost: Cost) -> Estimate:
-        """What there is where no line was drawn."""
-        info: dict[str, Any] = {"summits": [], "search": "none"}
-        if state.known:
-            info["warning"] = (
-                "the budget held no search for summits: this is propagation alone, and a budget of "
-                "a few times as many forward passes may hold one"
-                if state.propagated
-                else "no line enters C in any direction that was found: this is propagation alone, "
-                "and probably far too high"
-            )
-            return Estimate(state.plain, None, self.kind, cost, info=info)
-        info["warning"] = (
-            "no direction leads to C, or the budget held no search for one: nothing is known of P"
-        )
-        nothing = state.plain.new_tensor(-math.inf)
-        return Estimate(nothing, None, self.kind, cost, info=info)
+
+def _digits(state: Lines) -> float:
+    """Error of log10 P by the spread of the lines."""
+    return math.sqrt(float(drawn.variance_of_mean(state))) / LN10
 
 
 def pieces_of(problem: Problem) -> list[tuple[Tensor, Problem]]:

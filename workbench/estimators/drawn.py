@@ -68,6 +68,12 @@ class Lines(State):
     """Why the last look left something out, see `lookout`; else empty."""
     log_hidden: float = -math.inf
     """log of the probability of what was found and is not counted, roughly."""
+    scouted: bool = False
+    """Whether draws around scouts were asked, where no line tells P; see `fallback`."""
+    log_scouted: float = -math.inf
+    scouted_digits: float = math.inf
+    scouted_doubt: str = ""
+    """What they said, how far off that may be, and what is wrong with it."""
     shaped: bool = False
     followed: bool = False
     owner: Tensor

@@ -8,78 +8,25 @@ import torch
 from torch import Tensor
 
 from workbench.distributions import Reparameterised
-from workbench.errors import BadInput, Unsupported
-from workbench.estimators import islands, lookout, modes
+from workbench.errors import BadInput
+from workbench.estimators import mixing, modes
 from workbench.estimators.base import Estimate, Estimator, Needs, check_positive
+from workbench.estimators.mixing import Weighing
 from workbench.estimators.monte_carlo import clopper_pearson
-from workbench.estimators.proposal import LEAST_VAR, Proposal, floored, of_gaussians
-from workbench.estimators.tilt import narrowed
 from workbench.estimators.witness import Failures, Witness
 from workbench.math.cost import Cost
-from workbench.math.gaussian import ONE_SIDED_95, TWO_SIDED_95, log_cdf_value
+from workbench.math.gaussian import ONE_SIDED_95, TWO_SIDED_95
 from workbench.math.logspace import LN10, log_plus, log_sum
 from workbench.math.pareto import standard_error, tail_index
 from workbench.problem import Problem
 from workbench.rng import Rng
 from workbench.types import Grad, Kind
 
-_PLAIN, _FIRST_FLOOR, _FLOOR = 0.05, 0.05, 0.02
 _PILOT_SHARE = 0.1
 _LARGEST = 256
 _HEAVY, _FEW = 0.7, 50.0
-_COVERED, _HEAVIER = 0.9, 30.0
-_SCOUTS_ADDED, _MOST_ADDED = 20, 8  # scouts a cluster, and clusters, at most that many
-_WIDE = 0.2  # share of the copies that are nowhere narrower than N(0, I)
 _TINY = -15.0 * LN10
-_PAIRS = 6  # opposite pairs of climbs from all sides
-_SIDES = 0.05  # share of what is left that they may cost
-_SIDES_COST = 2 * _PAIRS * lookout.CLIMB
-_ADDED = 0.7  # share of the draws that Gaussians added for what was left out have, at most
-_ROUNDS = 4  # pilot rounds of thin Gaussians around islands
-_SELDOM = 0.1  # share of the draws that fail, below which C is islands that these Gaussians miss
-
-
-@dataclass(frozen=True, kw_only=True)
-class Weighing(modes.Finding):
-    """The Gaussians, then the mixture of them, then running sums of weights."""
-
-    basis: Tensor
-    """`(k, d, r)` and `(k, r)`, `(k,)`: the mixture around `means`, see `Proposal`."""
-    var: Tensor
-    share: Tensor
-    rounds: int = 0
-    filled: int = 0
-    """Pilot rounds more, for Gaussians that were added where failures were left out."""
-    least: float = LEAST_VAR
-    """Of any variance of the mixture: smaller once there are Gaussians around islands."""
-    islands: int = 0
-    """1 once there are, 2 once a second climb was asked about them."""
-    second: float = 0.0
-    """Share of a second climb's scouts that the mixture around those of the first leaves out; 1
-    where there was no room for one."""
-    draws: int = 0
-    hits: int = 0
-    plain: int = 0
-    """Draws from N(0, I) itself, and how many of them failed."""
-    plain_hits: int = 0
-    log_sum: float = -math.inf
-    log_squares: float = -math.inf
-    by_mode: Tensor
-    """`(k,)`: log of the sum of weights of the draws nearest to each centre."""
-    largest: Tensor
-    """The largest log weights, for the index of their tail."""
-
-    @property
-    def proposal(self) -> Proposal:
-        """N(0, I) alone where there is no way to fail to go to."""
-        plain = _PLAIN if len(self.share) else 1.0
-        means = self.means[: len(self.share)]
-        return Proposal(means, self.basis, self.var, self.share, plain, self.least)
-
-    @property
-    def drawn_from(self) -> Proposal:
-        """That mixture with its copies."""
-        return self.proposal.widened(_WIDE)
+_SELDOM = 0.1  # share of the draws that fail, below which C is islands that the mixture misses
 
 
 @dataclass(frozen=True)
@@ -92,8 +39,9 @@ class Importance(Witness, Estimator):
     N(0, I) with share 0.05, are the proposal; a fifth of each is a copy that is nowhere narrower
     than N(0, I), lest failures that a Gaussian is too narrow for be rare and heavy. Pilot
     rounds refit it by cross-entropy; scouts that it leaves out then, where a draw would weigh 30
-    times the mean, get Gaussians of their own. Neither is used in the answer, so that P-hat = mean
-    of phi(z) / q(z) over the failing draws is unbiased whatever was fitted.
+    times the mean, get Gaussians of their own, as thin as they stand where no wider one meets C: on
+    islands, of which a second climb then has to know the same. None of this is used in the answer,
+    so that P-hat = mean of phi(z) / q(z) over the failing draws is unbiased whatever was fitted.
 
     The stated error grows by n^(k - 1/2) where the weights' tail index (Pareto k) is above 1/2, n
     the effective draws: such sums settle as n^(k - 1), and their own spread does not show it. The
@@ -145,22 +93,22 @@ class Importance(Witness, Estimator):
         if not state.found:
             found = modes.advance(problem, state, self.modes)
             assert isinstance(found, Weighing)
-            return _mixed(found) if found.found else found
+            return mixing.mixed(found) if found.found else found
         if state.rounds < self.pilots + state.filled and len(state.share):
             n = int(max(1, min(self.pilot, _PILOT_SHARE * state.left)))
             z, log_w, _ = _draw(problem, state, n)
             alive = torch.isfinite(log_w)
-            refitted = state.proposal.refit(z[alive], log_w[alive], _FLOOR)
+            refitted = state.proposal.refit(z[alive], log_w[alive], mixing.FLOOR)
             state = replace(state, rounds=state.rounds + 1, forwards=state.forwards + n)
-            state = _with(state, refitted)
+            state = mixing.with_mixture(state, refitted)
             told = float(log_sum(log_w)) - math.log(n)
             if state.rounds == self.pilots:
-                state = _filled(problem, state, told)
+                state = mixing.filled(problem, state, told)
             if state.rounds == self.pilots + state.filled:
                 if state.islands == 1:
-                    return _confirmed(problem, state, told)
+                    return mixing.confirmed(problem, state, told)
                 if not state.islands and float(alive.double().mean()) < _SELDOM:
-                    return _on_islands(problem, state, told)
+                    return mixing.with_islands(problem, state, told)
             return state
         return _weigh(problem, state, int(min(self.batch, state.left)))
 
@@ -218,113 +166,6 @@ class Importance(Witness, Estimator):
         return Failures(z[alive], log_w[alive], self.batch)
 
 
-def _mixed(state: Weighing) -> Weighing:
-    """The first mixture of the Gaussians that were found."""
-    if len(state.means) == 0:
-        return state
-    fit = state.fit
-    square = fit.means.square().sum(1)
-    guess = 0.5 * (torch.logdet(fit.covs) - square)
-    share = floored(torch.softmax(guess, 0), _FIRST_FLOOR)
-    covs = narrowed(fit) if state.fitted < modes.NEVER else fit.covs
-    mixture = of_gaussians(fit.means, covs, share, _PLAIN)
-    nothing = torch.full_like(share, -math.inf)
-    dropped = {name: getattr(state, name)[:0] for name in ("covs", "slopes", "tilt", "clauses")}
-    return _with(replace(state, by_mode=nothing, **dropped), mixture)
-
-
-def _filled(problem: Problem, state: Weighing, log_p: float) -> Weighing:
-    """With unit Gaussians where the mixture leaves failures out: at clusters of the scouts there,
-    where these are many, and where climbs from all sides enter C. Another pilot round then refits
-    it. log P by the last one is `log_p`.
-    """
-    centres, part = _by_scouts(state, log_p)
-    sides, share, spent = _by_sides(problem, state, log_p)
-    state = replace(state, forwards=state.forwards + spent)
-    centres, part = torch.cat([centres, sides]), torch.cat([part, share])
-    if not len(centres):
-        return state
-    q, eye = state.proposal, torch.eye(centres.shape[1], dtype=centres.dtype)
-    share = torch.cat([(1.0 - part.sum().clamp(max=_ADDED)) * q.share, part])
-    mixture = of_gaussians(
-        torch.cat([q.means, centres]), torch.cat([q.covariances, eye.expand(len(centres), -1, -1)]),
-        floored(share, _FIRST_FLOOR), _PLAIN,
-    )  # fmt: skip
-    nothing = torch.full_like(share, -math.inf)
-    return _with(replace(state, filled=1, by_mode=nothing), mixture)
-
-
-def _on_islands(problem: Problem, state: Weighing, log_p: float) -> Weighing:
-    """With Gaussians as thin as the scouts stand that are left out even so, where these are many;
-    more pilot rounds then refit it. log P by the last one is `log_p`."""
-    out = _left_out(state, log_p)
-    if out is None or float(out.double().mean()) <= 1.0 - _COVERED or state.left < islands.COST:
-        return state
-    generator = state.rng.child("islands").generator()
-    means, covs, part, spent = islands.gaussians(problem, state.noise[out], generator)
-    q, added = state.proposal, _ADDED * float(out.double().mean())
-    share = torch.cat([(1.0 - added) * q.share, added * part])
-    mixture = of_gaussians(
-        torch.cat([q.means, means]), torch.cat([q.covariances, covs]), floored(share, _FLOOR),
-        _PLAIN, islands.LEAST_VAR,
-    )  # fmt: skip
-    state = replace(
-        state, filled=state.filled + _ROUNDS, least=islands.LEAST_VAR, islands=state.islands + 1,
-        by_mode=torch.full_like(share, -math.inf), forwards=state.forwards + spent,
-    )  # fmt: skip
-    return _with(state, mixture)
-
-
-def _confirmed(problem: Problem, state: Weighing, log_p: float) -> Weighing:
-    """With what a second climb says of the mixture around the scouts of the first, and with
-    Gaussians around those of its scouts that it leaves out, where these are many."""
-    again = modes.climbed_again(problem, state)
-    assert isinstance(again, Weighing)
-    out = _left_out(again, log_p)
-    second = 1.0 if out is None else float(out.double().mean())
-    if out is not None and second > 1.0 - _COVERED:
-        again = _on_islands(problem, again, log_p)
-    own = ("noise", "margin", "threshold", "log_level", "step_size", "scouted")
-    kept = {name: getattr(state, name) for name in own}
-    return replace(again, **kept, islands=2, second=second)
-
-
-def _by_scouts(state: Weighing, log_p: float) -> tuple[Tensor, Tensor]:
-    """Centres `(k, d)` of the scouts that are left out, where they are many, and their parts."""
-    none = state.means[:0]
-    out = _left_out(state, log_p)
-    if out is None or float(out.double().mean()) <= 1.0 - _COVERED:
-        return none, none.sum(1)
-    scouts = state.noise[out]
-    k = max(1, min(_MOST_ADDED, len(scouts) // _SCOUTS_ADDED))
-    centres = modes.clusters(scouts, k, state.rng.child("left out").generator())
-    count = torch.bincount(torch.cdist(scouts, centres).argmin(1), minlength=len(centres))
-    return centres, (count / len(out)).to(centres.dtype)
-
-
-def _by_sides(problem: Problem, state: Weighing, log_p: float) -> tuple[Tensor, Tensor, int]:
-    """Where climbs from all sides of D enter parts of C that are left out `(k, d)`, the parts that
-    half-spaces as far away have of P, `(k,)`, and the cost; see `lookout`."""
-    none = state.means[:0]
-    radius = lookout.radius_of(log_p)
-    if not math.isfinite(log_p) or radius < lookout.NEAREST or _SIDES * state.left < _SIDES_COST:
-        return none, none.sum(1), 0
-    try:
-        u, t, spent = lookout.met(problem, _PAIRS, radius, 0)
-    except Unsupported:
-        return none, none.sum(1), 2 * 2 * _PAIRS
-    at = t[:, None] * u
-    log_w = -0.5 * t.square() - state.drawn_from.log_density(at)
-    at = lookout.apart(at[log_w - log_p > math.log(_HEAVIER)])[:_MOST_ADDED]
-    mass = log_cdf_value(-at.norm(dim=1))
-    total = torch.logsumexp(torch.cat([mass, mass.new_tensor([log_p])]), 0)
-    return at, torch.exp(mass - total), spent
-
-
-def _with(state: Weighing, q: Proposal) -> Weighing:
-    return replace(state, means=q.means, basis=q.basis, var=q.var, share=q.share)
-
-
 def _draw(problem: Problem, state: Weighing, n: int) -> tuple[Tensor, Tensor, Tensor]:
     """`n` draws of noise, their log weights (-inf where C does not hold), which are plain."""
     d = problem.distribution
@@ -366,22 +207,9 @@ def _modes(state: Weighing) -> list[dict[str, float]]:
     return [{"norm": float(b), "part": float(p)} for b, p in zip(norms, parts, strict=True)]
 
 
-def _left_out(state: Weighing, log_p: float) -> Tensor | None:
-    """Which scouts stand where a draw would weigh more than 30 times the mean, `(n,)`.
-
-    The weight of a draw over the mean of all is phi / (q P). P is what draws say, `log_p`, or the
-    scouts' own levels where that is more: draws may lack a part of C, and levels are rough.
-    """
-    if not state.reached or not len(state.share):
-        return None
-    z = state.noise
-    log_w = -0.5 * z.square().sum(1) - state.drawn_from.log_density(z)
-    return log_w - max(state.log_level, log_p) > math.log(_HEAVIER)
-
-
 def _covered(state: Weighing) -> float | None:
     """Share of the scouts that draws of the mixture stand for."""
-    out = _left_out(state, state.log_sum - math.log(max(1, state.draws)))
+    out = mixing.left_out(state, state.log_sum - math.log(max(1, state.draws)))
     return None if out is None else 1.0 - float(out.double().mean())
 
 
@@ -395,7 +223,7 @@ def _doubt(state: Weighing, answer: float = 0.0) -> str:
             why = "the budget does not hold a search for design points"
         return f"{why}, so this is plain Monte Carlo"
     covered = _covered(state)
-    if state.islands and state.second > 1.0 - _COVERED:
+    if state.islands and state.second > 1.0 - mixing.COVERED:
         return (
             "C is small islands, and scouts of a second climb stood on others than those of the "
             "first, or none did: there may be more"
@@ -405,42 +233,6 @@ def _doubt(state: Weighing, answer: float = 0.0) -> str:
             f"no scout has confirmed an answer below 10^{_TINY / LN10:.0f}: likelier failures may "
             "have been missed"
         )
-    if covered is not None and covered < _COVERED:
+    if covered is not None and covered < mixing.COVERED:
         return f"{1.0 - covered:.0%} of the scouts stand in failures that the mixture leaves out"
     return ""
-
-
-def beside(state: Weighing, means: Tensor, covs: Tensor, share: Tensor) -> Weighing:
-    """These Gaussians beside those that the search for ways to fail has found, half the mass each.
-
-    Args:
-        state: one whose search has just ended.
-        means: `(k, d)` in base noise.
-        covs: `(k, d, d)`.
-        share: `(k,)`, sums to 1.
-    """
-    if state.common:
-        return state
-    own = state.proposal
-    if len(own.share):
-        means, covs = torch.cat([own.means, means]), torch.cat([own.covariances, covs])
-        share = torch.cat([own.share, share])
-    mixture = of_gaussians(means, covs, floored(share, _FLOOR), _PLAIN)
-    return _with(replace(state, by_mode=torch.full_like(share, -math.inf)), mixture)
-
-
-def around(state: Weighing, means: Tensor, covs: Tensor, share: Tensor) -> Weighing:
-    """A state that starts from these Gaussians instead of a search for ways to fail.
-
-    Args:
-        state: of `Importance.init`.
-        means: `(k, d)` in base noise.
-        covs: `(k, d, d)`.
-        share: `(k,)`, sums to 1.
-    """
-    mixture = of_gaussians(means, covs, floored(share, _FIRST_FLOOR), _PLAIN)
-    given = replace(
-        state, searched=modes.NEVER, scouted=modes.NEVER, fitted=modes.NEVER,
-        by_mode=torch.full_like(share, -math.inf),
-    )  # fmt: skip
-    return _with(given, mixture)

@@ -157,17 +157,28 @@ def climbed_again(problem: Problem, state: Finding) -> Finding:
     where that fails, or where the budget leaves no more than a fifth above what it usually takes.
     """
     n, spare = len(state.noise) // 2, _SPARE * state.left if state.limit is not None else 0.0
-    again = replace(
-        state, noise=state.noise[:0], margin=state.margin[:0], threshold=-math.inf, log_level=0.0,
-        step_size=PCN.start, scouted=0, rng=state.rng.child("again"),
-    )  # fmt: skip
     if not n or state.left - spare < n * (1.0 + (1.0 - _KEEP) * state.scouted):
-        return replace(again, scouted=NEVER, rng=state.rng)
-    again = _first_scouts(problem, again, n)
-    while again.scouted < NEVER and not again.reached:
-        enough = again.left > spare + n
-        again = _scout(problem, again, unbidden=True) if enough else replace(again, scouted=NEVER)
-    return replace(again, rng=state.rng)
+        return replace(state, scouted=NEVER)
+    return climbed(problem, state, n, "again", spare)
+
+
+def climbed(problem: Problem, state: Finding, n: int, key: str, spare: float) -> Finding:
+    """The state with n scouts of a climb from N(0, I) in the place of its own; with none in C where
+    that fails.
+
+    Args:
+        key: of the climb's random numbers.
+        spare: forward passes that it leaves.
+    """
+    found = replace(
+        state, noise=state.noise[:0], margin=state.margin[:0], threshold=-math.inf, log_level=0.0,
+        step_size=PCN.start, scouted=0, rng=state.rng.child(key),
+    )  # fmt: skip
+    found = _first_scouts(problem, found, n)
+    while found.scouted < NEVER and not found.reached:
+        enough = found.left > spare + n
+        found = _scout(problem, found, unbidden=True) if enough else replace(found, scouted=NEVER)
+    return replace(found, rng=state.rng)
 
 
 def _first_scouts(problem: Problem, state: Finding, n: int) -> Finding:

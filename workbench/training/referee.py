@@ -12,7 +12,7 @@ from workbench.distributions import Distribution, Gaussian
 from workbench.errors import BadInput
 from workbench.estimators import Estimate, Estimator, Importance
 from workbench.estimators.base import check_positive
-from workbench.estimators.importance import around
+from workbench.estimators.mixing import around
 from workbench.iteration import Budget, run
 from workbench.math.gaussian import TWO_SIDED_95
 from workbench.problem import Problem
