@@ -38,6 +38,26 @@ def images():
     return net.double().eval()
 
 
+class Attending(nn.Module):
+    """One of every operation of attention, on three tokens that are made of 3 numbers."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(1)
+        self.spread = nn.Linear(3, 12)
+        self.layer = nn.TransformerEncoderLayer(4, 2, 3, 0.0, batch_first=True)
+        self.heads = nn.MultiheadAttention(4, 2, batch_first=True)
+        self.register_buffer("lower", torch.ones(3, 3).tril().bool())
+
+    def forward(self, x):
+        h = self.layer(self.spread(x).view(-1, 3, 4))
+        h, _ = self.heads(h, h, h, attn_mask=~self.lower)
+        scores = (h @ h.transpose(1, 2)).masked_fill(~self.lower, float("-inf"))
+        h = torch.einsum("bqk,bkd->bqd", scores.softmax(-1), h)
+        h = nn.functional.scaled_dot_product_attention(h, h, h, attn_mask=self.lower)
+        return torch.maximum(h.logsumexp(1), h.amax(1))[:, :2]
+
+
 def gaussian(dtype=torch.float64, full=False):
     scale = torch.eye(3, dtype=dtype) + rand(5, 3, 3, dtype=dtype).tril(-1)
     return wb.Gaussian(rand(4, 3, dtype=dtype), scale if full else scale.diagonal().clone() * 0.3)
@@ -92,6 +112,7 @@ def problems():
         "median": wb.Problem(gaussian(), dense(rand(17, 1, 3)), wb.Median(0.2, "far"), "median"),
         "bare": wb.Problem(gaussian(), nn.Flatten(), wb.Halfspace(torch.ones(3)), "bare"),
         "images": wb.Problem(gaussian(), images(), half, "images"),
+        "attention": wb.Problem(gaussian(), Attending().double().eval(), half, "attention"),
         "scalar shift": wb.Problem(
             gaussian(), Shift(torch.tensor(0.1)), wb.Halfspace(torch.ones(3)), "scalar"
         ),

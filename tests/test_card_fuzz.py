@@ -25,6 +25,7 @@ JSON = st.recursive(
             [
                 *("gaussian", "mixture", "box", "linear", "relu", "add", "bias", "halfspace"),
                 *("reshape", "convolution", "avg_pool", "mean", "layer_norm", "batch_norm"),
+                *("attention", "encoder_layer", "softmax", "einsum", "masked", "keep", "mask"),
                 *("argmax", "polytope", "and", "or", "loses", "float32", "x.safetensors", LINEAR),
                 *("spec.a", "spec.b", "distribution.mean", "distribution.scale", "model.3.value"),
             ]
@@ -42,7 +43,7 @@ JSON = st.recursive(
 def originals(tmp_path_factory):
     """Saved cards: the text of each, its tensors' bytes and its path."""
     found = []
-    for name in ("residual", "mixture", "images"):
+    for name in ("residual", "mixture", "images", "attention"):
         path = PROBLEMS[name].save(tmp_path_factory.mktemp(name))
         card = json.loads(path.read_text())
         found.append((path, card, (path.parent / card["weights"]["file"]).read_bytes()))

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from operation_rows import (
     Call,
+    layer,
     rand,
 )
 from torch import nn
@@ -87,6 +88,45 @@ REFUSED = {
     "convolved with bias of x": (Call(lambda m, x: F.conv1d(x, m.kernel, bias=x)), "conv1d"),
     "a number by x": (Call(lambda m, x: 1.0 / x), "division by a value that depends"),
     "less infinity": (Call(lambda m, x: x - math.inf), "operation sub"),
+    "matrix of x and more": (Call(lambda m, x: torch.einsum("bi,bj", x, x)), "einsum .two values"),
+    "trace": (
+        Call(lambda m, x: torch.einsum("bii,bij->bj", x, x)),
+        "einsum .two values that begin",
+    ),
+    "einsum of weights": (
+        Call(lambda m, x: torch.einsum("bi,ij->bj", x, m.kernel)),
+        "einsum other",
+    ),
+    "mask of x": (Call(lambda m, x: torch.where(x > 0, x, 0.0)), "operation gt"),
+    "queries by name": (
+        Call(lambda m, x: F.scaled_dot_product_attention(query=x, key=x, value=x)),
+        "other than of query, key, value in a row",
+    ),
+    "dropped attention": (
+        Call(lambda m, x: F.scaled_dot_product_attention(x, x, x, dropout_p=0.1)),
+        "with dropout",
+    ),
+    "sequence first": (
+        Call(lambda m, x: m.parts[0](x, x, x)[0], nn.MultiheadAttention(2, 1)),
+        "MultiheadAttention without batch_first",
+    ),
+    "attention in training": (
+        Call(
+            lambda m, x: m.parts[0](x, x, x)[0], nn.MultiheadAttention(2, 1, 0.1, batch_first=True)
+        ),
+        "MultiheadAttention in training mode",
+    ),
+    "attention weights": (
+        Call(
+            lambda m, x: m.parts[0](*[x.view(-1, 1, 2)] * 3)[1] + x,
+            nn.MultiheadAttention(2, 1, batch_first=True),
+        ),
+        "of values whose shape is not known",
+    ),
+    "layer in training": (
+        nn.TransformerEncoderLayer(2, 1, 2, batch_first=True),
+        "in training mode",
+    ),
     "rounded": (Call(lambda m, x: torch.div(x, 2, rounding_mode="floor")), "operation div"),
     "log": (Call(lambda m, x: x.log()), "log of a value that depends on the input, which"),
     "root": (Call(lambda m, x: torch.sqrt(x)), "sqrt of a value that depends on the input"),
@@ -159,6 +199,26 @@ MISFITS = {
     ),
     "gate": (nn.GLU(), 9, "multiplies values of shapes"),
     "norm": (nn.LayerNorm(4), 9, r"normalises \(4,\) but is fed \(9,\)"),
+    "matmul": (Call(lambda m, x: x @ x), 9, "multiplies matrices in values of shapes"),
+    "contraction": (
+        Call(lambda m, x: torch.einsum("bi,bi->bi", x, x[:, :2])),
+        9,
+        "multiplies and sums values",
+    ),
+    "heads": (
+        layer().eval(),
+        9,
+        r"takes \(tokens, 4\)",
+    ),
+    "no key": (
+        Call(
+            lambda m, x: F.scaled_dot_product_attention(
+                *[x.view(-1, 1, 9)] * 3, attn_mask=m.upper[:1, :1]
+            )
+        ),
+        9,
+        "masks all keys of a query",
+    ),
     "softmax": (nn.Softmax(2), 9, "0 takes the softmax along axis 2 of 2"),
     "greatest": (Call(lambda m, x: x.amax(2)), 9, "takes the greatest along axis 2 of 2"),
     "maximum": (Call(lambda m, x: torch.maximum(x, x[:, :2])), 9, "subtracts values of shapes"),

@@ -4,7 +4,8 @@ import math
 from itertools import pairwise
 
 from workbench.distributions import Box
-from workbench.graph import Elementwise, MaxPool, Node, Norm, Product
+from workbench.graph import Elementwise, MaxPool, Node, Norm
+from workbench.graph.operations import OF_PRODUCTS
 from workbench.graph.operations.softmax import in_tree
 from workbench.problem import Problem
 
@@ -95,8 +96,8 @@ def _bend(node: Node) -> str:
         return ""
     if in_tree(node.op):
         return "softmax"
-    of = None if node.part is None else node.part.whole
-    return "products" if isinstance(of, Product) else node.op.activation
+    squared = node.part is not None and node.op.activation == "square"
+    return "products" if squared else node.op.activation
 
 
 def few_normalised(problem: Problem) -> str:
@@ -111,6 +112,17 @@ def few_normalised(problem: Problem) -> str:
     return (
         f"{name} over {n} values is taken for an affine map, which is rough below {FEW}: ask "
         "`conditioned` or a sampler too"
+    )
+
+
+def tangled(problem: Problem, propagator: str) -> str:
+    """Said of third cumulants behind sums of many products, of which they are not whole."""
+    wholes = {type(n.part.whole) for n in problem.graph.nodes if n.part}
+    if propagator in ("mean", "covariance") or not wholes & {*OF_PRODUCTS}:
+        return ""
+    return (
+        "third cumulants behind products of matrices are not carried whole: on small networks with "
+        "attention the propagator `covariance` was nearer"
     )
 
 

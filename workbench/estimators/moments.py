@@ -113,6 +113,7 @@ class Moments(Estimator):
         propagator, tail = self._build(), TAILS[self.tail]()
         terms, laws, flops, remainder = [], [], 0.0, -1.0
         doubts = [limits.too_deep(problem, propagator.name)]
+        doubts.append(limits.tangled(problem, propagator.name))
         for piece in pieces:
             law, spent = propagator.law(problem.graph, piece, event.a, event.b)
             beta = tail.index(law)

@@ -43,6 +43,8 @@ _PROBE = 1.5
 _FLATTER = 0.75  # power of the covariance: failures have heavier tails than their covariance tells
 _LEAST, _MOST = 0.08, 6.0
 _TINY = 1e-150
+_INSIDE = 512
+"""Values inside an operation, beyond which summits are looked for by gradients."""
 _SEARCH, _PASSES, _EVALUATIONS, _LEAST_SEARCH = 0.6, 40, 25, 300
 
 
@@ -183,15 +185,15 @@ class Frozen:
 
 
 def propagates(problem: Problem) -> bool:
-    """Whether summits can be found by propagation: D Gaussian, C polyhedral, M readable
-    and not too wide."""
+    """Whether summits can be found by propagation: D Gaussian, C polyhedral, M readable and not
+    too wide, and no attention in it of which one propagation costs as much as a search."""
     if not isinstance(problem.distribution, Gaussian) or not isinstance(problem.spec, Polyhedral):
         return False
     try:
         room.for_covariances(problem.graph, problem.distribution.dim, problem.dtype)
+        return room.inside(problem.graph, problem.distribution.dim)[0] <= _INSIDE
     except Unsupported:
         return False
-    return True
 
 
 def find(problem: Problem, most: int, allowed: float = math.inf) -> Summits:

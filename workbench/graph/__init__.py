@@ -5,6 +5,7 @@ from workbench.graph.call import Computed, Constant, Ref
 from workbench.graph.operations import (
     AdaptivePool,
     Add,
+    Attention,
     AvgPool,
     Axes,
     BatchNorm,
@@ -12,7 +13,9 @@ from workbench.graph.operations import (
     Cat,
     Convolution,
     ConvolutionTranspose,
+    Einsum,
     Elementwise,
+    EncoderLayer,
     Flatten,
     Flip,
     Greatest,
@@ -23,9 +26,12 @@ from workbench.graph.operations import (
     Linear,
     LogSoftmax,
     LogSumExp,
+    Masked,
+    MatrixProduct,
     Maximum,
     MaxPool,
     MeanOver,
+    MultiheadAttention,
     Norm,
     Packed,
     Pad,
@@ -43,13 +49,17 @@ from workbench.graph.operations import (
     SumOver,
     UnitLength,
 )
+from workbench.graph.operations.attention import bend_of
+from workbench.graph.operations.contraction import checked
 from workbench.graph.reader import read
 
 __all__ = [
-    "AdaptivePool", "Add", "AvgPool", "Axes", "BatchNorm", "Bias", "Cat", "Composite", "Computed",
-    "Constant", "Convolution", "ConvolutionTranspose", "Elementwise", "Flatten", "Flip", "Graph",
-    "Greatest", "GroupNorm", "Input", "InstanceNorm", "LayerNorm", "Linear", "LogSoftmax",
-    "LogSumExp", "MaxPool", "Maximum", "MeanOver", "Node", "Norm", "Op", "PReLU", "Packed", "Pad",
+    "AdaptivePool", "Add", "Attention", "AvgPool", "Axes", "BatchNorm", "Bias", "Cat", "Composite",
+    "Computed", "Constant", "Convolution", "ConvolutionTranspose", "Einsum", "Elementwise",
+    "EncoderLayer", "Flatten", "Flip", "Graph", "Greatest", "GroupNorm", "Input", "InstanceNorm",
+    "LayerNorm", "Linear", "LogSoftmax", "LogSumExp", "Masked", "MatrixProduct", "MaxPool",
+    "Maximum", "MeanOver", "MultiheadAttention", "Node", "Norm", "Op", "PReLU", "Packed", "Pad",
     "Passing", "Permute", "Pick", "Product", "RMSNorm", "Ref", "Reshape", "Resize", "Scale",
-    "Several", "Shape", "Softmax", "Subtract", "SumOver", "UnitLength", "activations_of", "read",
+    "Several", "Shape", "Softmax", "Subtract", "SumOver", "UnitLength", "activations_of", "bend_of",
+    "checked", "read",
 ]  # fmt: skip

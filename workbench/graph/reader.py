@@ -51,7 +51,7 @@ def read(module: nn.Module, dim: int | None = None) -> Graph:
         raise Unsupported(f"a model of type {type(module).__name__}", "a torch.nn.Module is needed")
     try:
         with _TRACING:
-            traced = _Tracer().trace(module)
+            traced = _traced(module)
     except Exception as error:  # fx raises many types on data-dependent Python
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise Unsupported(
@@ -64,11 +64,24 @@ def read(module: nn.Module, dim: int | None = None) -> Graph:
 _TRACING = threading.Lock()
 
 
+def _traced(module: nn.Module) -> torch.fx.Graph:
+    """First with buffers as the tensors that they are, which code may branch on; where that fails,
+    with buffers as steps of their own, which code may cut to the length of its input."""
+    try:
+        return _Tracer(False).trace(module)
+    except Exception as error:
+        try:
+            return _Tracer(True).trace(module)
+        except Exception:
+            raise error from None
+
+
 class _Tracer(torch.fx.Tracer):
     """Leaves other threads alone: fx patches `nn.Module` itself while it traces."""
 
-    def __init__(self) -> None:
+    def __init__(self, buffers: bool) -> None:
         super().__init__()
+        self.proxy_buffer_attributes = buffers
         self.thread = threading.get_ident()
 
     def call_module(

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from workbench.errors import BadInput
+from workbench.models.attending import Attention, Einsum, MatrixProduct, MultiheadAttention
 
 
 class _Constant(nn.Module):
@@ -333,8 +334,12 @@ class Joined(nn.Module):
         return torch.cat(parts, self.axis)
 
 
-_PAIRS = (Sum, Difference, Multiply, Maximum, Minimum)
+_PAIRS = (Sum, Difference, Multiply, Maximum, Minimum, MatrixProduct, Einsum)
 """Parts that take two values."""
+
+
+_THREE = (Attention, MultiheadAttention)
+"""Parts that take three."""
 
 
 class Network(nn.Module):
@@ -350,7 +355,8 @@ class Network(nn.Module):
         if len(parts) != len(inputs) or not parts:
             raise BadInput(f"a network needs inputs for each of its parts, got {len(inputs)}")
         for i, feeds in enumerate(inputs):
-            want = 2 if isinstance(parts[i], _PAIRS) else 1
+            part = parts[i]
+            want = 2 if isinstance(part, _PAIRS) else 3 if isinstance(part, _THREE) else 1
             if isinstance(parts[i], Joined):
                 want = max(1, len(feeds))
             if len(feeds) != want or any(not 0 <= j <= i for j in feeds):

@@ -1,5 +1,6 @@
 """Operations as nodes of a card: how each is written and made again."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
@@ -32,6 +33,7 @@ from workbench.models import (
     Sum,
     Total,
     UnitLength,
+    attending,
     dense,
 )
 from workbench.models.mlp import activation_module
@@ -103,6 +105,30 @@ def written(
             return cards.SoftmaxCard(**at, op=name, axis=op.place(shapes[0]))
         case graphs.LogSumExp():
             return cards.LogSumExpCard(**at, axis=op.place(shapes[0]), keep=op.keep)
+        case graphs.MatrixProduct():
+            return cards.MatrixProductCard(**at)
+        case graphs.Einsum():
+            return cards.EinsumCard(**at, equation=op.equation)
+        case graphs.Masked():
+            keep = put("keep", op.mask().to(torch.float32))
+            return cards.MaskedCard(**at, keep=keep, fill=kept("fill", op.fill))
+        case graphs.Attention():
+            return cards.AttentionCard(
+                **at, mask=_mask(op.mask, put), causal=op.causal or None, factor=op.factor
+            )
+        case graphs.MultiheadAttention(layer=layer):
+            return cards.MultiheadAttentionCard(
+                **at, width=layer.embed_dim, heads=layer.num_heads, tensors=_tensors(layer, put),
+                mask=_mask(op.mask, put), causal=op.causal or None, asked=op.weights or None,
+            )  # fmt: skip
+        case graphs.EncoderLayer(layer=layer):
+            told = {"activation": graphs.bend_of(layer), "first": layer.norm_first}
+            sizes = {"width": layer.self_attn.embed_dim, "heads": layer.self_attn.num_heads}
+            return cards.EncoderLayerCard.model_validate({
+                **at, **told, **sizes, "hidden": layer.linear1.out_features,
+                "eps": [layer.norm1.eps, layer.norm2.eps], "tensors": _tensors(layer, put),
+                "mask": _mask(op.mask, put), "causal": op.causal or None,
+            })  # fmt: skip
         case graphs.Reshape() | graphs.Axes():
             return cards.ReshapeCard(**at, to=list(op.shape(*shapes)))
         case graphs.Pick():
@@ -177,6 +203,24 @@ def _picked(e: Any) -> Any:
     if isinstance(e, slice):
         return cards.Run(start=e.start, stop=e.stop, step=e.step)
     return list(e) if isinstance(e, tuple) else e
+
+
+def _tensors(layer: nn.Module, put: Callable[[str, Tensor], str]) -> dict[str, str]:
+    """The parameters of a layer, kept."""
+    return {k: put(k, w) for k, w in layer.named_parameters()}
+
+
+def _mask(mask: graphs.Constant | None, put: Callable[[str, Tensor], str]) -> cards.MaskCard | None:
+    """A mask as a card has it: no tensor of a card is infinite, or holds truth values."""
+    if mask is None:
+        return None
+    value = mask.value
+    if value.dtype == torch.bool:
+        return cards.MaskCard(keep=put("mask", value.to(torch.float32)))
+    keep = value > -math.inf
+    return cards.MaskCard(
+        keep=put("mask", keep.to(torch.float32)), add=put("add", value.masked_fill(~keep, 0.0))
+    )
 
 
 def made(i: int, node: NODES, get: Callable[[str], Tensor], dtype: torch.dtype) -> nn.Module:
@@ -267,6 +311,29 @@ def made(i: int, node: NODES, get: Callable[[str], Tensor], dtype: torch.dtype) 
             return kind(node.axis + 1)
         case cards.LogSumExpCard():
             return LogSumExp(node.axis, node.keep)
+        case cards.MatrixProductCard():
+            return attending.MatrixProduct()
+        case cards.EinsumCard():
+            return attending.Einsum(graphs.checked(node.equation))
+        case cards.MaskedCard():
+            return attending.Masked(get(node.keep) != 0.0, optional(node.fill), dtype)
+        case cards.AttentionCard():
+            return attending.Attention(_seen(node.mask, get), bool(node.causal), node.factor)
+        case cards.MultiheadAttentionCard():
+            _check_heads(i, node.width, node.heads)
+            tensors = {k: get(key) for k, key in node.tensors.items()}
+            return attending.MultiheadAttention(
+                node.width, node.heads, _seen(node.mask, get), bool(node.causal),
+                bool(node.asked), tensors,
+            )  # fmt: skip
+        case cards.EncoderLayerCard():
+            _check_heads(i, node.width, node.heads)
+            tensors = {k: get(key) for k, key in node.tensors.items()}
+            one, two = node.eps
+            return attending.EncoderLayer(
+                node.width, node.heads, node.hidden, node.activation, node.first, (one, two),
+                _seen(node.mask, get), bool(node.causal), tensors,
+            )  # fmt: skip
         case cards.PReLUCard():
             layer, weight = nn.PReLU(), get(node.weight)
             if weight.ndim != 1:
@@ -326,6 +393,24 @@ def made(i: int, node: NODES, get: Callable[[str], Tensor], dtype: torch.dtype) 
             return Minimum()
         case name:
             return activation_module(name, dtype)
+
+
+def _check_heads(i: int, width: int, heads: int) -> None:
+    if width % heads:
+        raise BadInput(f"node {i} has {heads} heads, which do not divide a width of {width}")
+
+
+def _seen(mask: cards.MaskCard | None, get: Callable[[str], Tensor]) -> Tensor | None:
+    """The mask that a card describes: of truth values where nothing is added."""
+    if mask is None:
+        return None
+    keep = get(mask.keep) != 0.0
+    if mask.add is None:
+        return keep
+    add = get(mask.add)
+    if add.shape != keep.shape:
+        raise BadInput(f"a mask of shape {tuple(keep.shape)} adds values {tuple(add.shape)}")
+    return add.masked_fill(~keep, -math.inf)
 
 
 def _weighed(norm: nn.Module, weight: Tensor | None, bias: Tensor | None = None) -> nn.Module:

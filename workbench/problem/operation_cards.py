@@ -9,6 +9,7 @@ Size = Annotated[int, Field(ge=1, le=1 << 24)]
 Place = Annotated[int, Field(ge=0, le=1 << 24)]
 Axes = Annotated[list[int], Field(min_length=1, max_length=8)]
 Axis = Annotated[int, Field(ge=0, le=8)]
+Tensors = Annotated[dict[str, Key], Field(max_length=32, description="by PyTorch's names")]
 Per = Annotated[list[Size], Field(min_length=1, max_length=2, description="one number an axis")]
 
 Fixed = Annotated[Literal[True] | None, Field(description="where training leaves it alone")]
@@ -18,6 +19,13 @@ class Strict(BaseModel):
     """A part of a card: no other fields, no text for a number, no infinity."""
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class MaskCard(Strict):
+    """What is added to scores where `keep` is not 0; elsewhere they count for nothing."""
+
+    keep: Key
+    add: Key | None = None
 
 
 class LinearCard(Strict):
@@ -254,6 +262,69 @@ class LogSumExpCard(Strict):
     keep: bool = Field(description="whether the axis stays, of length 1")
 
 
+class MatrixProductCard(Strict):
+    """Two values multiplied as matrices over their last two axes."""
+
+    op: Literal["matrix_product"] = "matrix_product"
+    inputs: list[int]
+
+
+class EinsumCard(Strict):
+    """Products of two values summed over axes; the first letter of each is the batch axis."""
+
+    op: Literal["einsum"] = "einsum"
+    inputs: list[int]
+    equation: Annotated[str, Field(min_length=1, max_length=64)]
+
+
+class MaskedCard(Strict):
+    """x where `keep` is not 0, else `fill`; minus infinity where that is left out."""
+
+    op: Literal["masked"] = "masked"
+    inputs: list[int]
+    keep: Key
+    fill: Key | None = None
+
+
+class AttentionCard(Strict):
+    """softmax(factor q k^T + mask) v over the last two axes of queries, keys and values."""
+
+    op: Literal["attention"] = "attention"
+    inputs: list[int]
+    mask: MaskCard | None = None
+    causal: Literal[True] | None = None
+    factor: FiniteFloat | None = Field(default=None, description="1 / sqrt(length) where left out")
+
+
+class MultiheadAttentionCard(Strict):
+    """PyTorch's MultiheadAttention of queries, keys and values `(tokens, width)`."""
+
+    op: Literal["multihead_attention"] = "multihead_attention"
+    inputs: list[int]
+    width: Size
+    heads: Size
+    tensors: Tensors
+    mask: MaskCard | None = None
+    causal: Literal[True] | None = None
+    asked: Literal[True] | None = Field(default=None, description="for its weights as well")
+
+
+class EncoderLayerCard(Strict):
+    """PyTorch's TransformerEncoderLayer of x `(tokens, width)`."""
+
+    op: Literal["encoder_layer"] = "encoder_layer"
+    inputs: list[int]
+    width: Size
+    heads: Size
+    hidden: Size
+    activation: Literal["relu", "gelu"]
+    first: bool = Field(description="whether norms come first")
+    eps: Annotated[list[Annotated[FiniteFloat, Field(ge=0.0)]], Field(min_length=2, max_length=2)]
+    tensors: Tensors
+    mask: MaskCard | None = None
+    causal: Literal[True] | None = None
+
+
 class LayerNormCard(Strict):
     """y = weight z / sqrt(|z|^2 / n + eps) + bias, z = x less its mean, over the n values of its
     last axes."""
@@ -333,6 +404,12 @@ NODES = (
     | GreatestCard
     | SoftmaxCard
     | LogSumExpCard
+    | MatrixProductCard
+    | EinsumCard
+    | MaskedCard
+    | AttentionCard
+    | MultiheadAttentionCard
+    | EncoderLayerCard
     | LayerNormCard
     | RMSNormCard
     | GroupNormCard

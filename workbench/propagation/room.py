@@ -3,16 +3,31 @@
 import torch
 
 from workbench.errors import Unsupported
-from workbench.graph import Graph
+from workbench.graph import Elementwise, Graph
 from workbench.graph.rules import Affine, Identity
 
 MOST = 2**32
 """Bytes."""
+INSIDE = 4096
+"""Values inside one operation: products of matrices and attention make one of every product."""
 _COPIES = 6  # of its largest covariance that a propagation holds at once
+
+
+def inside(graph: Graph, dim: int) -> tuple[int, str]:
+    """The most values that enter an activation inside an operation, and where that stands."""
+    each = zip(graph.widths(dim), graph.nodes, strict=True)
+    found = [(w, n.name) for w, n in each if n.part and isinstance(n.op, Elementwise)]
+    return max(found, default=(0, ""))
 
 
 def for_covariances(graph: Graph, dim: int, dtype: torch.dtype) -> None:
     """Raises `Unsupported` where the covariance of a layer's values, n x n, takes too much."""
+    count, name = inside(graph, dim)
+    if count > INSIDE:
+        raise Unsupported(
+            f"covariances of {count:,} values inside {name!r}",
+            f"up to {INSIDE:,} values inside an operation are propagated",
+        )
     width, node = max(
         zip(graph.widths(dim)[1:], graph.nodes[1:], strict=True),
         key=lambda pair: pair[0],

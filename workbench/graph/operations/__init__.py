@@ -3,13 +3,20 @@
 from torch import nn
 
 from workbench.graph.base import Composite, Op
+from workbench.graph.operations.attention import (
+    Attention,
+    EncoderLayer,
+    MultiheadAttention,
+)
 from workbench.graph.operations.batch_norm import BatchNorm
 from workbench.graph.operations.bias import Bias
 from workbench.graph.operations.cat import Cat
+from workbench.graph.operations.contraction import Einsum, MatrixProduct
 from workbench.graph.operations.convolution import Convolution, ConvolutionTranspose
 from workbench.graph.operations.elementwise import Elementwise
 from workbench.graph.operations.extremes import Greatest, Maximum
 from workbench.graph.operations.linear import Linear
+from workbench.graph.operations.masked import Masked
 from workbench.graph.operations.max_pool import MaxPool
 from workbench.graph.operations.norms import (
     GroupNorm,
@@ -37,17 +44,31 @@ ALL: tuple[type[Op] | type[Composite], ...] = (
     Convolution, ConvolutionTranspose, Pad, Resize, AvgPool, AdaptivePool, MeanOver, SumOver,
     BatchNorm, LayerNorm, RMSNorm, GroupNorm, InstanceNorm, UnitLength, Passing, Packed, Add,
     Subtract, MaxPool, PReLU, Product, Maximum, Greatest, Softmax, LogSoftmax, LogSumExp,
+    MatrixProduct, Einsum, Masked, Attention, MultiheadAttention, EncoderLayer,
 )  # fmt: skip
 """Every operation that is read; the first that claims a traced step has it."""
 
-OF_MORE: tuple[type[nn.Module], ...] = ()
+OF_PRODUCTS: tuple[type[Composite], ...] = (
+    MatrixProduct,
+    Einsum,
+    Attention,
+    MultiheadAttention,
+    EncoderLayer,
+)
+"""Operations that sum up many products."""
+OF_MORE: tuple[type[nn.Module], ...] = (
+    nn.MultiheadAttention,
+    nn.TransformerEncoderLayer,
+    nn.TransformerEncoder,
+)
 """Modules that take more than one value, or settings beside it."""
 
 __all__ = [
-    "ALL", "OF_MORE", "AdaptivePool", "Add", "AvgPool", "Axes", "BatchNorm", "Bias", "Cat",
-    "Convolution", "ConvolutionTranspose", "Elementwise", "Flatten", "Flip", "Greatest",
-    "GroupNorm", "Input", "InstanceNorm", "LayerNorm", "Linear", "LogSoftmax", "LogSumExp",
-    "MaxPool", "Maximum", "MeanOver", "Norm", "PReLU", "Packed", "Pad", "Passing", "Permute",
-    "Pick", "Product", "RMSNorm", "Reshape", "Resize", "Scale", "Softmax", "Subtract", "SumOver",
-    "UnitLength",
+    "ALL", "OF_MORE", "OF_PRODUCTS", "AdaptivePool", "Add", "Attention", "AvgPool", "Axes",
+    "BatchNorm", "Bias", "Cat", "Convolution", "ConvolutionTranspose", "Einsum", "Elementwise",
+    "EncoderLayer", "Flatten", "Flip", "Greatest", "GroupNorm", "Input", "InstanceNorm",
+    "LayerNorm", "Linear", "LogSoftmax", "LogSumExp", "Masked", "MatrixProduct", "MaxPool",
+    "Maximum", "MeanOver", "MultiheadAttention", "Norm", "PReLU", "Packed", "Pad", "Passing",
+    "Permute", "Pick", "Product", "RMSNorm", "Reshape", "Resize", "Scale", "Softmax", "Subtract",
+    "SumOver", "UnitLength",
 ]  # fmt: skip
