@@ -39,7 +39,7 @@ def test_app_shows_estimates_unasked_and_follows_the_slider(address, page):
     wider = changed(cell, before)
     assert wider > first  # a wider D makes the catastrophe likelier
     page.wait_for_url(re.compile(r"sigma=1\.\d"), timeout=PATIENCE)
-    page.get_by_text("Here there is none", exact=False).wait_for(timeout=PATIENCE)
+    page.get_by_text("not with the sliders elsewhere", exact=False).wait_for(timeout=PATIENCE)
     watch.clean()
 
 
@@ -57,7 +57,7 @@ def test_app_opens_where_its_link_points(address, page):
 def test_app_runs_subset_when_asked(address, page):
     watch = Watch(page)
     page.goto(address + "?problem=A_d10_1e-6&budget=20000")
-    button = page.get_by_role("button", name="▶ subset", exact=True)
+    button = page.get_by_role("button", name="▶ subset simulation", exact=True)
     button.wait_for(timeout=PATIENCE)
     cell = page.locator(".wb-estimate-subset")
     assert cell.count() == 0  # it waits to be asked

@@ -24,6 +24,6 @@ def test_app_prices_tilts_and_estimates_by_itself_and_follows_the_tilt(address, 
     expect(page.locator(".wb-tokens")).to_contain_text("tilted by 6 nats", timeout=PATIENCE)
     page.wait_for_url(re.compile(r"nats=6"), timeout=PATIENCE)
     walk(
-        page, "wb-problem", "wb-tilt", "wb-number-budget", "wb-slider-budget", "wb-seed", "new seed"
+        page, "wb-problem", "wb-tilt", "wb-number-budget", "wb-slider-budget", "wb-seed", "New seed"
     )
     watch.clean()

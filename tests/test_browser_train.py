@@ -69,7 +69,7 @@ def test_a_language_model_is_hushed_step_by_step(address, page):
     page.goto(f"{address}?room=train&of=L_zap_1e-7&set=%7B%22steps%22%3A+2%7D")
     standing, sentence = page.locator(".wb-standing"), page.locator(".wb-sentence")
     expect(standing).to_contain_text("step 0", timeout=PATIENCE)
-    expect(sentence).to_contain_text("Nothing is trained yet")
+    expect(sentence).to_contain_text("Nothing has been trained yet")
     expect(page.locator(".wb-prompts code")).to_have_count(28, timeout=PATIENCE)
     expect(page.locator(".wb-ledger tr")).to_have_count(10, timeout=PATIENCE)
     page.get_by_role("button", name="Step", exact=True).click()

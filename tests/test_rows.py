@@ -290,7 +290,7 @@ def test_a_heuristic_shows_its_own_indicator():
     done = {"state": "done", "estimate": estimate, "fraction": 1.0, "position": 1}
     row = rows.worker_row(entry, done, 1)
     assert row.indicator == estimate.indicator and row.err is None
-    assert f"presumption, ~ {estimate.indicator:.1g}" in table.table([row], problem.truth)
+    assert f"heuristic, ~{estimate.indicator:.1g}" in table.table([row], problem.truth)
 
 
 def test_words_of_warning_are_read_on_either_ground():

@@ -309,10 +309,10 @@ def click(bar, name):
 
 
 def test_the_toolbar_offers_what_there_is_to_do(bar):
-    assert on(bar) == {"Run", "Step"} and "Not begun" in bar.standing.value
+    assert on(bar) == {"Run", "Step"} and "Not started" in bar.standing.value
     assert click(bar, "Step")["steps"] == 1 and bar.said == ["follow"]
     assert on(bar) == {"Run", "Step", "Rewind", "Reset"}
-    assert "step 1" in bar.standing.value and "not kept" in bar.standing.value
+    assert "step 1" in bar.standing.value and "not saved" in bar.standing.value
     assert click(bar, "Run")["over"]
     assert on(bar) == {"Rewind", "Reset"} and "finished" in bar.standing.value
     assert click(bar, "Rewind")["steps"] == STEPS - 1
@@ -328,7 +328,7 @@ def test_the_toolbar_keeps_runs_below_its_own_folder_alone(bar, tmp_path, monkey
     bar._files(bar.stepping.save)
     bar.stepping.worker.wait(FILES)
     bar.paint()
-    assert "kept in runs/first" in bar.standing.value and (tmp_path / "runs" / "first").is_dir()
+    assert "saved in runs/first" in bar.standing.value and (tmp_path / "runs" / "first").is_dir()
     for name in ("", "../x", "a/b", ".hidden"):
         bar.name.value = name
         with pytest.raises(wb.BadInput, match="a run is named by"):
@@ -338,4 +338,4 @@ def test_the_toolbar_keeps_runs_below_its_own_folder_alone(bar, tmp_path, monkey
 def test_the_line_says_what_went_wrong_and_what_is_stale(stepping):
     said = toolbar_words.standing(stepping, {"state": "error", "message": "<disk full>"})
     assert "&lt;disk full&gt;" in said
-    assert "Reset takes them over" in toolbar_words.standing(stepping, {}, stale=True)
+    assert "press Reset" in toolbar_words.standing(stepping, {}, stale=True)

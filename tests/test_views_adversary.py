@@ -62,7 +62,7 @@ def test_it_finds_the_closed_form_and_has_it_checked(session):
     assert abs(check.log10_p - exact / math.log(10)) < 4.0 * check.err  # once in 16,000
     assert session.warning == ""
     said = adversary_words.course_sentence(session)
-    assert "Fresh draws" in said and "bad" not in said
+    assert "no part in the search" in said and "bad" not in said
     assert adversary_pictures.shift(attack.problem, attack.distribution) == pytest.approx(
         SIZE, rel=1e-3
     )
@@ -178,7 +178,7 @@ def test_pictures_of_d(name):
         z = torch.tensor(region["z"])
         x = torch.tensor([region["x"][7], region["y"][60]])[None]
         assert float(z[60, 7]) == pytest.approx(float(problem.margin(x).detach()))
-        assert [trace["name"] for trace in shown["data"]] == ["C holds", "D0", "D"]
+        assert [trace["name"] for trace in shown["data"]] == ["C holds", "D₀", "D"]
         go.Figure(shown)
     else:
         assert adversary_pictures.digits(problem, moved, 0).count("<figure") == 10
@@ -190,7 +190,7 @@ def test_charts_of_nothing_are_charts():
     problem = wb.load(LINEAR)
     go.Figure(adversary_plots.course((), (), "moments", problem))
     go.Figure(adversary_plots.frontier(None, (), (), "moments", problem))
-    assert "Press Run" in adversary_words.course_sentence(AdversarySession(LINEAR))
+    assert "Press <b>Run</b>" in adversary_words.course_sentence(AdversarySession(LINEAR))
 
 
 def test_d_serves_importance_and_baselines_are_held_against_it(session):

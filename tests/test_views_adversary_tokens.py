@@ -54,7 +54,7 @@ def test_the_room_serves_tokens_and_text(name, family, by, least):
         html = adversary_pictures.inputs(session.problem, attack.distribution, 0)
         assert html.count("flex:1 0 44px") == session.problem.distribution.dim
         assert "draws of D₀" in html and "draws of D<" in html
-        assert "Columns are positions" in adversary_words.picture_sentence(
+        assert "Each column is a position" in adversary_words.picture_sentence(
             session.problem, attack, session.checked
         )
         for act in (session.propose, session.challenge):
@@ -79,7 +79,7 @@ def test_the_worth_of_a_nat_stays_below_what_any_d_can_gain():
         session.close()
     own, most, checked = (
         next(d for d in made["data"] if d["name"] == n)
-        for n in ("this search", "the most any D can gain", "checked by a sampler")
+        for n in ("this search", "upper limit for any D", "independent sampler")
     )
     start = attack.found.reference / math.log(10)
     assert own["y"][-1] == pytest.approx((attack.log10_p - start) / attack.nats)

@@ -35,4 +35,4 @@ def test_both_faces_draw_it(session, face):
     for block in ANOMALIES.blocks:
         assert block.draw(session, False, block.height)["data"]
     assert "Area under the ROC curve" in ANOMALIES.blocks[1].say(session)
-    assert "account for" in ANOMALIES.blocks[2].say(session)
+    assert "explain" in ANOMALIES.blocks[2].say(session)

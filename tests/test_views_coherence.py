@@ -146,7 +146,7 @@ def test_the_sentence_names_the_side_and_the_size():
     assert "too low" in said and f"{heat.digits:.2g} digit" in said
     said = coherence_words.sentence(Heat(-20.0, -8.0, 10.0), None, "moments", {})
     assert "too high" in said
-    assert "nothing to mend" in coherence_words.sentence(
+    assert "nothing to correct" in coherence_words.sentence(
         Heat(-20.0, 1e-5, 10.0), None, "moments", {}
     )
     assert "Not measured" in coherence_words.sentence(None, None, "moments", {})
@@ -161,7 +161,7 @@ def test_the_table_says_kept_broken_refused_and_waiting():
         Defect("three", "law", None, "no <reason>"), Defect("four", "law", None),
     ]  # fmt: skip
     shown = coherence_words.table(defects, {"state": "running"})
-    assert "kept" in shown and "0.25" in shown and "cannot" in shown and "…" in shown
+    assert "holds" in shown and "0.25" in shown and "not measurable" in shown and "…" in shown
     assert "<reason>" not in shown and "<1>" not in shown
 
 

@@ -68,7 +68,7 @@ def test_what_stands_out_is_found_at_the_end_and_foretold_from_half_way(session)
     assert abs(forecast.density(150) - seen) < 0.03 < abs(alone - seen)
     shown = gliders_gallery.gallery(session, False)
     assert shown.count("wb-card") == min(len(look.structures), gliders_gallery.MOST)
-    assert "beehive" in shown and "stands still" in shown and "persist" in shown
+    assert "beehive" in shown and "still life" in shown and "persist" in shown
     assert "Given the structures" in gliders_words.densities(session)
 
 
@@ -97,8 +97,8 @@ def test_the_line_shows_its_background_and_gliders():
 
 def test_an_empty_board_has_nothing_to_show():
     made = GlidersSession(rule="B/S", side=256, horizon=3)
-    assert "Find looks" in gliders_gallery.gallery(made, False)
-    assert gliders_words.densities(made) == "Not begun."
+    assert "<b>Find</b> shows" in gliders_gallery.gallery(made, False)
+    assert gliders_words.densities(made) == "Not started yet."
     played(made)
     assert "Nothing stands out" in gliders_gallery.gallery(made, False)
     made.close()

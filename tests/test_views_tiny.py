@@ -62,7 +62,7 @@ def test_draws_err_as_binomials_do_and_the_weights_less(tiny):
         assert 0.1 < errors.draws**2 / (p * (1.0 - p) / errors.forwards) < 4.0
     last = tiny.curve[-1]
     assert last.weights < math.sqrt(p * (1.0 - p) / last.forwards) / 2.0
-    assert "times the operations" in TINY.blocks[0].say(tiny) and REPEATS == 8
+    assert "times the compute" in TINY.blocks[0].say(tiny) and REPEATS == 8
 
 
 def test_noise_bends_the_weights_along_one_line(tiny):

@@ -117,13 +117,13 @@ def test_words_say_what_the_referee_says():
     said = train_words.sentence(ROWS[:2], "accuracy", 100)
     assert "100 times less than" in said and "N = 100" in said
     assert "Accuracy on held-out inputs is 95.0%" in said and "best" not in said
-    assert "its best was 95.0%" in train_words.sentence(ROWS, "accuracy", 100)
+    assert "at best 95.0%" in train_words.sentence(ROWS, "accuracy", 100)
     assert "saw no failure" in train_words.sentence(ROWS, "accuracy", 100)
-    assert "Nothing is trained" in train_words.sentence([], "accuracy", 100)
+    assert "Nothing has been trained" in train_words.sentence([], "accuracy", 100)
     mark = train_words.exploited(ROWS)
     assert "EXPLOITED at step 2" in mark and "10<sup>−9.20</sup>" in mark
     assert train_words.exploited(ROWS[:1]) == ""
-    assert "No adversary" in train_words.ledger([])
+    assert "None yet" in train_words.ledger([])
     table = train_words.ledger([{"step": 5, "nats": 1.0, "now": -3.0}])
     assert "10<sup>−3.00</sup>" in table
 
@@ -152,7 +152,7 @@ def test_names_of_lines_cannot_meet_and_dust_does_not_hide_the_loss():
 def test_an_unsure_referee_is_quoted_by_its_upper_end():
     row = {"steps": 1, "log10_p": -12.0, "referee": -60.0, "referee_low": -80.0,
            "referee_high": -40.0, "exploited": False}  # fmt: skip
-    assert "sure only that P is below <b>10<sup>" in train_words.sentence([row], "accuracy", 100)
+    assert "can say only that P is below <b>10<sup>" in train_words.sentence([row], "accuracy", 100)
     low = train_plots.danger([row], [], 100, None, False, 300)["layout"]["yaxis"]["range"][0]
     assert -45 < low < -40
 
@@ -224,7 +224,7 @@ def test_panel_face_paints_what_the_session_has(session):
     view.begin()
     session.worker.wait(JOB)
     view.pull()
-    assert "Nothing is trained" in view.sentence.value and view.figure.visible
+    assert "Nothing has been trained" in view.sentence.value and view.figure.visible
     after(session, session.stepping.play)
     view.pull()
     assert "finished" in view.toolbar.standing.value and "wb-table" in view.ledger.value
@@ -232,7 +232,7 @@ def test_panel_face_paints_what_the_session_has(session):
     view.fields.widgets["steps"].value = 0
     assert "steps" in view.status.value and session.settings["steps"] == 4
     view.fields.widgets["target"].value = -5.0
-    assert session.settings["target"] == -5.0 and "Reset takes" in view.toolbar.standing.value
+    assert session.settings["target"] == -5.0 and "press Reset" in view.toolbar.standing.value
     view.end()
 
 
@@ -272,7 +272,7 @@ def test_a_language_model_is_trained_away_from_a_word_before_ones_eyes(tmp_path,
     assert made.telling is TELLINGS["hush"] and list(view.fields.widgets)[:2] == ["nats", "growth"]
     for face in (view, widgets):  # before there is a run
         face.paint()
-        assert "against the word" in face.sentence.value and "No prompt" in face.ledger.value
+        assert "against the word" in face.sentence.value and "None yet" in face.ledger.value
     found = after(made, made.stepping.play)
     assert found["over"] and found["about"] == made.about
     assert [r["steps"] for r in made.rows] == [0, 1, 2, 3]
@@ -290,7 +290,7 @@ def test_a_language_model_is_trained_away_from_a_word_before_ones_eyes(tmp_path,
     assert all(line["log10_p"][1] < line["log10_p"][0] for line in met)
     for face in (view, widgets):
         face.paint()
-        assert "All of it is exact" in face.sentence.value and "The worst prompts" in face.met.value
+        assert "All four are exact" in face.sentence.value and "The worst prompts" in face.met.value
         assert face.html.value.count("✗") == 4 and face.ledger.value.count("<tr>") == 10
     names = [d["name"] for d in view.danger.object["data"]]
     assert names == ["the worst prompts", "its own prompts"]

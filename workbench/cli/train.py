@@ -148,7 +148,9 @@ def drive(subject: Any, walk: Iterator[float], as_json: bool, out: Path | None =
 def _record(subject: Any, interrupted: bool) -> dict[str, Any]:
     from workbench.experiments.kinds import as_it_stands
 
-    found = subject.iteration.read(as_it_stands(subject) if interrupted else subject.state)
+    found = subject.iteration.read(
+        as_it_stands(subject) if interrupted and subject.state.ticks else subject.state
+    )
     rows, judged = found.table(), found.judged()
     told = [r for r in rows if not math.isnan(r["log10_p"])]  # a rule may be silent at first
     looks: dict[str, list[Row]] = {

@@ -94,7 +94,7 @@ CHECKS: dict[str, tuple[str, Check]] = {
     "irrelevance": ("what M does not read does not matter", irrelevance),
 }
 """{name: (the law, how its defect is measured)}."""
-HEAT_LAW = "integrating a part of D by hand changes nothing"
+HEAT_LAW = "integrating part of D exactly changes nothing"
 
 
 def run(name: str, problem: Problem, estimator: Estimator) -> Defect:

@@ -237,9 +237,7 @@ def lesson(duty: Duty, defender: Defender | Trainer, seed: int) -> Course:
 
 
 def as_it_stands(subject: Any) -> Any:
-    """The state of a training with a row of the M that it has now, once a step is made."""
-    if not subject.state.ticks:
-        return subject.state
+    """The state of a training with a row of the M that it has now."""
     with on(subject.problem):
         return subject.iteration.closed(subject.problem, subject.state)
 
@@ -299,12 +297,13 @@ class Hushes(RunKind):
 
 def _hushed(subject: Any, state: Hushing) -> list[Row]:
     """Lines of metrics, from the last step's row of its table on."""
+    first = max(0, state.ticks - 1)
     return [
         {
-            "steps": state.ticks - 1 + k, "seconds": subject.seconds, "log10_p": own / LN10,
+            "steps": first + k, "seconds": subject.seconds, "log10_p": own / LN10,
             "log10_p_adv": adverse / LN10, "loss": drift, "score": math.exp(-drift),
         }
-        for k, (own, adverse, drift) in enumerate(state.rows[state.ticks - 1 :].tolist())
+        for k, (own, adverse, drift) in enumerate(state.rows[first:].tolist())
     ]  # fmt: skip
 
 

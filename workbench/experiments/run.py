@@ -115,8 +115,7 @@ class Run:
 
         It is made for whoever looks, and not kept: the next step writes its own.
         """
-        begun = self.subject.state.steps > 0 and not self.finished
-        return self.kind.now(self.subject) if begun else []
+        return [] if self.finished else self.kind.now(self.subject)
 
     @property
     def finished(self) -> bool:

@@ -184,7 +184,10 @@ class Defender(Settings):
             for k, law in enumerate(self._laws(problem, state)[:2]):
                 rng = state.rng.child("p", state.ticks, k)
                 posed = problem.problem.vary(distribution=law)
-                answers.append(estimator(posed, budget, rng).log10_p)
+                try:
+                    answers.append(estimator(posed, budget, rng).log10_p)
+                except Unsupported:  # as in `_failures`
+                    answers.append(-math.inf)
         error = self._error(problem, state)
         return replace(state, rows=self._rows(problem, state, error, answers, state.price))
 

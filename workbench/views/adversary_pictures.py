@@ -66,7 +66,7 @@ def digits(problem: Problem, d: Distribution, seed: int, nearest: Likeliest | No
     scale = gap / reach if reach > 0 else gap
     cells = [
         _cell(pictures.image(moved[0]), "mean of D"),
-        _cell(pictures.signed(scale), f"minus D0 (± {reach:.2g})"),
+        _cell(pictures.signed(scale), f"minus that of D₀ (±{reach:.2g})"),
     ]
     if nearest is not None:
         cells.append(_cell(pictures.image(nearest.x), "likeliest failure", True))
@@ -114,7 +114,7 @@ def plane(
         "contours": {"type": "constraint", "operation": "<", "value": 0.0},
         "fillcolor": CATASTROPHE.replace(".10", ".22"), "line": {"color": "#D55E00", "width": 1.2},
     }]  # fmt: skip
-    for each, tone, name in zip(both, (GREY, _TONE), ("D0", "D"), strict=False):
+    for each, tone, name in zip(both, (GREY, _TONE), ("D₀", "D"), strict=False):
         if isinstance(each, Density):
             data.append(_rings(each.log_prob(grid), base, tone, name))
         elif isinstance(each, Sampleable):
@@ -173,7 +173,7 @@ def coordinates(problem: Problem, d: Distribution | None, dark: bool, height: in
         }],
         "layout": layout(
             dark, height,
-            xaxis=axis(dark, title={"text": "mean of D minus that of D0, standard deviations"},
+            xaxis=axis(dark, title={"text": "shift of the mean, in standard deviations of D₀"},
                        zeroline=True, zerolinecolor=GREY),
             yaxis=axis(dark, autorange="reversed", type="category"),
         ),

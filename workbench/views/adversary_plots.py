@@ -13,7 +13,7 @@ from workbench.views.style import GREY, Figure, axis, colour, ink, layout, power
 
 CHECKED = "importance"
 """The row whose accent marks a check."""
-MOST = "the most any D can gain"
+MOST = "upper limit for any D"
 _LEAST, _LEVELS = 0.02, 60
 _LEAST_DRAWN = 0.5  # nats below which a gain seen by few draws is their luck
 _RIVALS = ("x", "cross", "triangle-up", "triangle-down")
@@ -66,7 +66,7 @@ def frontier(
     data.append(_checks(checks, [c.attack.nats for c in checks]))
     level, _ = _reference(rows, problem)
     if level is not None:
-        data.append(_points("D0", [0.0], [level], ink(dark), "circle", cliponaxis=False))
+        data.append(_points("D₀", [0.0], [level], ink(dark), "circle", cliponaxis=False))
     for rival, mark in zip(rivals, _RIVALS, strict=False):
         said = None if rival.checked is None else rival.checked.log10_p
         if said is not None and _drawn(said):
@@ -74,7 +74,7 @@ def frontier(
             name = rival.family.replace("_", " ")
             data.append(_points(name, [rival.nats], [said], GREY, mark))
     values += y + [c.log10_p for c in checks]
-    return _figure(data, values, level, dark, height, "nats spent: KL(D || D0)", [], [])
+    return _figure(data, values, level, dark, height, "nats spent: KL(D ‖ D₀)", [], [])
 
 
 def gain(
@@ -96,10 +96,10 @@ def gain(
                           dash="dot"))  # fmt: skip
         seen = [(c.attack.nats, (c.log10_p - start) / c.attack.nats) for c in checks
                 if _drawn(c.log10_p) and math.isfinite(start) and c.attack.nats > 0.0]  # fmt: skip
-        data.append(_points("checked by a sampler", [n for n, _ in seen], [g for _, g in seen],
+        data.append(_points("independent sampler", [n for n, _ in seen], [g for _, g in seen],
                             colour(CHECKED), symbol(CHECKED)))  # fmt: skip
     for trace in data:
-        trace["hovertemplate"] = "%{x:.3g} nats: %{y:.2f} digits a nat<extra></extra>"
+        trace["hovertemplate"] = "%{x:.3g} nats: %{y:.2f} digits per nat<extra></extra>"
     found = [d for d in data if d["name"] != MOST]
     reach = max([1.0, *(n for d in found for n in d["x"])])
     top = max([1.0, *(g for d in found for g in d["y"])])  # the bound may go off it
@@ -109,8 +109,8 @@ def gain(
             dark, height, showlegend=True,
             legend={"x": 0.98, "y": 0.98, "xanchor": "right", "yanchor": "top",
                     "font": {"size": 11}, "bgcolor": "rgba(0,0,0,0)"},
-            xaxis=axis(dark, title={"text": "nats spent: KL(D || D0)"}, range=[0, 1.05 * reach]),
-            yaxis=axis(dark, title={"text": "digits a nat"}, range=[0, 1.4 * top]),
+            xaxis=axis(dark, title={"text": "nats spent: KL(D ‖ D₀)"}, range=[0, 1.05 * reach]),
+            yaxis=axis(dark, title={"text": "digits per nat"}, range=[0, 1.4 * top]),
         ),
     }  # fmt: skip
 
@@ -155,9 +155,9 @@ def _reference(
     rows: Sequence[dict[str, Any]], problem: Problem
 ) -> tuple[float | None, str]:  # fmt: skip
     if problem.truth is not None and _drawn(problem.truth.log10_p):
-        return problem.truth.log10_p, "under D0: truth"
+        return problem.truth.log10_p, "under D₀: truth"
     told = rows[-1].get("log10_p_reference") if rows else None
-    return (told, "under D0: estimate") if _drawn(told) else (None, "")
+    return (told, "under D₀: estimate") if _drawn(told) else (None, "")
 
 
 def _drawn(value: float | None) -> bool:
@@ -189,7 +189,7 @@ def _checks(checks: Sequence[Check], x: Sequence[float]) -> Figure:
     shown = [(at, c) for at, c in zip(x, checks, strict=True) if _drawn(c.log10_p)]
     bars = [1.96 * (c.err if _drawn(c.err) else 0.0) for _, c in shown]  # type: ignore[operator]
     return _points(
-        "checked by a sampler", [at for at, _ in shown], [c.log10_p for _, c in shown],
+        "independent sampler", [at for at, _ in shown], [c.log10_p for _, c in shown],
         colour(CHECKED), symbol(CHECKED),
         error_y={"type": "data", "array": bars, "color": colour(CHECKED), "thickness": 1.4},
     )  # fmt: skip

@@ -96,16 +96,16 @@ class AdversaryScreen(AdversaryActs, ByTicker, pn.viewable.Viewer):
     def _controls(self) -> pn.Column:
         p = self.session.param
         return aside(
-            label("Problem", p.problem_name.doc, "(D0, M, C)"),
+            label("Problem", p.problem_name.doc, "(D₀, M, C)"),
             self.picker,
             self.about,
-            label("Family", p.family.doc, "how D may differ from D0"),
+            label("Family", p.family.doc, "how D may differ from D₀"),
             self.choices["family"],
             label("Trust region", p.region.doc),
             self.choices["region"],
             self.limit.view,
             self.unit,
-            label("Estimator", p.by.doc, "whose log P is climbed"),
+            label("Estimator", p.by.doc, "whose gradient is followed"),
             self.choices["by"],
             pn.Row(
                 label("Seed", p.seed.doc), self.seed, sizing_mode="stretch_width",
@@ -118,7 +118,7 @@ class AdversaryScreen(AdversaryActs, ByTicker, pn.viewable.Viewer):
 
     def _main(self) -> pn.Column:
         middle = pn.Column(
-            text("<h3>How likely has it become?</h3>"),
+            text("<h3>How likely has C become?</h3>"),
             self.course, self.course_words,
             text("<h3>What does failure cost?</h3>"),
             self.frontier, self.frontier_words, self.proposal_words,

@@ -1,5 +1,6 @@
 """What the controls of the room Adversary stand for: where D may go, and whose slope is climbed."""
 
+from collections.abc import Iterable
 from dataclasses import fields
 from typing import Any, TypeAlias
 
@@ -14,7 +15,7 @@ from workbench.estimators.base import serving
 from workbench.problem import Problem
 from workbench.rng import Rng
 from workbench.types import Grad
-from workbench.views.roster import Settings, keep_unusual, settings_of
+from workbench.views.roster import Settings, keep_unusual, settings_of, title
 
 Search: TypeAlias = Adversary | LMAdversary
 
@@ -25,11 +26,26 @@ FROM_DRAWS = {cls.name: cls for cls in SOURCES}
 PRICE = 0.05
 """Of a nat, where a language model writes."""
 UNITS = {
-    "kl": "nats that D may spend", "penalty": "price of a nat, in nats of log P",
+    "kl": "nats: the limit on KL(D ‖ D₀)", "penalty": "price of a nat, in nats of log P",
     "ball": "radius, in standard deviations",
-    "box": "half width of the box, in standard deviations of each coordinate",
+    "box": "half-width of the box, in standard deviations of each coordinate",
 }  # fmt: skip
 """{trust region: what its size means}."""
+_SAID = {
+    "kl": "KL divergence", "penalty": "KL penalty", "flow": "normalising flow",
+    "generator": "neural generator", "fine_tuned": "fine-tuned language model",
+    "score": "score function", "elites": "best texts", "tilted": "tilted texts",
+}  # fmt: skip
+
+
+def titled(names: Iterable[str]) -> dict[str, str]:
+    """{what a reader reads: name} of families, trust regions, or what is followed."""
+    return {said(name): name for name in names}
+
+
+def said(name: str) -> str:
+    """One of them."""
+    return _SAID.get(name, title(name))
 
 
 def climbable() -> dict[str, type[Estimator]]:

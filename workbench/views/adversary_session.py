@@ -53,33 +53,34 @@ class AdversarySession(SteppedSession):
 
     problem_name = param.Selector(
         objects=[], check_on_set=True, label="Problem",
-        doc="The triple (D0, M, C): the adversary looks for a D near D0 under which C is likely.",
+        doc="The triple (D₀, M, C): the adversary looks for a D near D₀ under which C is likely.",
     )  # fmt: skip
     family = param.Selector(
-        objects=list(FAMILIES), check_on_set=True, label="Family",
-        doc="The ways in which D may differ from D0.",
+        objects=searches.titled(FAMILIES), check_on_set=True, label="Family",
+        doc="The parametric family in which D is searched for; D₀ belongs to it.",
     )  # fmt: skip
     region = param.Selector(
-        objects=list(TRUST), check_on_set=True, label="Trust region",
-        doc="What holds D near D0: at most so many nats of relative entropy (kl), a price for "
-        "every nat (penalty), a ball for the mean (ball), or a box for it (box; family shifted).",
+        objects=searches.titled(TRUST), check_on_set=True, label="Trust region",
+        doc="What keeps D near D₀: a limit on the KL divergence, a penalty on it, or a ball or a "
+        "box that the mean may not leave (the box for shifted means only).",
     )  # fmt: skip
     limit = param.Number(
         4.0, bounds=(0.01, 1000.0), label="How far",
-        doc="Nats of KL(D || D0) for kl; with 1 nat a typical draw of D is still e times as "
-        "frequent as under D0. The price of a nat for penalty, standard deviations for ball and "
-        "box.",
+        doc="The size of the trust region. KL divergence: the limit on KL(D ‖ D₀) in nats; at 1 "
+        "nat a typical draw of D is about e times as likely as under D₀. KL penalty: the price of "
+        "a nat. Ball and box: standard deviations.",
     )  # fmt: skip
     by = param.Selector(
-        objects=searches.whose(), check_on_set=True, label="Estimator",
-        doc="Whose log P is climbed, by its gradient: no failure needs to have been seen. Where D "
-        "is a language model: what its own texts teach it (score, elites, tilted).",
+        objects=searches.titled(searches.whose()), check_on_set=True, label="Estimator",
+        doc="The estimator of log P whose gradient the search follows: no failure needs to have "
+        "been seen. Where D is a language model it learns from its own texts instead: by the score "
+        "function, from the best texts, or from tilted ones.",
     )  # fmt: skip
     seed = param.Integer(
         0, bounds=(0, 2**31 - 1), label="Seed",
         doc="Determines every random number of the search and its checks.",
     )  # fmt: skip
-    settings = param.Dict({}, doc="Settings that are not the usual ones, by what they belong to.")
+    settings = param.Dict({}, doc="Settings that are not the defaults, by what they belong to.")
 
     def __init__(self, problem: Given | None = None, **params: Any):
         self.known = Known(serves)
@@ -362,8 +363,8 @@ class AdversarySession(SteppedSession):
         attack = self.attack if self.checked is None else self.checked.attack
         if attack is None:
             raise NotConverged("there is no D to pin yet: make a step first")
-        region = f"{self.region} {self.limit:g}"
-        name = f"{attack.problem.name}, {attack.family}, {region}"
+        region = f"{searches.said(self.region)} {self.limit:g}"
+        name = f"{attack.problem.name}, {searches.said(attack.family)}, {region}"
         self.pins = (*self.pins, Pin(name, attack))
 
     def unpin(self) -> None:

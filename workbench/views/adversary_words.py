@@ -23,13 +23,13 @@ from workbench.views.roster import title
 from workbench.views.table import TABLE_CSS
 from workbench.views.worker import DONE, ERROR, RUNNING
 
-CHECK = "An independent sampler looks at the D that is shown."
-PROPOSE = "Importance sampling from D, for P under D0; D0 must be a Gaussian."
+CHECK = "Have an independent sampler estimate P under the D that is shown."
+PROPOSE = "Estimate P under D₀ by importance sampling, with D as the proposal; D₀ must be Gaussian."
 CHALLENGE = (
-    "What cross-entropy, margin ascent, score function and random search find with as many nats "
-    "and forward passes; D0 must be a Gaussian."
+    "What the cross-entropy method, gradient ascent on the margin, the score function and random "
+    "search find with as many nats and forward passes; D₀ must be Gaussian."
 )
-PIN = "Keep this result, to compare later ones with."
+PIN = "Keep this result to compare later ones with."
 """What the buttons do."""
 _WORTH = -100.0
 """log10 of the least bound that is worth a sentence."""
@@ -40,35 +40,39 @@ def course_sentence(session: AdversarySession) -> str:
     attack, found, check = session.attack, session.found, session.checked
     if attack is None:
         truth = session.problem.truth
-        start = "" if truth is None else f" Under D0 P is {power(truth.log10_p)}."
+        start = "" if truth is None else f" Under D₀ itself P is {power(truth.log10_p)}."
         if session.writes:
             return (
-                "Press Run: the language model writes texts, M is asked about each, and it learns "
-                f"to write what brings C nearer.{start}"
+                "Press <b>Run</b>: the language model writes texts, M judges each of them, and the "
+                f"language model learns to write what comes closer to C.{start}"
             )
         return (
-            f"Press Run: the adversary climbs the gradient of log P, so it needs no failure to "
-            f"start from.{start}"
+            f"Press <b>Run</b>: the adversary follows the gradient of log P, so it needs no "
+            f"failure to start from.{start}"
         )
     if "first_hits" in attack.found.info:
         return _written(session, attack, check)
     by = title(session.by_shown)
     said = (
-        f"Under D0 P is {power(attack.log10_p_reference)} by {escape(by)}{_truly(attack)}. After "
-        f"{several(found['at'], 'step')} and {several(attack.cost.forwards, 'forward pass')} D has "
-        f"spent {_nats(attack)}, and P is <b>{power(attack.log10_p)}</b>."
+        f"Under D₀ {escape(by)} estimates P at {power(attack.log10_p_reference)}{_truly(attack)}. "
+        f"After {several(found['at'], 'step')} and "
+        f"{several(attack.cost.forwards, 'forward pass')}, {_nats(attack)} away from D₀, it "
+        f"estimates <b>{power(attack.log10_p)}</b>."
     )
     if check is None:
         note = session.worker.results.get("check", {})
         if note.get("state") == "error":
             return f"{said} <span class='bad'>Not checked: {prose(note.get('message', ''))}</span>"
-        return f"{said} A sampler is about to check it."
+        return f"{said} An independent sampler will check this."
     if session.warning:
         return (
             f"{said} <span class='bad wb-parted'>The check says {_value(check)}: "
             f"{prose(session.warning)}.</span>"
         )
-    return f"{said} Fresh draws, which had no part in the search, say <b>{_value(check)}</b>."
+    return (
+        f"{said} An independent sampler, which had no part in the search, finds "
+        f"<b>{_value(check)}</b>."
+    )
 
 
 def _written(session: AdversarySession, attack: Attack, check: Check | None) -> str:
@@ -77,17 +81,17 @@ def _written(session: AdversarySession, attack: Attack, check: Check | None) -> 
     rows = [row["log10_p"] for row in session.rows if "log10_p" in row]
     last = round(10.0 ** rows[-1] * draws)
     said = (
-        f"Of the first {draws} texts, D0's own, {hits} fail{_truly(attack)}; after "
+        f"Of the first {draws} texts, written under D₀, {hits} failed{_truly(attack)}; after "
         f"{several(len(rows), 'step')} and {attack.cost.forwards:,} texts <b>{last} of {draws}</b>."
         f" The best D so far is {_nats(attack)} away."
     )
     if check is None:
-        return f"{said} Fresh texts are about to be judged."
+        return f"{said} Fresh texts will be judged next."
     seen = check.checked.info
     fresh = f"<b>{seen['hits']} of {seen['draws']}</b> fresh texts of it fail"
     if session.warning:
         return f"{said} <span class='bad wb-parted'>But {fresh}: {prose(session.warning)}.</span>"
-    return f"{said} {fresh}; they had no part in the search."
+    return f"{said} {fresh}, which had no part in the search."
 
 
 def _truly(attack: Attack) -> str:
@@ -111,21 +115,22 @@ def _nats(attack: Attack) -> str:
 def frontier_sentence(attack: Attack | None, pins: Sequence[Pin] = ()) -> str:
     """What failure costs: digits for the nats spent, the worth of one more, what is proved."""
     if attack is None:
-        return "<span class='small'>The price list of failure: how likely for how many nats.</span>"
+        return "<span class='small'>How likely C becomes for how many nats.</span>"
     start = adversary_plots.start_of(attack)
-    said = [f"{_nats(attack)} spent; none of the first texts failed."]
+    said = [f"{_nats(attack)} spent; none of the first texts had failed."]
     if math.isfinite(start):
         said = [f"{_nats(attack)} bought {signed(attack.log10_p - start, 1)} digits of P."]
     if attack.found.price > 0 and "first_hits" not in attack.found.info:
         said.append(
-            f"At the edge one more nat would make C about {math.exp(attack.found.price):.2g} times "
-            "as likely."
+            f"One nat more would make C about {math.exp(attack.found.price):.2g} times as likely."
         )
     low = attack.bound_lower / LN10
     if low > _WORTH:
-        said.append(f"Proved by this D (97.5%): under D0 itself P is at least {power(low, 1)}.")
+        said.append(
+            f"What this D proves (97.5% confidence): under D₀ itself P is at least {power(low, 1)}."
+        )
     if pins:
-        said.append(f"Dashed: {len(pins)} pinned.")
+        said.append(f"Dashed: {several(len(pins), 'pinned result')}.")
     return f"<span class='small'>{' '.join(said)}</span>"
 
 
@@ -144,7 +149,7 @@ def _proposed(session: AdversarySession) -> Iterator[str]:
         err = estimate.log10_err
         error = f" ± {err:.1g} digits" if err is not None and math.isfinite(err) else ""
         yield (
-            f"Importance sampling from D says that under D0 P is <b>{power(estimate.log10_p)}</b>"
+            f"Importance sampling from D puts P under D₀ at <b>{power(estimate.log10_p)}</b>"
             f"{error} after {estimate.cost.forwards:,} forward passes."
         )
         if truth is not None and session.attack and session.attack.problem is session.problem:
@@ -159,7 +164,7 @@ def _proposed(session: AdversarySession) -> Iterator[str]:
 def _rivals(session: AdversarySession) -> Iterator[str]:
     job, rivals = session.told(RIVALS), session.rivals
     if rivals:
-        yield "With as many nats and forward passes, checked alike:"
+        yield "With as many nats and forward passes, checked in the same way, the baselines reach:"
     for rival in rivals:
         got = "none" if rival.checked is None else power(rival.checked.log10_p)
         mark = "; " if rival is not rivals[-1] else "."
@@ -167,7 +172,7 @@ def _rivals(session: AdversarySession) -> Iterator[str]:
     if job.get("state") == ERROR:
         yield _failed("The baselines", job)
     elif job.get("state") == RUNNING:
-        yield "The next baseline searches …" if rivals else "The baselines search …"
+        yield "The next baseline is searching …" if rivals else "The baselines are searching …"
 
 
 def _failed(who: str, job: Mapping[str, Any]) -> str:
@@ -177,27 +182,28 @@ def _failed(who: str, job: Mapping[str, Any]) -> str:
 def picture_sentence(problem: Problem, attack: Attack | None, check: Check | None = None) -> str:
     """What the picture of D shows."""
     if attack is None:
-        return "<span class='small'>D stands at D0.</span>"
+        return "<span class='small'>D is still D₀.</span>"
     d = attack.distribution
     if isinstance(d, PromptedText):
         return (
-            "<span class='small'>Words whose share of the texts moved most from D₀ (grey) to D "
-            "(orange). In the texts, the stronger a word's background, the more the margin falls "
+            "<span class='small'>The words whose frequency changed most from D₀ (grey) to D "
+            "(orange). In the texts, the darker a word's background, the more the margin falls "
             "without it; ✗ marks catastrophes.</span>"
         )
     far = adversary_pictures.shift(problem, d)
-    said = "" if far is None else f"The mean moved by {far:.2f} standard deviations of D0."
+    said = "" if far is None else f"The mean has moved by {far:.2f} standard deviations of D₀."
     if isinstance(d, Sequences):
         said = (
-            "Columns are positions, their likeliest tokens with what they are under D₀ (grey) and "
-            "under D (orange). In the draws the stronger its background, the more a token matters."
+            "Each column is a position: its likeliest tokens, with their probability under D₀ "
+            "(grey) and under D (orange). In the draws, the darker a token's background, the more "
+            "it matters."
         )
     elif not isinstance(d, Sampleable):
         said += " D cannot be sampled."
     elif pictures.shows_digits(problem):
         said += " Draws marked ✗ are catastrophes."
     elif d.dim == 2:
-        said += " Rings lie 1, 2 and 3 standard deviations out; C holds in the shaded region."
+        said += " The rings are 1, 2 and 3 standard deviations out; C holds in the shaded region."
     if check is not None:
         said += _ways(check)
     return f"<span class='small'>{said}</span>"
@@ -211,8 +217,8 @@ def _ways(check: Check) -> str:
         said = f" Ways to fail: {each}."
     if check.nearest is not None and check.nearest.distance > 0.0:
         said += (
-            f" The likeliest failure lies {check.nearest.distance:.2f} standard deviations of D "
-            "from its centre."
+            f" The likeliest failure is {check.nearest.distance:.2f} standard deviations of D from "
+            "its centre."
         )
     return said
 
@@ -226,7 +232,7 @@ def table(pins: Sequence[Pin], session: AdversarySession) -> str:
     lines += [_line(pin.name, pin.attack) for pin in reversed(pins)]
     head = (
         "<tr><th>D</th><th class='n'>nats</th><th class='n'>log<sub>10</sub> P</th>"
-        "<th class='n'>checked</th><th class='n'>forwards</th></tr>"
+        "<th class='n'>checked</th><th class='n'>forward passes</th></tr>"
     )
     return f"<style>{TABLE_CSS}</style><table class='wb-table'>{head}{''.join(lines)}</table>"
 

@@ -13,14 +13,15 @@ from workbench.views.style import Figure, axis, ink, layout
 TONES = {"normal": "#0072B2", "unusual": "#E69F00", "anomalous": "#D55E00"}
 """Colours of the kinds of inputs, safe for the colour-blind."""
 SYMBOLS = {"normal": "circle", "unusual": "x-thin-open", "anomalous": "diamond"}
+_LEAST = 0.01  # standard deviations: a narrower bar tells nothing
 _LEGEND = {"orientation": "h", "y": 1.12, "x": 0}
 
 
 def scores(by_kind: Mapping[str, Tensor], dark: bool = False, height: int = 300) -> Figure:
     """Histograms of a score, a kind of inputs each: {kind: scores `(m,)`}."""
-    low = min(float(s.min()) for s in by_kind.values())
+    low = min(0.0, *(float(s.min()) for s in by_kind.values()))
     high = max(float(s.max()) for s in by_kind.values())
-    size = max((high - low) / 20, 1e-12)
+    size = max((high - low) / 20, _LEAST)
     bins = {"start": low, "end": high + 2 * size, "size": size}  # the last bin is whole
     data = [
         {
@@ -33,8 +34,8 @@ def scores(by_kind: Mapping[str, Tensor], dark: bool = False, height: int = 300)
         "data": data,
         "layout": layout(
             dark, height, barmode="group", showlegend=True, legend=_LEGEND,
-            xaxis=axis(dark, title={"text": "score"}),
-            yaxis=axis(dark, title={"text": "% of kind"}),
+            xaxis=axis(dark, title={"text": "unexplained part of the margin, standard deviations"}),
+            yaxis=axis(dark, title={"text": "% of inputs of a kind"}),
         ),
     }  # fmt: skip
 
@@ -59,8 +60,8 @@ def accounts(by_kind: Mapping[str, Account], dark: bool = False, height: int = 3
         "data": [*data, line],
         "layout": layout(
             dark, height, showlegend=True, legend=_LEGEND,
-            xaxis=axis(dark, title={"text": "margin that the terms explain"}),
-            yaxis=axis(dark, title={"text": "margin seen"}),
+            xaxis=axis(dark, title={"text": "margin explained by the terms"}),
+            yaxis=axis(dark, title={"text": "observed margin"}),
         ),
     }  # fmt: skip
 
@@ -71,10 +72,10 @@ def terms(found: Explanation, dark: bool = False, height: int = 260) -> Figure:
     return {
         "data": [{
             "type": "scatter", "mode": "lines+markers", "x": list(range(len(shares))), "y": shares,
-            "line": {"color": TONES["normal"], "width": 2}, "name": "accounted for",
+            "line": {"color": TONES["normal"], "width": 2}, "name": "explained",
         }],
         "layout": layout(
-            dark, height, xaxis=axis(dark, title={"text": "terms"}, dtick=1),
-            yaxis=axis(dark, title={"text": "share of variance"}, range=[-0.05, 1.05]),
+            dark, height, xaxis=axis(dark, title={"text": "number of terms"}, dtick=1),
+            yaxis=axis(dark, title={"text": "share of variance explained"}, range=[-0.05, 1.05]),
         ),
     }  # fmt: skip

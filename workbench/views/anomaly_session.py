@@ -18,14 +18,22 @@ class AnomalySession(LabSession):
 
     bed = param.Selector(
         objects=list(TESTBEDS), default="backdoor", label="Testbed",
-        doc="A behaviour of a network, and inputs of which is known why it occurs on them.",
+        doc="A network with a behaviour, and inputs for which it is known why the behaviour "
+        "occurs.",
     )  # fmt: skip
-    seed = param.Integer(0, bounds=(0, None), label="Seed", doc="Of the network and its inputs.")
+    seed = param.Integer(
+        0, bounds=(0, None), label="Seed", doc="Determines the network and its inputs."
+    )
     share = param.Number(
         0.9, bounds=(0.01, 0.999), label="Share to explain",
-        doc="Of the variance of the behaviour on trusted inputs that its terms must account for.",
+        doc="How much of the behaviour's variance on trusted inputs its terms must explain.",
     )  # fmt: skip
-    inputs = param.Integer(60, bounds=(10, 500), label="Inputs of a kind", doc="To be judged.")
+    inputs = param.Integer(
+        60,
+        bounds=(10, 500),
+        label="Inputs per kind",
+        doc="How many inputs of each kind are judged.",
+    )
 
     @property
     def explanation(self) -> Explanation | None:

@@ -16,12 +16,14 @@ from tornado.web import HTTPError
 from tornado.websocket import WebSocketClosedError
 
 from workbench.views import access, terms
-from workbench.views.parts import EVERYWHERE_CSS, text
+from workbench.views.parts import EVERYWHERE_CSS, download, text
 from workbench.views.rooms import House
 from workbench.views.tour import COOKIE, Tour
 
 PAGE_CSS = """
-#main { padding: 14px 26px 20px 26px; }
+#main { padding: 14px 26px 14px 26px; display: flex; flex-direction: column; }
+#main > div > * { flex: none; }
+#main > div > .wb-glossary { margin-top: auto !important; padding-top: 18px; }
 #header { min-height: 46px; padding: 2px 16px; box-shadow: none !important; }
 #header .title { font-size: 17px; font-weight: 600; }
 @media (max-width: 1180px) { #header .title { display: none; } }
@@ -64,15 +66,15 @@ def app() -> pn.template.BootstrapTemplate:
         house.param.room, label="", variant="outline", color="light", margin=4,
         css_classes=["wb-rooms"],
     )  # fmt: skip
-    copy = _header_button("Copy link", "The whole screen, seeds included, is in the link.")
+    copy = _header_button("Copy link", "The link holds the state of this screen, seeds included.")
     copy.js_on_click(args={"button": copy}, code=COPY)
     fresh = COOKIE not in pn.state.cookies
     tour = Tour(lambda room: house.param.update(room=room), fresh, house.room)
-    again = _header_button("Tour", "The rooms, in six stops.")
+    again = _header_button("Tour", "A tour of the rooms in six stops.")
     again.on_click(lambda _: tour.again())
-    save = pn.widgets.FileDownload(
-        callback=house.notebook, filename="workbench.ipynb", label="Notebook", variant="outline",
-        color="light", height=30, margin=4, css_classes=["wb-notebook"], stylesheets=[LIKE_OTHERS],
+    save = download(
+        "Notebook", house.notebook, "workbench.ipynb", variant="outline", color="light", margin=4,
+        css_classes=["wb-notebook"], stylesheets=[LIKE_OTHERS],
     )  # fmt: skip
     house.param.watch(lambda e: save.param.update(filename=f"{e.new}.ipynb"), "room")
     save.filename = f"{house.room}.ipynb"
@@ -91,7 +93,7 @@ def app() -> pn.template.BootstrapTemplate:
         ],
         header_background="#1f2b3a",
         header_color="#ffffff",
-        main=[tour, house.place, text(terms.line(), margin=(18, 0, 0, 0))],
+        main=[tour, house.place, text(terms.line(), css_classes=["wb-glossary"])],
         theme=pn.template.DarkTheme if dark else pn.template.DefaultTheme,
         raw_css=[PAGE_CSS],
         busy_indicator=None,
@@ -100,7 +102,7 @@ def app() -> pn.template.BootstrapTemplate:
 
 def _header_button(name: str, doc: str) -> pn.widgets.Button:
     return pn.widgets.Button(
-        label=name, description=doc, variant="outline", color="light", height=30, margin=4
+        label=name, description=doc, variant="outline", color="light", height=32, margin=4
     )
 
 

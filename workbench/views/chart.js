@@ -24,8 +24,9 @@ function stand(place) {
   place.style.background = apt ? "" : light ? "#1b1f24" : "#ffffff";
 }
 
-// A place to draw in with the plotly that `load()` promises: [place, draw(text), gone()].
-function chart(load) {
+// A place to draw in with the plotly that `load()` promises: [place, draw(text), gone()]. It takes
+// `share` of the window's height where a figure is not that high.
+function chart(load, share = 0) {
   const place = document.createElement("div");
   place.style.width = "100%";
   let plotly = null, wanted = "", drawn = "", over = false, turn = Promise.resolve();
@@ -40,7 +41,10 @@ function chart(load) {
       }
       const { data, layout } = JSON.parse(now);
       // A height of its own: drawn while it is hidden, it would be fitted to a height of nothing.
-      if (layout.height) place.style.height = `${layout.height}px`;
+      if (layout.height) {
+        place.style.height = `max(${layout.height}px, ${100 * share}vh)`;
+        layout.height = Math.max(layout.height, Math.round(share * window.innerHeight));
+      }
       await plotly.react(place, data, layout, CONFIG);
       if (layout.font) stand(place);  // a figure that is still empty has letters of plotly's own
       drawn = now;

@@ -33,7 +33,7 @@ def bars(defects: Sequence[Defect], key: str, dark: bool = False, height: int = 
             dark, height,
             xaxis=axis(
                 dark, type="log", range=[math.log10(LEAST), math.log10(_MOST)], tickvals=_TICKS,
-                ticktext=_NAMES, title={"text": "defect, digits of P"},
+                ticktext=_NAMES, title={"text": "off by, digits of P"},
             ),
             yaxis=axis(dark, autorange="reversed", type="category",
                        categoryarray=[d.name for d in defects], categoryorder="array",
@@ -79,7 +79,7 @@ def foretold(points: Sequence[Point], dark: bool = False, height: int = 360) -> 
             dark, height, showlegend=len(data) > 2,
             legend={"x": 0.02, "y": 0.98, "bgcolor": "rgba(0,0,0,0)"},
             xaxis=axis(dark, type="log", range=ends, tickvals=_TICKS, ticktext=_NAMES,
-                       title={"text": "predicted by the defect, digits"}),
+                       title={"text": "error predicted by the defect, digits"}),
             yaxis=axis(dark, type="log", range=ends, tickvals=_TICKS, ticktext=_NAMES,
                        title={"text": "true error, digits"}),
         ),

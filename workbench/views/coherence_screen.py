@@ -57,7 +57,7 @@ class Coherence(CoherenceActs, ByTicker, pn.viewable.Viewer):
             stylesheets=[_CSS], sizing_mode="stretch_width", margin=(6, 0),
             css_classes=["wb-defects"],
         )  # fmt: skip
-        self.bars, self.scatter = figure_pane(_BARS), figure_pane(_SCATTER)
+        self.bars, self.scatter = figure_pane(_BARS, 0.36), figure_pane(_SCATTER, 0.66)
         row = pn.Row(
             self._controls(), self._main(), sizing_mode="stretch_width",
             css_classes=["wb-coherence"],

@@ -9,6 +9,7 @@ import param
 from workbench import catalogue
 from workbench.coherence import CHECKS, Defect, Heat, heat_flow, measure
 from workbench.coherence.base import require_deterministic
+from workbench.coherence.checks import HEAT_LAW
 from workbench.errors import WorkbenchError
 from workbench.estimators.base import serving
 from workbench.problem import Problem
@@ -67,16 +68,16 @@ class CoherenceSession(RoomSession):
 
     problem_name = param.Selector(
         objects=[], check_on_set=True, label="Problem",
-        doc="The triple (D, M, C) whose estimate is asked what it owes.",
+        doc="The triple (D, M, C) whose estimate is checked for contradictions.",
     )  # fmt: skip
     key = param.Selector(
         objects=[], check_on_set=True, label="Estimator",
-        doc="Deterministic ones: the noise of a sampler would pass for a defect.",
+        doc="Deterministic estimators only: the noise of a sampler would look like a defect.",
     )  # fmt: skip
     probes = param.Integer(
         0, bounds=(0, 10_000), label="Probes",
-        doc="Random directions for the heat flow, beside the one in which log P rises most; 0 "
-        "takes all of D's, which is exact.",
+        doc="How many random directions the heat flow integrates, besides the one along which "
+        "log P rises most; 0 takes every direction of D, which is exact.",
     )  # fmt: skip
 
     def __init__(self, problem: Given | None = None, **params: Any):
@@ -180,7 +181,7 @@ class CoherenceSession(RoomSession):
     def defects(self) -> tuple[Defect, ...]:
         """One a law, in order; those that are not measured yet have no digits and no reason."""
         known = {d.name: d for d in self.found.get("defects", ())}
-        blank = Defect("heat flow", "integrating a part of D by hand changes nothing", None)
+        blank = Defect("heat flow", HEAT_LAW, None)
         laws = [Defect(name, law, None) for name, (law, _) in CHECKS.items()]
         return tuple(known.get(d.name, replace(d)) for d in (*laws, blank))
 

@@ -22,12 +22,12 @@ def amount(value: float) -> str:
     """A defect in digits.
 
     >>> amount(0.0), amount(0.5694), amount(58.003), amount(580.3), amount(math.inf)
-    ('kept', '0.57', '58', '580', '∞')
+    ('holds', '0.57', '58', '580', '∞')
     """
     if math.isinf(value):
         return "∞"
     if value < KEPT:
-        return "kept"
+        return "holds"
     return f"{value:.2g}" if value < 99.5 else f"{value:,.0f}"
 
 
@@ -38,7 +38,8 @@ def table(defects: Sequence[Defect], found: Mapping[str, Any]) -> str:
     for d in defects:
         told = f"<b>{amount(d.digits)}</b>" if d.digits is not None else ""
         if d.digits is None:
-            told = "<span class='small'>cannot</span>" if d.reason else "…" if waiting else "–"
+            blank = "…" if waiting else "–"
+            told = "<span class='small'>not measurable</span>" if d.reason else blank
         law = prose(d.law) + (
             f"<br><span class='small'>{prose(d.reason)}</span>" if d.reason else ""
         )
@@ -48,7 +49,7 @@ def table(defects: Sequence[Defect], found: Mapping[str, Any]) -> str:
             f"<tr><td>{escape(d.name)}</td><td class='l'>{law}</td>"
             f"<td class='n'><span class='wb-defect-{slug}'{mark}>{told}</span></td></tr>"
         )
-    head = "<tr><th>defect</th><th>what should hold</th><th class='n'>off by, digits</th></tr>"
+    head = "<tr><th>law</th><th>what should hold</th><th class='n'>off by, digits</th></tr>"
     return f"<table class='wb-table'>{head}{''.join(lines)}</table>"
 
 
@@ -61,11 +62,11 @@ def sentence(heat: Heat | None, truth: Truth | None, key: str, found: Mapping[st
             return f"Measuring: {100 * found.get('share', 0.0):.0f}% of the heat flow."
         return "Not measured yet. No truth is needed for any of this."
     if heat.log_p == -math.inf:
-        return "The estimate is 0, and so is what it owes."
+        return "The estimate is 0, which contradicts none of the laws below."
     side = "low" if heat.correction() > 0 else "high"
     said = (
-        f"{escape(title(key).capitalize())} says <b>{power(heat.log10_p)}</b>. If it were right, "
-        "integrating a part of D by hand would change nothing; instead it pulls the estimate "
+        f"{escape(title(key).capitalize())} says <b>{power(heat.log10_p)}</b>. If that were right, "
+        "integrating part of D exactly would change nothing; instead it moves the estimate "
         f"{'up' if side == 'low' else 'down'}. <b>Coherence defect {heat.digits:.2g} digit"
         f"{'' if f'{heat.digits:.2g}' == '1' else 's'}</b>: it is about that much too {side}, and "
         f"the corrected estimate is <b>{power(heat.corrected_log10)}</b>."
@@ -73,14 +74,14 @@ def sentence(heat: Heat | None, truth: Truth | None, key: str, found: Mapping[st
     if heat.digits < 0.01:
         said = (
             f"{escape(title(key).capitalize())} says <b>{power(heat.log10_p)}</b>, and the heat "
-            "flow finds nothing to mend (below 0.01 digit), which bounds no error."
+            "flow finds nothing to correct (below 0.01 digit); that does not bound the error."
         )
     if truth is not None:
         off = heat.log10_p - truth.log10_p
         left = heat.corrected_log10 - truth.log10_p
         said += (
             f" The truth, which was not used, is {power(truth.log10_p, places(truth.se_log10))}: "
-            f"off by {abs(off):.2f} before and {abs(left):.2f} after."
+            f"the estimate is {abs(off):.2f} digits off, the corrected one {abs(left):.2f}."
         )
     return said
 
@@ -91,19 +92,22 @@ def points_sentence(points: Sequence[Point], sweep: Mapping[str, Any]) -> str:
         place = escape(str(sweep.get("at", "")))
         return f"<span class='small'>{100 * sweep.get('share', 0.0):.0f}%: {place}</span>"
     if not points:
-        return "<span class='small'>Nothing measured yet: run one, or the whole catalogue.</span>"
+        return (
+            "<span class='small'>Nothing has been measured yet: press <b>Measure</b>, or <b>Whole "
+            "catalogue</b>.</span>"
+        )
     before = statistics.median(abs(p.error or 0.0) for p in points)
     after = statistics.median(abs(p.heat.corrected_log10 - (p.truth or 0.0)) for p in points)
     right = sum(p.heat.correction() * (p.error or 0.0) <= 0 for p in points)
     if len(points) == 1:
         side = "right" if right else "wrong"
         return (
-            f"<span class='small'>One estimate whose truth is stored: the defect names the {side} "
-            f"side; the error is {before:.2f} digits, corrected {after:.2f}. "
-            "<b>Whole catalogue</b> asks the same of every problem.</span>"
+            f"<span class='small'>One estimate with a known truth: the defect points to the {side} "
+            f"side; the error is {before:.2f} digits, and {after:.2f} once corrected. "
+            "<b>Whole catalogue</b> measures every problem.</span>"
         )
     return (
-        f"<span class='small'>{len(points)} estimates whose truth is stored: the defect names the "
-        f"right side for {right}; the median error is {before:.2f} digits, corrected "
-        f"{after:.2f}. Faint markers: the wrong side.</span>"
+        f"<span class='small'>{len(points)} estimates with a known truth: the defect points to the "
+        f"right side for {right}; the median error is {before:.2f} digits, and {after:.2f} once "
+        "corrected. Faint markers: the wrong side.</span>"
     )

@@ -77,7 +77,7 @@ def error_against_forwards(
             dark, height,
             xaxis=axis(
                 dark, type="log", range=[low, high], tickvals=[10.0**p for p in places],
-                ticktext=[_plus(n) for n in names], title={"text": "forward passes of a run"},
+                ticktext=[_plus(n) for n in names], title={"text": "forward passes per run"},
             ),
             yaxis=_digits_axis(dark, bottom, top, "error, digits"),
             shapes=[_level(TENTH)],
@@ -122,7 +122,7 @@ def _errors(mine: Runs, log10_p: float, ceiling: float) -> list[Figure]:
             **base, "x": [r["forwards"] for r in rows], "y": size, "opacity": 0.45,
             "marker": {"color": accent, "size": 6, "symbol": marks},
             "text": [f"{name}, seed {r['seed']}: {_said(r['error'])}" for r in rows],
-            "hovertemplate": "%{text}<br>%{x:,} forwards<extra></extra>",
+            "hovertemplate": "%{text}<br>%{x:,} forward passes<extra></extra>",
         },
         {
             **base, "x": [statistics.median(r["forwards"] for r in rows)], "y": [middle],
@@ -130,7 +130,7 @@ def _errors(mine: Runs, log10_p: float, ceiling: float) -> list[Figure]:
                 "color": accent, "size": 12, "line": {"width": 2, "color": accent},
                 "symbol": "triangle-up-open" if blind else symbol(mine.key),
             },
-            "hovertemplate": f"{name}: median of {len(rows)}<br>%{{x:,}} forwards"
+            "hovertemplate": f"{name}: median of {len(rows)}<br>%{{x:,}} forward passes"
             f"<br>{'saw nothing' if blind else '%{y:.2g} digits'}<extra></extra>",
         },
     ]  # fmt: skip
@@ -213,7 +213,7 @@ def calibration(runs: Sequence[Runs], dark: bool = False, height: int = 320) -> 
             dark, height, xaxis=names, yaxis=_digits_axis(dark, low, high, "actual error, digits"),
             annotations=[
                 _note("claims too little", low, high - 0.05, dark, "top"),
-                _note("95% intervals hold the truth", high, low + 0.02, dark, "bottom", "right"),
+                _note("95% intervals contain the truth", high, low + 0.02, dark, "bottom", "right"),
             ],
         ),
     }  # fmt: skip

@@ -13,7 +13,15 @@ from workbench.views.compare_table import table
 from workbench.views.controls import Dial, label, settings_panel
 from workbench.views.following import ByTicker
 from workbench.views.live_panel import LiveHTML
-from workbench.views.parts import aside, button, figure_pane, load_extension, on_ground, text
+from workbench.views.parts import (
+    aside,
+    button,
+    download,
+    figure_pane,
+    load_extension,
+    on_ground,
+    text,
+)
 from workbench.views.screen import Explore
 from workbench.views.state import Session
 
@@ -71,10 +79,7 @@ class Compare(Pressed, ByTicker, pn.viewable.Viewer):
         self.hold = button("Stop", s.stop, self.guard)
         self.reset = button("Clear", s.clear, self.guard)
         self.files = [
-            pn.widgets.FileDownload(
-                callback=callback, filename=f"comparison.{kind}", label=name, height=32,
-                margin=(0, 6, 6, 0), css_classes=[f"wb-{kind}"],
-            )
+            download(name, callback, f"comparison.{kind}", css_classes=[f"wb-{kind}"])
             for name, kind, callback in (
                 ("Save CSV", "csv", lambda: io.BytesIO(s.csv().encode())),
                 ("Save Parquet", "parquet", lambda: io.BytesIO(s.parquet())),
@@ -102,7 +107,7 @@ class Compare(Pressed, ByTicker, pn.viewable.Viewer):
             self.problems,
             self.budget.view,
             pn.Row(
-                label("Seeds", s.param.seeds.doc, "runs of each"), self.seeds,
+                label("Seeds", s.param.seeds.doc, "runs per estimator"), self.seeds,
                 sizing_mode="stretch_width", margin=(4, 0, 0, 0),
             ),
             pn.FlexBox(self.run, self.hold, self.reset, gap="0", margin=(8, 0, 0, 0)),
@@ -127,7 +132,7 @@ class Compare(Pressed, ByTicker, pn.viewable.Viewer):
         )
         charts = pn.FlexBox(errors, claims, gap="12px 34px", sizing_mode="stretch_width")
         return pn.Column(
-            text("<h3>Who is right, and at what cost?</h3>"),
+            text("<h3>Which estimators are right, and at what cost?</h3>"),
             self.status, self.table, pn.Spacer(height=18), charts, self.below,
             styles={"flex": "1 1 600px", "min-width": "0"},
         )  # fmt: skip

@@ -31,20 +31,20 @@ class CompareSession(RoomSession):
 
     problems = param.ListSelector(
         default=[], objects=[], check_on_set=True, label="Problems",
-        doc="The triples (D, M, C) to compare on; what is stored of their truth is what estimates "
-        "are held against.",
+        doc="The triples (D, M, C) to compare on. Estimates are judged by the truth that is stored "
+        "with them.",
     )  # fmt: skip
     estimators = param.ListSelector(
         default=[], objects=[], check_on_set=True, label="Estimators",
-        doc="What to set side by side.",
+        doc="The estimators to compare.",
     )  # fmt: skip
     budget = param.Integer(
-        10_000, bounds=(100, 1_000_000_000), label="Budget of a run",
-        doc="Forward passes of the model that every run may spend.",
+        10_000, bounds=(100, 1_000_000_000), label="Budget per run",
+        doc="Forward passes of the model that each run may spend.",
     )  # fmt: skip
     seeds = param.Integer(
         5, bounds=(1, 1000), label="Seeds",
-        doc="Runs of every estimator on every problem, of seeds 0, 1, 2 and so on.",
+        doc="How many runs of every estimator on every problem, with seeds 0, 1, 2 and so on.",
     )  # fmt: skip
     settings = param.Dict({}, doc="Settings of estimators that are not the usual ones.")
     shown = param.String(

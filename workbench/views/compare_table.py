@@ -15,16 +15,16 @@ from workbench.views.table import TABLE_CSS
 
 _WRONG = 4.0  # standard errors off: by chance once in 16,000
 _COLUMNS = (
-    ("value", "median over the seeds of log10 P"),
-    ("claimed", "median of the standard errors that the runs state, in digits"),
-    ("error", "median of log10 P less the truth, in digits: −1 is ten times too small"),
-    ("covered", "how many of the runs' 95% intervals hold the truth"),
-    ("forwards", "forward passes of a run, or operations worth as many"),
+    ("value", "median of log10 P over the seeds"),
+    ("claimed", "median of the standard errors that the runs claim, in digits"),
+    ("error", "median of log10 P minus the truth, in digits: −1 is ten times too small"),
+    ("covered", "how many of the runs' 95% intervals contain the truth"),
+    ("passes", "forward passes per run, other work converted"),
     ("seconds", "of a run"),
     (
         "W10",
-        "forward passes that an error of 10% would cost: the relative variance of the runs × "
-        "their forwards / 0.01; with few seeds it is rough",
+        "forward passes needed for a relative error of 10%: the relative variance of the runs × "
+        "their forward passes / 0.01; a rough figure where seeds are few",
     ),
 )
 
@@ -116,7 +116,7 @@ def _error(error: float | None, claimed: float | None) -> str:
     if error is None:
         return "–"
     if math.isinf(error):
-        return "blind"
+        return f"{MINUS}∞"
     if abs(error) < 5e-4:
         return "0" if error == 0 else prose(f"{error:+.0e}").replace("-", MINUS)
     size = min(abs(error), claimed) if claimed and math.isfinite(claimed) else abs(error)
@@ -166,7 +166,7 @@ def _state(cell: Cell) -> str:
         case "done":
             return seeds
         case "stale":
-            return "of another budget or setting"
+            return "for other settings"
         case "refused":
             return f"after {seeds}: {prose(cell.note)}"
         case _:
@@ -175,14 +175,14 @@ def _state(cell: Cell) -> str:
 
 def _buttons(cell: Cell, data: str) -> str:
     act = {
-        "running": "stop", "waiting": "stop", "stopped": "go on", "idle": "run", "stale": "run",
+        "running": "stop", "waiting": "stop", "stopped": "continue", "idle": "run", "stale": "run",
     }.get(cell.state)  # fmt: skip
     made = []
     if act:
         what = "cancel" if act == "stop" else "run"
         made.append(f"<button data-do='{what}' {data}>{act}</button>")
     made.append(
-        f"<button data-do='recipe' {data} title='Python that makes this row again'>code</button>"
+        f"<button data-do='recipe' {data} title='Python that reproduces this row'>code</button>"
     )
     return "".join(made)
 
@@ -191,7 +191,7 @@ def _shown(recipe: str) -> str:
     if not recipe:
         return ""
     return (
-        "<div class='wb-recipe'><span class='small'>A notebook cell that makes the row again</span>"
+        "<div class='wb-recipe'><span class='small'>A notebook cell that reproduces this row</span>"
         "<button data-copy='#wb-recipe-text'>copy</button>"
         "<button data-do='hide'>close</button>"
         f"<pre id='wb-recipe-text'>{escape(recipe)}</pre></div>"

@@ -27,7 +27,7 @@ def error_sentence(cells: Sequence[Cell], problem: Problem | None, budget: int) 
         f"plain Monte Carlo would need <b>{count(needed)}</b> forward passes for an error of 10%, "
         f"and in {budget:,} it sees this <b>{count(p * budget)}</b> times on average"
         if isinstance(problem.distribution, Sampleable)
-        else "D cannot be sampled, so that no sampler has an answer"
+        else "D cannot be sampled, so no sampler has an answer"
     )
     parts = [f"P = {power(truth.log10_p, places(truth.se_log10))}: {sampling}."]
     right = [c for c in mine if c.summary and c.summary["error"] is not None]
@@ -36,8 +36,8 @@ def error_sentence(cells: Sequence[Cell], problem: Problem | None, budget: int) 
         best = min(right, key=lambda c: abs(c.summary["error"]) if c.summary else math.inf)
         assert best.summary is not None
         parts.append(
-            f"Nearest is <b>{escape(best.title)}</b>, {abs(best.summary['error']):.2g} digits off "
-            f"at {best.summary['forwards']:,.0f}."
+            f"The closest is <b>{escape(best.title)}</b>, {abs(best.summary['error']):.2g} digits "
+            f"off with {best.summary['forwards']:,.0f} forward passes."
         )
     return " ".join(parts)
 
@@ -56,9 +56,9 @@ def calibration_sentence(cells: Sequence[Cell]) -> str:
         if confidently_wrong(row) and not row["warning"]:
             wrong.append(f"{escape(cell.title)} on {escape(cell.problem)}")
     if not held:
-        return "No run has both an error bar and a truth to hold it against."
+        return "No run has both an error bar and a known truth."
     shares = "; ".join(f"{escape(n)} {a} of {b}" for n, (a, b) in held.items())
-    text = f"95% intervals that hold the truth: {shares}."
+    text = f"95% intervals that contain the truth: {shares}."
     if wrong:
         text += f" <b>Confidently wrong: {', '.join(wrong)}.</b>"
     return text

@@ -21,6 +21,7 @@ class Chart(JSComponent):
     """Shows `figure`, the JSON of `data` and `layout`."""
 
     figure = param.String('{"data": [], "layout": {}}', doc="What is drawn.")
+    share = param.Number(0.0, doc="Of the window's height, which a figure takes if it is less.")
     _esm = (
         SOURCE
         + """
@@ -29,7 +30,7 @@ const loaded = async () => {
   return window.Plotly;
 };
 export function render({ model }) {
-  const [place, draw, gone] = chart(loaded);
+  const [place, draw, gone] = chart(loaded, model.share);
   model.on("figure", () => draw(model.figure));
   model.on("remove", gone);
   draw(model.figure);

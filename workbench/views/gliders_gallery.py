@@ -3,6 +3,7 @@
 import numpy as np
 
 from workbench.automata.background import Background
+from workbench.automata.fate import Fate
 from workbench.automata.gliders import Glider, between
 from workbench.automata.rule import Elementary
 from workbench.automata.surprise import Found
@@ -26,7 +27,7 @@ def gallery(session: GlidersSession, dark: bool) -> str:
     if found.get("state") == RUNNING and look is None:
         return "<span class='small'>Looking …</span>"
     if look is None:
-        return "<span class='small'>Find looks for what stands out on the present board.</span>"
+        return "<span class='small'><b>Find</b> shows what stands out on the present board.</span>"
     palette = [(0, 0, 0, 0), LIVE[dark]]
     if look.structures:
         cards = [_structure(one, palette) for one in look.structures[:MOST]]
@@ -35,7 +36,7 @@ def gallery(session: GlidersSession, dark: bool) -> str:
         assert isinstance(law, Elementary)
         cards = [_mover(law, look.ground, one, palette) for one in look.movers[:MOST]]
     else:
-        return "<span class='small'>Nothing stands out: cells may as well be presumed so.</span>"
+        return "<span class='small'>Nothing stands out: the presumption holds on this board.</span>"
     return (
         f"<p style='margin:0 0 8px'>{words.found(session)}</p>"
         "<div class='wb-gallery' style='display:flex;flex-wrap:wrap;gap:10px'>"
@@ -66,14 +67,20 @@ def _structure(one: Found, palette: list[Colour]) -> str:
     image = picture(cells, palette, max(3, min(9, 60 // max(cells.shape))), one.pattern)
     fate = one.fate
     told = {
-        "still life": "stands still",
-        "oscillator": f"comes back after {fate.period}",
-        "spaceship": f"flies {abs(fate.shift[0])}, {abs(fate.shift[1])} in {fate.period}",
-        "dies": f"dies after {fate.period}",
-        "restless": "does not come to rest",
+        "still life": "still life",
+        "oscillator": f"oscillator of period {fate.period}",
+        "spaceship": _flight(fate),
+        "dies": f"dies out after {several(fate.period, 'generation')}",
+        "restless": "does not settle",
     }[fate.kind]
     odds = _odds(one.count, one.expected, one.log10_ratio, one.log10_err)
-    return _card(image, one.name or "without a name", [told, *odds])
+    return _card(image, one.name or "unnamed", [told, *odds])
+
+
+def _flight(fate: Fate) -> str:
+    """Where a spaceship is after a period: (1, 1) cells of a glider."""
+    rows, columns = (abs(step) for step in fate.shift)
+    return f"moves by ({rows}, {columns}) in {fate.period} generations"
 
 
 def _mover(rule: Elementary, ground: Background, one: Glider, palette: list[Colour]) -> str:
@@ -85,10 +92,10 @@ def _mover(rule: Elementary, ground: Background, one: Glider, palette: list[Colo
     cells = np.array(rows)[:, _GENERATIONS:-_GENERATIONS].astype(np.uint8)
     image = picture(cells[:, : 2 * _EDGE + 30], palette, 1, f"{one.period} generations")
     way = (
-        "stands"
+        f"period {one.period}"
         if one.shift == 0
-        else f"goes {abs(one.shift)} " + ("right" if one.shift > 0 else "left")
+        else f"moves {abs(one.shift)} {'right' if one.shift > 0 else 'left'} in {one.period}"
     )
-    told = f"{way} in {one.period}; {several(len(one.forms), 'form')}"
+    told = f"{way}; {several(len(one.forms), 'form')}"
     odds = _odds(one.count, one.expected, one.log10_ratio, one.log10_err)
-    return _card(image, f"glider {one.name}" if one.name else "without a name", [told, *odds])
+    return _card(image, f"glider {one.name}" if one.name else "unnamed", [told, *odds])

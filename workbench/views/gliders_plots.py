@@ -29,7 +29,7 @@ def board(session: GlidersSession, dark: bool) -> str:
     """A corner of the plane, found structures in green; of a line, its last generations."""
     film = session.film
     if film is None:
-        return "<span class='small'>Not begun.</span>"
+        return "<span class='small'>Not started yet.</span>"
     cells = film.board.cells if film.trail is None else film.trail
     part = cells[-SHOWN:, :SHOWN].astype(np.uint8)
     look = session.look
@@ -45,11 +45,11 @@ def _say_board(session: GlidersSession, shape: tuple[int, ...], here: bool) -> s
     look, film = session.look, session.film
     assert film is not None
     if film.trail is not None:
-        return f"The last {shape[0]} generations of {shape[1]} cells, the present one below."
+        return f"The last {shape[0]} generations of {shape[1]} cells, the latest at the bottom."
     part = f"A corner of {shape[0]} × {shape[1]} cells."
     if look is not None and look.territory is not None and here:
         return f"{part} <span style='color:{GIVEN}'>Green</span>: structures that persist."
-    return f"{part} What stands out is found at the last generation, or by <b>Find</b>."
+    return f"{part} What stands out is found at the last generation, or with <b>Find</b>."
 
 
 def densities(session: GlidersSession, dark: bool, height: int) -> Figure:

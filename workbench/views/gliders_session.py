@@ -19,7 +19,7 @@ JOB, FOUND, FORETOLD = "board", "found", "foretold"
 DEAR = 60
 """Generations that the dearest presumption, 3 x 3 blocks, is followed for."""
 _BLOCK = 0.04  # seconds of stepping between two pictures
-SPEEDS = {"10 a second": 10.0, "60 a second": 60.0, "as fast as it goes": 0.0}
+SPEEDS = {"10 per second": 10.0, "60 per second": 60.0, "full speed": 0.0}
 """{what a reader reads: generations a second, 0 for no limit}."""
 
 
@@ -54,23 +54,24 @@ class GlidersSession(LabSession):
     )  # fmt: skip
     density = param.Number(
         0.3, bounds=(0.0, 1.0), label="Density",
-        doc="The chance that a cell of the first generation lives, each independently.",
+        doc="Probability that a cell of the first generation is alive, independently of the "
+        "others.",
     )  # fmt: skip
-    seed = param.Integer(0, bounds=(0, None), label="Seed", doc="Of the first generation.")
+    seed = param.Integer(0, bounds=(0, None), label="Seed", doc="Determines the first generation.")
     side = param.Selector(
-        objects=[256, 512, 1024], default=1024, label="Cells a side",
-        doc="Of the plane, whose edges wrap around; a line has 64 times as many.",
+        objects=[256, 512, 1024], default=1024, label="Cells per side",
+        doc="Size of the plane, whose edges wrap around; a line has 64 times as many cells.",
     )  # fmt: skip
     speed = param.Selector(objects=SPEEDS, default=0.0, label="Speed", doc="How fast Run goes.")
     horizon = param.Integer(
-        300, bounds=(1, 100_000), label="Stop at generation", doc="Run goes so far, and no further."
+        300, bounds=(1, 100_000), label="Stop at generation", doc="Run ends there."
     )
 
     against = param.Selector(
-        objects={"independent cells": "cell", "pairs of neighbours": "pair", "2 x 2 blocks": "2x2"},
-        default="pair", label="Surprising against",
-        doc="What the board is presumed to be made of where structures are looked for; on a line, "
-        "segments of 1, 2 or 4 cells.",
+        objects={"independent cells": "cell", "pairs of neighbours": "pair", "2 × 2 blocks": "2x2"},
+        default="pair", label="Surprising compared with",
+        doc="The presumption that a structure must break to stand out: independent cells, pairs or "
+        "blocks; on a line, segments of 1, 2 or 4 cells.",
     )  # fmt: skip
 
     @property

@@ -9,9 +9,9 @@ def densities(session: GlidersSession) -> str:
     """How far every presumption is off by now (HTML)."""
     film = session.film
     if film is None:
-        return "Not begun."
+        return "Not started yet."
     now, seen = film.generation, film.densities[-1]
-    parts = [f"Generation {now:,}: {100 * seen:.2f}% of the cells live."]
+    parts = [f"Generation {now:,}: {100 * seen:.2f}% of the cells are alive."]
     told = [
         f"{NAMES.get(name, name)} {_share(values[now])}"
         for name, values in session.curves.items()
@@ -23,13 +23,13 @@ def densities(session: GlidersSession) -> str:
     if forecast is not None and now >= forecast.now:
         parts.append(
             f"Given the structures found at generation {forecast.now}: "
-            f"{100 * forecast.density(now):.2f}%, and {100 * forecast.limit:.2f}% in the end."
+            f"{100 * forecast.density(now):.2f}% now, and {100 * forecast.limit:.2f}% in the end."
         )
     return " ".join(parts)
 
 
 def _share(density: float) -> str:
-    return "none" if density < 5e-5 else f"{100 * density:.3g}%"
+    return "0%" if density < 5e-5 else f"{100 * density:.3g}%"
 
 
 def found(session: GlidersSession) -> str:
@@ -43,19 +43,20 @@ def found(session: GlidersSession) -> str:
         return (
             f"Generation {generation:,}: {100 * look.share:.0f}% of the line is one background, "
             f"<code>{ground}</code>, period {len(ground.word)} in space and {ground.period} in "
-            f"time, {100 * ground.density:.2f}% live (10<sup>{signed(ground.log10_ratio, 1)}</sup> "
-            "times as often as independent cells would have it). What breaks it moves:"
+            f"time, {100 * ground.density:.2f}% alive "
+            f"(10<sup>{signed(ground.log10_ratio, 1)}</sup> times as frequent as with independent "
+            "cells). What breaks it moves:"
         )
     if look.settled is None or not look.structures:
         return ""
     settled = look.settled
     lasting = sum(one.count for one in look.structures if one.fate.persists)
     ash = (
-        f"; {100 * settled.ash:.2f} ± {100 * settled.ash_err:.2f}% of it live, against "
+        f"; {100 * settled.ash:.2f} ± {100 * settled.ash_err:.2f}% of it is alive, against "
         f"{100 * settled.restless:.1f}% of the rest"
         if settled.share else ""
     )  # fmt: skip
     return (
-        f"Generation {generation:,}: {lasting:,} structures that persist; "
-        f"{100 * settled.share:.0f}% of the board has settled among them{ash}."
+        f"Generation {generation:,}: {lasting:,} structures that persist. "
+        f"{100 * settled.share:.0f}% of the board has settled into them{ash}."
     )

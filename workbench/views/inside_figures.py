@@ -111,25 +111,25 @@ def ribbon_words(layers: Sequence[Layer]) -> str:
     off, last = float(worst.std_error.nan_to_num().abs().max()), layers[-1]
     noise = layers[0].noise
     said = (
-        "A cell is a neuron; point at it for both values. Blue: propagation says too little, "
-        "orange: too much, in standard deviations typical of the layer. "
+        "Each cell is a neuron; hover over it for both values. Blue: propagation is too low, "
+        "orange: too high, in units of the layer's typical standard deviation. "
     )
     if off < _BY_CHANCE * noise:
         said += (
             f"No spread is off by more than {off:.1%}, which is what {layers[0].draws:,} draws may "
-            "be off by themselves: in the bulk, propagation is right here."
+            "be off by chance: in the bulk, propagation is right here."
         )
     else:
         said += (
             f"The largest error of a spread is <b>{off:.1%}</b>, in {escape(worst.name)}; at the "
             f"output it is {float(last.std_error.nan_to_num().abs().max()):.1%}. "
-            f"{layers[0].draws:,} draws know a mean to {noise:.1%}."
+            f"{layers[0].draws:,} draws determine a mean to {noise:.1%}."
         )
     still = sum(int((~layer.moved).sum()) for layer in layers)
     if still:
         said += (
-            f" {several(still, 'neuron')} never moved in any draw (no cell): sampling knows "
-            "nothing there."
+            f" {several(still, 'neuron')} kept one value in all draws (no cell): sampling "
+            "says nothing about them."
         )
     return said
 
@@ -209,7 +209,7 @@ def shares(look: Look, dark: bool = False, height: int = 230) -> Figure:
         ],
         "layout": layout(
             dark, height, bargap=0,
-            xaxis=axis(dark, title={"text": "lines, the weightiest first"}),
+            xaxis=axis(dark, title={"text": "lines, the heaviest first"}),
             yaxis=axis(
                 dark, type="log", tickvals=_SHARES, ticktext=_SAID,
                 title={"text": "share of P"},
@@ -225,7 +225,7 @@ def shares_words(look: Look) -> str:
     n = len(look.shares)
     said = (
         f"The heaviest tenth of {n:,} lines carries <b>{look.few:.0%}</b> of P, and the answer "
-        f"rests on as much as {look.effective:,.0f} equal lines would."
+        f"has an effective sample size of {look.effective:,.0f} lines."
     )
     return said + (" Few lines carry it." if look.effective < 0.1 * n else "")
 
@@ -278,8 +278,8 @@ def settling_words(look: Look, truth: tuple[float, float] | None) -> str:
     """What the lines say in all, at what cost, and how far from the truth."""
     e, spread = look.estimate, float(look.digits[-1])
     said = (
-        f"{len(look.shares):,} lines say <b>{power(e.log10_p)}</b>, {e.cost.forwards:,} "
-        f"forward passes with the search; by their own spread, give or take "
+        f"{len(look.shares):,} lines give <b>{power(e.log10_p)}</b> at {e.cost.forwards:,} "
+        f"forward passes, the search included; judging by their spread, within about "
         f"{max(spread, 0.001):.1g} digits"
     )
     if truth is not None and math.isfinite(e.log10_p):

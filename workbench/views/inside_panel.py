@@ -84,9 +84,9 @@ class Inside:
             self.blocks.extend([
                 _block("Where the failures are", self.cards),
                 _block("What each line adds", self.shares, self.shares_words),
-                _block("The knob: from propagation to integration", self.ladder,
+                _block("From propagation to integration", self.ladder,
                        self.ladder_words),
-                _block("The knob: more lines, a surer answer", pn.FlexBox(
+                _block("More lines, a surer answer", pn.FlexBox(
                     pn.Column(*knobs, styles={"flex": "1 1 260px", "min-width": "0"}),
                     pn.Column(self.settling, self.settling_words,
                               styles={"flex": "2 1 420px", "min-width": "0"}),

@@ -67,7 +67,7 @@ class Watched:
     def state(self) -> str:
         """A sentence for what is not finished, "" where all is shown."""
         if not self.current:
-            return "Stale: this is about where the sliders were; it follows when they rest."
+            return "Out of date: the sliders have moved; this follows once they rest."
         found = self._found
         if found["state"] == "error":
             return found.get("message", "")

@@ -149,6 +149,7 @@ class Chart:
         say: `say(session)` gives the computed sentence (HTML).
         height: pixels.
         basis: pixels below which the block takes a row of its own.
+        share: of the window's height, which the chart takes where that is more.
     """
 
     title: str
@@ -157,6 +158,7 @@ class Chart:
     say: Callable[[Any], str] = lambda session: ""
     height: int = 300
     basis: int = 520
+    share: float = 0.0
 
 
 @dataclass(frozen=True)

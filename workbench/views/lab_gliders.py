@@ -9,10 +9,10 @@ from workbench.views.lab import Action, Chart, Laboratory, Slider, Words
 GLIDERS = Laboratory(
     name="gliders",
     title="Gliders",
-    about="A random board follows a local rule. Presuming that its cells are independent predicts "
-    "the next density, and less and less of what comes later, as structures form that hold "
-    "together. What stands out against the presumption is found; given that, the density is "
-    "predicted again.",
+    about="A random board follows a local rule. Presuming its cells independent predicts the next "
+    "density exactly, but later ones less and less well, as structures form that persist. What "
+    "stands out against that presumption is found by itself; given what was found, the density is "
+    "predicted anew.",
     session=GlidersSession,
     controls=(
         "rule",
@@ -20,15 +20,15 @@ GLIDERS = Laboratory(
         "seed", "side", "speed", "horizon", "against",
     ),
     actions=(
-        Action("Run", "play", "Step on to the last generation.", True,
+        Action("Run", "play", "Go on to the last generation.", True,
                lambda s: not s.stepping and not s.over),
         Action("Pause", "pause", "Stop after the present generation.",
                enabled=lambda s: s.stepping),
         Action("Step", "step", "One generation, and no further.",
                enabled=lambda s: not s.stepping),
-        Action("Find", "find", "Look for what stands out on the present board.",
+        Action("Find", "find", "Find the structures that stand out on the present board.",
                enabled=lambda s: not s.stepping and not s.running("found")),
-        Action("Reset", "reset", "A new first generation, as the controls say."),
+        Action("Reset", "reset", "A new first generation, with the settings on the left."),
     ),
     blocks=(
         Chart("How many cells live?", plots.densities, "densities", words.densities, 330),

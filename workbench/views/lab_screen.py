@@ -123,13 +123,13 @@ class LabScreen(ByTicker, pn.viewable.Viewer):
 
     def _block(self, block: Words | Chart) -> pn.Column:
         words = pn.widgets.StaticText(
-            stylesheets=[_CSS], sizing_mode="stretch_width", margin=(2, 0),
+            stylesheets=[_CSS], sizing_mode="stretch_width", margin=(6, 0, 2, 0),
             css_classes=[f"wb-lab-{block.mark}"],
         )  # fmt: skip
         self.words[block.mark] = words
         parts = [text(f"<h3>{block.title}</h3>")] if block.title else []
         if isinstance(block, Chart):
-            self.panes[block.mark] = figure_pane(block.height)
+            self.panes[block.mark] = figure_pane(block.height, block.share)
             parts.append(self.panes[block.mark])
         return pn.Column(
             *parts, words, styles={"flex": f"1 1 {block.basis}px", "min-width": "0"}

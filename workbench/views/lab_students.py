@@ -4,7 +4,7 @@ from workbench.numbers import milliseconds, small
 from workbench.views.compute_plots import Course, against_compute
 from workbench.views.lab import Action, Chart, Laboratory
 from workbench.views.students_session import JOB, REPEATS, Fit, StudentsSession
-from workbench.views.style import Figure, colour, symbol
+from workbench.views.style import Figure, blank, colour, symbol
 
 ROWS = {
     "covariance": "moments", "augmented": "moments_augmented", "cumulant": "moments_cumulant",
@@ -17,19 +17,22 @@ SAME = 1.2
 
 def _excess(session: StudentsSession, dark: bool, height: int) -> Figure:
     found = session.standing
-    courses = []
-    if found:
-        drawn = found.drawn
-        courses.append(Course(
+    if found is None:
+        return blank(dark, height, "Computing …" if session.running(JOB) else "Not started yet.")
+    drawn = found.drawn
+    courses = [
+        Course(
             "draws", [1e3 * f.seconds for f in drawn], [f.excess for f in drawn],
             colour(DRAWS), symbol(DRAWS),
-        ))  # fmt: skip
-        courses += [
+        ),
+        *[
             Course(name, [1e3 * f.seconds], [f.excess], colour(ROWS[name]), symbol(ROWS[name]), "")
             for name, f in found.propagated.items()
-        ]
-    floor = found.floor if found else 0.0
-    return against_compute(courses, floor, "CPU time, ms", "excess error / variance", dark, height)
+        ],
+    ]  # fmt: skip
+    return against_compute(
+        courses, found.floor, "CPU time, ms", "excess error / teacher's variance", dark, height
+    )
 
 
 def until(drawn: tuple[Fit, ...], excess: float) -> float:
@@ -51,26 +54,28 @@ def until(drawn: tuple[Fit, ...], excess: float) -> float:
 def _say(session: StudentsSession) -> str:
     found = session.standing
     if found is None:
-        return "Under way." if session.running(JOB) else "Not begun."
+        return ""
     lines = [
-        f"The best such student misses {found.least:.2g} of the teacher's variance; the excess "
-        "is what another misses beyond that."
+        f"The best possible readout misses {found.least:.2g} of the teacher's variance; the excess "
+        "is what another one misses beyond that."
     ]
     if not session.running(JOB):
         lines += [_judged(name, fit, found.drawn, found.floor)
                   for name, fit in found.propagated.items()]  # fmt: skip
         if session.hidden == 1:
-            lines.append("With one hidden layer moments are exact: draws only come near.")
+            lines.append(
+                "With one hidden layer the propagated moments are exact: draws only come close."
+            )
         else:
             last = max(until(found.drawn, fit.excess) for fit in found.propagated.values())
             lines.append(
                 "<b>Where it loses:</b> beyond one hidden layer the moments are approximate, and "
                 f"no further compute mends that. From {milliseconds(1e3 * last)} ms on draws are "
-                "the best of all."
+                "the best."
             )
     lines.append(
-        f"<span class='small'>Each mark of draws is the mean of {REPEATS} students. CPU times are "
-        "of this machine, one thread.</span>"
+        f"<span class='small'>Each mark of draws is the mean over {REPEATS} students. CPU times "
+        "are those of one thread on this machine.</span>"
     )
     return "<br>".join(lines)
 
@@ -94,10 +99,10 @@ STUDENTS = Laboratory(
     name="students",
     title="Students without data",
     about="A narrow student imitates a wide teacher. Its hidden layers are random; the readout "
-    "nearest to the teacher follows from how its neurons move together and with the teacher's "
-    "outputs. These moments come from the weights alone, or from draws.",
+    "closest to the teacher follows from the covariances of its neurons with one another and with "
+    "the teacher's outputs. These moments come from the weights alone, or from draws.",
     session=StudentsSession,
     controls=("width", "hidden", "seed"),
-    actions=(Action("Fit", "fit", "Fit and time all students once more.", True),),
-    blocks=(Chart("What does a good student cost?", _excess, "excess", _say, 380),),
+    actions=(Action("Fit", "fit", "Fit and time all students again.", True),),
+    blocks=(Chart("What does a good student cost?", _excess, "excess", _say, 380, share=0.62),),
 )

@@ -10,7 +10,7 @@ import param
 from workbench.views.figure_widgets import empty_figure, show_figure
 from workbench.views.following import ByTask
 from workbench.views.lab import Action, Chart, Laboratory, LabSession, Slider, Words
-from workbench.views.widget_parts import STYLE, aside, bound, button, wear
+from workbench.views.widget_parts import STYLE, aside, bound, button, listed, wear
 
 
 class LabWidgets(ByTask, w.VBox):
@@ -87,11 +87,7 @@ class LabWidgets(ByTask, w.VBox):
                 "step": 1 if whole else (slider.high - slider.low) / 200,
             }  # fmt: skip
         elif isinstance(parameter, param.Selector):
-            named = parameter.names
-            kind, more = (
-                w.Dropdown,
-                {"options": list(named.items()) if named else list(parameter.objects)},
-            )
+            kind, more = w.Dropdown, {"options": listed(parameter)}
         elif isinstance(parameter, param.Boolean):
             kind, more = w.Checkbox, {}
         elif isinstance(parameter, param.Integer):

@@ -65,7 +65,9 @@ def figure(
         "data": [trace],
         "layout": layout(
             dark, height, shapes=shapes,
-            xaxis=axis(dark, type="category", title={"text": "directions integrated; lines"}),
+            xaxis=axis(
+                dark, type="category", title={"text": "directions integrated exactly, then lines"}
+            ),
             yaxis=axis(dark, title={"text": "log<sub>10</sub> P"}, nticks=6),
         ),
     }  # fmt: skip
@@ -83,6 +85,6 @@ def sentence(found: Sequence[Rung], truth: tuple[float, float] | None) -> str:
             off = f", {abs(r.log10_p - truth[0]):.2f} digits from the truth"
         said.append(f"{name}: <b>{power(r.log10_p)}</b>{off}")
     return (
-        "Every direction that is integrated by hand leaves less to presume. " + "; ".join(said)
-        + ". Bars: how far off an answer may be by its own defects."
+        "Every direction that is integrated exactly leaves less to presume. " + "; ".join(said)
+        + ". Bars: how far off each answer may be, judging by its own checks."
     )  # fmt: skip

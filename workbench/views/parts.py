@@ -1,7 +1,7 @@
 """Small Panel pieces that all rooms share."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -30,6 +30,16 @@ xmlns="http://www.w3.org/2000/svg"><path d="M 0,0 25,0 12.5,20 Z" fill="%23888" 
 what the keyboard has come to has an outline, of which Bokeh gives it none. The arrows of a number
 are there for a pointer that is near: to the keyboard, whose own arrows turn the number, they would
 be two stops without a name."""
+UPLOAD_CSS = """
+input { padding: 4px 8px; height: 38px; font-size: 13px; line-height: 28px; }
+input::file-selector-button { font: inherit; line-height: 24px; padding: 1px 10px;
+  margin: 0 10px 0 0; color: inherit; background: transparent;
+  border: 1px solid rgba(128,128,128,.5); border-radius: 4px; }
+"""
+_LINK_CSS = """
+.bk-btn a { display: flex; align-items: center; justify-content: center; height: 100%;
+  box-sizing: border-box; padding: 0 12px; }
+"""
 TEXT_CSS = """
 :host { font-size: 14px; line-height: 1.45; }
 .small { font-size: 12px; opacity: .72; }
@@ -55,12 +65,23 @@ def button(
     return made
 
 
+def download(
+    name: str, content: Callable[[], Any], filename: str, stylesheets: Sequence[str] = (),
+    **more: Any,
+) -> pn.widgets.FileDownload:  # fmt: skip
+    """A button that saves what `content` gives; as the other buttons are."""
+    return pn.widgets.FileDownload(
+        callback=content, filename=filename, label=name, height=32,
+        stylesheets=[_LINK_CSS, *stylesheets], **{"margin": (0, 6, 6, 0), **more},
+    )  # fmt: skip
+
+
 def upload(accept: str, multiple: bool = False) -> pn.widgets.FileInput:
     """A field that takes files of these suffixes from the visitor's disk."""
     return pn.widgets.FileInput(
         accept=accept, multiple=multiple, height=40, sizing_mode="stretch_width",
         margin=(2, 0, 6, 0), css_classes=["wb-open"],
-        stylesheets=["input { padding: 3px 8px; height: 38px; font-size: 13px; }"],
+        stylesheets=[UPLOAD_CSS],
     )  # fmt: skip
 
 
@@ -69,9 +90,14 @@ def hint(words: str) -> Tooltip:
     return Tooltip(content=words, position="bottom")
 
 
-def figure_pane(height: int) -> Chart:
-    """An empty place for a figure."""
-    return Chart(sizing_mode="stretch_width", height=height, margin=0)
+def figure_pane(height: int, share: float = 0.0) -> Chart:
+    """An empty place for a figure, which takes that share of the window's height if it is more."""
+    high = f"max({height}px, {100 * share:g}vh) !important"
+    tall = f":host {{ height: {high}; flex-basis: {high}; }}"
+    return Chart(
+        sizing_mode="stretch_width", height=height, share=share, margin=0,
+        stylesheets=[tall] if share else [],
+    )  # fmt: skip
 
 
 def show(place: Chart, figure: Figure) -> None:

@@ -37,25 +37,25 @@ class Position(param.Parameterized):
     )  # fmt: skip
     sigma = param.Number(
         1.0, bounds=(0.1, 10.0), label="Spread of D",
-        doc="Multiplies the scale of the input distribution D; 1 is the problem of the card. Of a "
-        "law of tokens or of spins it is the temperature; of a law known by a base and what weighs "
-        "it, the base is stretched.",
+        doc="Multiplies the scale of the input distribution D; 1 is the problem as its card has "
+        "it. For tokens and spins it is the temperature; where D reweights a base distribution, "
+        "the base is stretched.",
     )  # fmt: skip
     shift = param.Number(
         0.0, bounds=(-1e4, 1e4), label="Threshold",
-        doc="The catastrophe becomes margin > threshold, in the units of the margin. Above 0 it is "
+        doc="C becomes margin > threshold, in units of the margin: above 0 the catastrophe is "
         "rarer, below 0 more frequent.",
     )  # fmt: skip
     direction = param.Selector(
         objects=["steepest", "random"], default="steepest", label="Direction",
-        doc="Where the mean of D moves: along the gradient of log P by covariance propagation at "
-        "the reference, or along a random direction that the seed picks.",
+        doc="Which way the mean of D moves: along the gradient of log P by covariance propagation "
+        "at the card's own D, or along a random direction that the seed picks.",
     )  # fmt: skip
     lean = param.Number(
         0.0, bounds=(-8.0, 8.0), label="Mean of D",
-        doc="How far the mean of D, or of its base, moves along the direction, in standard "
-        "deviations. A law of tokens is tilted along the margin's gradient, by as many nats: half "
-        "the square.",
+        doc="How far the mean of D, or of its base distribution, moves along the direction, in "
+        "standard deviations. A distribution of tokens is tilted along the margin's gradient "
+        "instead, by half the square of this number in nats.",
     )  # fmt: skip
     seed = param.Integer(
         0, bounds=(0, 2**31 - 1), label="Seed",

@@ -23,6 +23,8 @@ TITLES = {
     "slices": "propagation of slices",
     "gld": "Gaussian fit to samples",
     "importance": "importance sampling",
+    "subset": "subset simulation",
+    "cross_entropy": "cross-entropy method",
     "itgis": "ITGIS",
     "mhis": "MHIS",
     "qld": "QLD",

@@ -20,6 +20,7 @@ from workbench.views.inside_panel import Inside
 from workbench.views.parts import (
     aside,
     button,
+    download,
     figure_pane,
     load_extension,
     on_ground,
@@ -34,8 +35,8 @@ from workbench.views.state import Session
 
 PULL_MS = 160
 OPEN = (
-    "A problem of your own: the zip that `problem.save('mine.zip')` or Save card makes, or one of "
-    "the two files that `workbench new` writes. It is listed in all rooms."
+    "A problem of your own: a .zip of its card and tensors, as problem.save('mine.zip') or Save "
+    "card makes it. It is then listed in all rooms."
 )
 _CHART_HEIGHT, _MARGIN_HEIGHT = 230, 340
 _ASIDE = 0.12  # seconds that sampling leaves to a move: its closed forms and their painting
@@ -80,7 +81,7 @@ class Explore(ByTicker, pn.viewable.Viewer):
         reach = s.shift_reach
         self.dials = {
             "sigma": Dial(s, "sigma", 0.25, 4.0, self.settle, log=True, unit="× D's scale"),
-            "shift": Dial(s, "shift", -reach, reach, self.settle, unit="margin >"),
+            "shift": Dial(s, "shift", -reach, reach, self.settle, unit="C: margin >"),
             "lean": Dial(s, "lean", -4.0, 4.0, self.settle, unit="standard deviations"),
             "budget": Dial(s, "budget", 1e3, 1e8, self.settle, log=True, unit="forward passes"),
         }
@@ -90,8 +91,8 @@ class Explore(ByTicker, pn.viewable.Viewer):
         self.seed = pn.widgets.IntInput.from_param(
             s.param.seed, label="", width=136, margin=0, css_classes=["wb-seed"]
         )
-        self.new_seed = button("new seed", lambda: s.new_seed(), self.guard)
-        self.home = button("back to the card", self._go_home, self.guard)
+        self.new_seed = button("New seed", lambda: s.new_seed(), self.guard)
+        self.home = button("Back to the card", self._go_home, self.guard)
         self.run = button("Run", self.play, self.guard, "primary")
         self.hold = button("Pause", lambda: (s.pause(), self.pull()), self.guard)
         self.reset = button("Reset", self._reset, self.guard)
@@ -99,13 +100,7 @@ class Explore(ByTicker, pn.viewable.Viewer):
             entry.key: button(entry.title, self._asking(entry.key), self.guard)
             for entry in askable()
         }
-        self.save = pn.widgets.FileDownload(
-            callback=lambda: s.card_archive(),
-            filename=f"{s.problem_name}.zip",
-            label="Save card",
-            height=32,
-            margin=(0, 6, 6, 0),
-        )
+        self.save = download("Save card", lambda: s.card_archive(), f"{s.problem_name}.zip")
         self.load = upload(".zip")
         self.load.param.watch(lambda e: self.guard(lambda: self._open(e.new)), "value")
         self.status = text(visible=False, css_classes=["wb-status"])
@@ -140,7 +135,7 @@ class Explore(ByTicker, pn.viewable.Viewer):
             self.dials["sigma"].view,
             self.dials["shift"].view,
             self.dials["lean"].view,
-            label("along", s.param.direction.doc, "the direction that the mean moves in"),
+            label("Direction", s.param.direction.doc, "in which the mean moves"),
             self.direction,
             self.fixed,
             self.dials["budget"].view,
@@ -149,7 +144,7 @@ class Explore(ByTicker, pn.viewable.Viewer):
                 sizing_mode="stretch_width", margin=(4, 0, 0, 0),
             ),
             pn.FlexBox(self.home, self.save, gap="0", margin=(6, 0, 0, 0)),
-            label("Open a card", OPEN, "a zip of it and its tensors"),
+            label("Open a card", OPEN, "a .zip with its tensors"),
             self.load,
             *settings_panel(s, self.settle, self.say),
         )  # fmt: skip

@@ -42,7 +42,7 @@ class Session(Position, RoomSession):
         1_000_000, bounds=(1_000, 1_000_000_000), label="Budget",
         doc="Forward passes of the model that each sampling estimate may spend.",
     )  # fmt: skip
-    settings = param.Dict({}, doc="Settings of estimators that are not the usual ones.")
+    settings = param.Dict({}, doc="Settings of estimators that are not the defaults.")
     marked = param.String("", doc="The row that a reader came here for.")
     running = param.Boolean(False, doc="Whether Monte Carlo counts.")
 

@@ -16,7 +16,7 @@ from workbench.views.worker import RUNNING, Worker
 
 JOB, FILES = "stepping", "files"
 """Names of its jobs."""
-SPEEDS = {"1 a second": 1.0, "5 a second": 5.0, "as fast as it goes": 0.0}
+SPEEDS = {"1 step a second": 1.0, "5 steps a second": 5.0, "full speed": 0.0}
 """{what a reader reads: steps a second, 0 for no limit}."""
 _LOOK = 0.25  # seconds between pictures of a fast course
 _KEPT = 128  # points to rewind to, of the last steps; half as many again of earlier ones
@@ -220,7 +220,10 @@ class Stepping:
         yield self._told(run)
 
     def _resetting(self) -> Blocks:
-        yield self._told(self._live())
+        run = self._live()
+        if run.subject.state.steps == 0:
+            yield self._told(run, rests=False)  # pictures do not wait for the first estimate
+        yield self._told(run)
 
     def _open(self, path: Path) -> Run:
         run = Run.resume(path)

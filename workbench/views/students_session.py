@@ -75,13 +75,15 @@ class StudentsSession(LabSession):
 
     width = param.Selector(
         objects=[64, 128, 256], default=64, label="Teacher's width",
-        doc=f"Neurons a hidden layer; its student has 1/{NARROWER} of them, both as many layers.",
+        doc=f"Neurons per hidden layer; its student has 1/{NARROWER} of them, in as many layers.",
     )  # fmt: skip
     hidden = param.Selector(
         objects=[1, 2, 4, 8], default=2, label="Hidden layers",
         doc="Of the teacher and of its student: with one, propagated moments are exact.",
     )  # fmt: skip
-    seed = param.Integer(0, bounds=(0, None), label="Seed", doc="Of both networks and all draws.")
+    seed = param.Integer(
+        0, bounds=(0, None), label="Seed", doc="Determines both networks and all draws."
+    )
 
     @property
     def standing(self) -> Standing | None:

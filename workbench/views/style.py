@@ -108,6 +108,17 @@ def layout(dark: bool, height: int, **more: Any) -> Figure:
     }
 
 
+def blank(dark: bool, height: int, said: str) -> Figure:
+    """The place of a figure that is not there yet, with what there is to say of that."""
+    hidden = {"visible": False, "range": [0.0, 1.0]}
+    note = {
+        "x": 0.5, "xref": "paper", "y": 0.5, "yref": "paper", "text": said, "showarrow": False,
+        "font": {"size": 13, "color": GREY},
+    }  # fmt: skip
+    look = layout(dark, height, xaxis=hidden, yaxis=hidden, annotations=[note])
+    return {"data": [], "layout": look}
+
+
 def axis(dark: bool, **more: Any) -> Figure:
     """A quiet axis."""
     return {

@@ -12,23 +12,25 @@ from workbench.views.roster import roster
 from workbench.views.rows import Row
 from workbench.views.style import colour
 
-STATES = {"running": "counting", "stale": "about an earlier position", "error": "failed"}
+STATES = {"running": "counting", "stale": "for earlier settings", "error": "failed"}
 KINDS = {
-    "heuristic": "presumption",
+    "heuristic": "heuristic",
     "unbiased": "unbiased",
     "consistent": "consistent",
     "lower": "lower bound",
     "upper": "upper bound",
 }
 INDICATED = (
-    "A heuristic: no error bar. It may be about so many digits off, as its own defects have it."
+    "A heuristic: no error bar. Judging by checks of its own, it may be off by about this many "
+    "digits."
 )
 PROMISES = {
-    "heuristic": "No error bar: compare it with truth on problems like this one.",
-    "unbiased": "The mean over seeds is P.",
-    "consistent": "Tends to P as the budget grows.",
-    "lower": "P is proved to be no less.",
-    "upper": "P is proved to be no more.",
+    "heuristic": "A heuristic has no error bar: compare it with the truth on problems like this "
+    "one.",
+    "unbiased": "Its mean over seeds is P exactly.",
+    "consistent": "It converges to P as the budget grows.",
+    "lower": "P is proved to be at least this.",
+    "upper": "P is proved to be at most this.",
 }
 
 INSTEAD = "; try instead: "
@@ -46,7 +48,7 @@ def table(rows: Sequence[Row], truth: Truth | None, marked: str = "") -> str:
         "<tr><th>estimate of log<sub>10</sub> P</th><th class='n'>value</th>"
         "<th class='n'>error</th>"
         "<th class='n' title='digits above or below the truth'>off by</th>"
-        "<th class='n' title='forward passes of M, or operations worth as many'>forwards</th>"
+        "<th class='n' title='evaluations of M, other work converted'>forward passes</th>"
         "<th class='s'>state</th></tr>"
     )
     lines, failed, warned = [], [], set[str]()
@@ -131,7 +133,7 @@ def _line(row: Row, truth: Truth | None, mark: str) -> str:
         elif row.err is not None and math.isfinite(row.err):
             error = f"± {row.err:.2g}"
         elif row.indicator is not None and math.isfinite(row.log10_p):
-            error, promise = f"{error}, ~ {row.indicator:.1g}", f"title='{INDICATED}'"
+            error, promise = f"{error}, ~{row.indicator:.1g}", f"title='{INDICATED}'"
         if truth is not None and math.isfinite(row.log10_p):
             off = f"{row.log10_p - truth.log10_p:+.2f}".replace("-", MINUS)
     cost = f"{row.forwards:,}" if row.forwards else ""

@@ -13,5 +13,5 @@ def line() -> str:
     )
     return (
         "<style>.wb-term { text-decoration: underline dotted; cursor: help; }</style>"
-        f"<span class='small'>Words: {said}</span>"
+        f"<span class='small'>Glossary: {said}</span>"
     )

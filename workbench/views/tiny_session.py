@@ -88,14 +88,16 @@ class TinySession(LabSession):
 
     network = param.Selector(
         objects=networks(), default="algzoo_second_h4_n5", label="Network",
-        doc="Which of the numbers it reads it was trained to point at, and how large it is.",
+        doc="What it was trained to find among the numbers that it reads, and how large it is.",
     )  # fmt: skip
     noise = param.Number(
         0.0, bounds=(0.0, 1.0), label="Weight noise",
-        doc="Standard deviation of what is added to a weight, over the root mean square of its "
-        "matrix; at 1 little is left of what was learnt.",
+        doc="Standard deviation of the noise added to every weight, relative to the root mean "
+        "square of its matrix; at 1 little is left of what was learnt.",
     )  # fmt: skip
-    seed = param.Integer(0, bounds=(0, None), label="Seed", doc="Of the noise and of all points.")
+    seed = param.Integer(
+        0, bounds=(0, None), label="Seed", doc="Determines the noise and all points."
+    )
 
     @property
     def known(self) -> Known | None:

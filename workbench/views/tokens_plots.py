@@ -38,7 +38,7 @@ def worth(
         },
     ]  # fmt: skip
     for trace in data:
-        trace["hovertemplate"] = "%{x:.3g} nats: %{y:.2f} digits a nat<extra></extra>"
+        trace["hovertemplate"] = "%{x:.3g} nats: %{y:.2f} digits per nat<extra></extra>"
     here = {
         "type": "line", "x0": nats, "x1": nats, "y0": 0, "y1": 1, "yref": "paper",
         "line": {"color": ink(dark), "width": 1, "dash": "dash"},
@@ -50,8 +50,8 @@ def worth(
             dark, height, showlegend=True, shapes=[here],
             legend={"x": 0.98, "y": 0.98, "xanchor": "right", "yanchor": "top",
                     "font": {"size": 11}, "bgcolor": "rgba(0,0,0,0)"},
-            xaxis=axis(dark, title={"text": "nats spent: KL(q || D)"}, range=[0, 17]),
-            yaxis=axis(dark, title={"text": "digits a nat"}, range=[0, 1.5 * top]),
+            xaxis=axis(dark, title={"text": "nats spent: KL(q ‖ D)"}, range=[0, 17]),
+            yaxis=axis(dark, title={"text": "digits per nat"}, range=[0, 1.5 * top]),
         ),
     }  # fmt: skip
 

@@ -48,7 +48,7 @@ class TokensScreen(TokensActs, ByTicker, pn.viewable.Viewer):
         self.seed = pn.widgets.IntInput.from_param(
             s.param.seed, label="", width=136, margin=0, css_classes=["wb-seed"]
         )
-        self.new_seed = button("new seed", s.new_seed, self.guard)
+        self.new_seed = button("New seed", s.new_seed, self.guard)
         self.budget = Dial(s, "budget", 1e3, 1e7, self.restart, log=True, unit="forward passes")
         self.run = button("Run all", self.start, self.guard, "primary")
         self.hold = button("Pause", s.stop, self.guard)
@@ -81,7 +81,7 @@ class TokensScreen(TokensActs, ByTicker, pn.viewable.Viewer):
 
     def _main(self) -> pn.FlexBox:
         laws = pn.Column(
-            text("<h3>Each position before and after the tilt</h3>"),
+            text("<h3>Token probabilities by position, before and after the tilt</h3>"),
             self.laws, styles={"flex": "1 1 360px", "min-width": "0"},
         )  # fmt: skip
         prices = pn.Column(
@@ -89,7 +89,8 @@ class TokensScreen(TokensActs, ByTicker, pn.viewable.Viewer):
             styles={"flex": "1 1 420px", "min-width": "0"},
         )  # fmt: skip
         known = pn.Column(
-            text("<h3>How near do estimators come?</h3>"), self.chart, self.sentence, self.table,
+            text("<h3>How close do the estimators come?</h3>"),
+            self.chart, self.sentence, self.table,
             styles={"flex": "1 1 100%", "min-width": "0"},
         )  # fmt: skip
         return pn.FlexBox(laws, prices, known, gap="12px 34px", sizing_mode="stretch_width")

@@ -43,8 +43,9 @@ class TokensSession(Session):
 
     nats = param.Selector(
         objects=list(LEVELS), default=NATS, check_on_set=True, label="Tilt",
-        doc="KL(q || D) of the tilted law q that stands beside D: every position's law is "
-        "multiplied by the exponential of what the margin's gradient says of each token.",
+        doc="KL(q ‖ D) of the tilted distribution q that is shown beside D: at every position the "
+        "probability of a token is multiplied by exp(slope), where the slope is what the margin's "
+        "gradient says of that token.",
     )  # fmt: skip
     budget = param.Integer(
         65_536, bounds=(1_000, 1_000_000_000), label="Budget",

@@ -16,13 +16,13 @@ def worth_sentence(prices: Prices | None, problem: Problem, nats: float) -> str:
         return "No tilt has been sampled yet."
     start, (log_p, err) = reference(prices, problem.truth), prices.at(nats)
     if nats == 0.0:
-        return f"At 0 nats q is D, under which P is <b>{power(start)}</b>."
+        return f"At 0 nats q is D itself, under which P is <b>{power(start)}</b>."
     if not (math.isfinite(start) and math.isfinite(log_p)):
-        return f"No draw has failed yet that counts for a tilt of {nats:g} nats."
+        return f"No failure has been drawn yet that tells of a tilt of {nats:g} nats."
     gained = log_p / LN10 - start
     return (
         f"A tilt of {nats:g} nats takes P from {power(start)} to <b>{power(log_p / LN10)}</b> "
-        f"(± {1.96 * err / LN10:.1g} digits, 95%): <b>{gained / nats:.2f} digits a nat</b>."
+        f"(± {1.96 * err / LN10:.1g} digits, 95%): <b>{gained / nats:.2f} digits per nat</b>."
     )
 
 
@@ -41,7 +41,7 @@ def estimates_sentence(rows: tuple[Row, ...], problem: Problem) -> str:
         near = min(seen, key=lambda r: abs((r.log10_p or 0.0) - truth.log10_p))
         gap = abs((near.log10_p or 0.0) - truth.log10_p)
         off = "less than 0.01" if gap < 0.005 else f"{gap:.2f}"
-        exact += f" Nearest: <b>{near.title}</b>, {off} digits off."
+        exact += f" The closest is <b>{near.title}</b>, {off} digits off."
     if none:
-        exact += f" Seen no failure: {', '.join(none)}."
+        exact += f" No failure seen by: {', '.join(none)}."
     return exact

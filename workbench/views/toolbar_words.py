@@ -8,15 +8,19 @@ from workbench.html import prose
 from workbench.views.stepping import Stepping
 
 BUTTONS = (
-    ("Run", "play", "Step on until it is finished or paused."),
+    ("Run", "play", "Go on until it is finished or paused."),
     ("Pause", "pause", "Stop after the present step."),
     ("Step", "step", "One step, and no further."),
-    ("Rewind", "rewind", "Back by one step; stepping on again gives the same, bit for bit."),
-    ("Reset", "reset", "Start anew, with the settings as they are now."),
+    (
+        "Rewind",
+        "rewind",
+        "Back by one step; going on from there gives the same again, bit for bit.",
+    ),
+    ("Reset", "reset", "Start again, with the settings as they are now."),
 )
 """(name, method of `Stepping`, what it does)."""
-SAVE = "Keep the run in the folder runs/<name> from now on; it survives a crash and can be resumed."
-OPEN = "Go on with the run in the folder runs/<name>, here or by `workbench resume`."
+SAVE = "From now on keep the run in the folder runs/<name>, so that it survives a crash."
+OPEN = "Continue the run kept in the folder runs/<name>; workbench resume does so too."
 
 
 def enabled(stepping: Stepping) -> dict[str, bool]:
@@ -40,9 +44,9 @@ def standing(stepping: Stepping, files: Mapping[str, Any], stale: bool = False) 
         if job.get("state") == "error":
             return f"<span class='bad'>{prose(str(job.get('message', '')))}</span>"
     if stale and not stepping.replacing:
-        return "<span class='bad'>Settings have changed: Reset takes them over.</span>"
+        return "<span class='bad'>The settings have changed: press Reset to use them.</span>"
     if not found:
-        return "<span class='small'>Not begun.</span>"
+        return "<span class='small'>Not started yet.</span>"
     if "steps" not in found or stepping.replacing:
         return "<span class='small'>Preparing …</span>"
     parts = [f"step {found['steps']:,}"]
@@ -51,5 +55,5 @@ def standing(stepping: Stepping, files: Mapping[str, Any], stale: bool = False) 
     elif found.get("share"):
         parts.append(f"{100 * found['share']:.0f}%")
     place = stepping.place
-    parts.append(f"kept in {escape(place)}" if place else "not kept")
+    parts.append(f"saved in {escape(place)}" if place else "not saved")
     return f"<span class='small'>{' · '.join(parts)}</span>"

@@ -28,7 +28,7 @@ STOPS = (
         "explore",
         "<b>Explore</b> asks one question: how likely is it that the network M does what C "
         "forbids, on an input from D? Dots are estimates from the weights; the orange one is Monte "
-        "Carlo, counting. Drag <i>Spread of D</i> and watch them follow.",
+        "Carlo, which counts draws. Drag <i>Spread of D</i> and watch them follow.",
     ),
     Stop(
         "compare",
@@ -37,13 +37,13 @@ STOPS = (
     ),
     Stop(
         "adversary",
-        "<b>Adversary</b> searches for the D near yours on which M does worst, by the gradient of "
-        "log P. Press <i>Run</i>; an independent sampler checks what it finds.",
+        "<b>Adversary</b> searches near your D for the distribution on which M does worst, along "
+        "the gradient of log P. Press <i>Run</i>; an independent sampler checks what it finds.",
     ),
     Stop(
         "train",
-        "<b>Train</b> pushes log P down before any failure has been seen, and a referee watches "
-        "for training that fooled its own estimate.",
+        "<b>Train</b> pushes log P down before any failure has been seen, while a referee, an "
+        "independent sampler, watches for training that only fools its own estimate.",
     ),
     Stop(
         "tokens",
@@ -53,7 +53,7 @@ STOPS = (
     Stop(
         "explore",
         "Your own: <i>Open a card</i> on the left, or <code>workbench new my_problem</code> in a "
-        "terminal. Underlined words explain themselves under the pointer.",
+        "terminal. Hover over an underlined word for its definition.",
     ),
 )
 

@@ -89,9 +89,9 @@ def faces(picture: Crowd) -> str:
         )
     return (
         f"<p class='small'>On average over {picture.size} held-out images the estimate says "
-        f"{power(picture.log10_p_before)} before, <b>{power(picture.log10_p)}</b> now. Those "
-        "on which C was likeliest: the image, what it took to fail before, and what it takes "
-        "now.</p>"
+        f"{power(picture.log10_p_before)} before, <b>{power(picture.log10_p)}</b> now. Below, "
+        "those on which C was likeliest: the image, the nearest input that fails before training, "
+        "and the nearest one now.</p>"
         "<div class='wb-gallery' style='display:grid;gap:12px 14px;"
         f"grid-template-columns:repeat(auto-fill,minmax(190px,1fr))'>{''.join(cells)}</div>"
     )

@@ -20,7 +20,7 @@ from workbench.views.train_telling import Telling
 class DutyTelling(Telling):
     """Estimates beside the referee's samplers, the score of the task, adversaries by step."""
 
-    met_title = "Adversaries met"
+    met_title = "Adversaries so far"
 
     def told(self, run: Run) -> dict[str, Any]:
         """Besides the name: N, what the score is called, the target."""

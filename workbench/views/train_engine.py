@@ -11,37 +11,40 @@ from workbench.views.train_telling import Telling
 
 CHOICES = {"follow": tuple(duties.FOLLOWED), "weigh": duties.WEIGHED}
 LABELS = {
-    "follow": "estimate followed", "weigh": "weighed by", "target": "target, log10 P",
-    "allow": "loss allowed", "nats": "adversary's nats", "rate": "learning rate",
-    "price": "price of a digit", "every": "steps between looks", "referee": "referee's passes",
+    "follow": "estimator", "weigh": "weight set by", "target": "target log₁₀ P",
+    "allow": "task loss allowed", "nats": "adversary's nats", "rate": "learning rate",
+    "price": "weight per digit", "every": "steps per check", "referee": "referee's budget",
 }  # fmt: skip
 _HUSH_LABELS = {
-    "nats": "prompts' nats", "growth": "growth allowed", "price": "price of a nat",
+    "nats": "nats for prompts", "growth": "growth allowed", "price": "price of a nat",
 }  # fmt: skip
 DOCS = {
-    "follow": "The estimate of log P whose gradient is followed: mean, covariance or conditioned "
-    "propagation, where the next stricter one takes over if the referee catches it; or score and "
-    "importance, gradients from the draws of an importance sampler.",
-    "weigh": "How the price of a digit of P is set: raised until the target is met; the price as "
-    "given; or so that no more of the task is lost than allowed.",
+    "follow": "The estimator of log P whose gradient is followed down: mean, covariance or "
+    "conditioned propagation, and if the referee finds it exploited the next more accurate one "
+    "takes over; or score and importance, with gradients from the draws of an importance sampler.",
+    "weigh": "What sets the weight of log10 P against the task loss: target raises it until the "
+    "target is reached; price keeps the weight given here; task loses no more of the task than "
+    "allowed.",
     "target": "log10 P to get below, under D₀ and under every adversary's D.",
-    "allow": "What may be lost of the task where that weighs: 0.01 is a point of accuracy or of "
-    "variance explained, or 1% more cost.",
-    "nats": "How far from D₀ the adversary may go, KL(D || D₀); 0 leaves it out.",
+    "allow": "How much of the task may be lost where the weight is set by task: 0.01 is one "
+    "percentage point of accuracy or of explained variance, or 1% more cost.",
+    "nats": "How far from D₀ the adversary may go: KL(D ‖ D₀) in nats. 0 trains without one.",
     "steps": "Gradient steps.",
     "rate": "Learning rate of the model.",
-    "price": "Of a digit of P, in units of the task loss; weighed by target: how fast it rises "
-    "while that is missed. On average over many images: of a nat.",
-    "power": "Of the mean over images: towards 0 that of log P, at 1 that of P, which sees the "
-    "worst image alone.",
-    "lines": "Lines followed an image across its tangent to C; none for the tangent's half-space.",
-    "every": "Steps between two searches of the adversary, and between two looks of the referee.",
-    "referee": "Forward passes of a look.",
+    "price": "Weight of one digit of P (a factor of ten), in units of the task loss; set by "
+    "target, it is how fast the weight rises while the target is missed. On average over many "
+    "images: the weight of one nat.",
+    "power": "Exponent of the mean over images: near 0 it is the mean of log P, at 1 that of P, "
+    "which the worst image rules.",
+    "lines": "Lines that are integrated along for every image, across its tangent to C; 0 takes "
+    "the half-space beyond the tangent instead.",
+    "every": "Steps between two searches by the adversary, and between two checks by the referee.",
+    "referee": "Forward passes of each check by the referee.",
 }
 _HUSH_DOCS = {
-    "nats": "How far from the model's own prompts the worst ones may go, KL(D || D₀).",
-    "growth": "Of the perplexity on the first model's text, at most: 0.02 is two percent.",
-    "price": "Nats of log P for a nat a symbol that the model moves away from the first one.",
+    "nats": "How far the worst prompts may move away from the model's own: KL(D ‖ D₀) in nats.",
+    "growth": "How much the perplexity of the first model's text may grow: 0.02 is two percent.",
+    "price": "Price of moving away from the first model: nats of log P per nat of KL per symbol.",
 }
 TELLINGS: dict[str, Telling] = {"train": DutyTelling(), "hush": HushTelling()}
 """{kind of run: who tells of it}."""

@@ -60,7 +60,7 @@ def perplexity(
             dark, height, **legend(),
             xaxis=steps(dark, rows, before),
             yaxis=axis(dark, range=[-0.05 * top, 1.2 * top], tickformat="+.1%", nticks=6,
-                       title={"text": "growth of the perplexity"}),
+                       title={"text": "growth of perplexity"}),
             shapes=[level(at) for at in limits],
             annotations=[named(at, f"at most {100.0 * at:g}%", 0) for at in limits],
         ),

@@ -8,10 +8,11 @@ from workbench.experiments import Row
 from workbench.html import power, signed
 from workbench.numbers import several
 
-START = (
-    "Nothing is trained yet. <b>Run</b> takes gradient steps against the word under the worst "
-    "prompts, found anew each step."
+PRESS = (
+    "<b>Run</b> takes gradient steps against the word under the worst prompts, which are found "
+    "anew at every step."
 )
+START = f"Nothing has been trained yet. {PRESS}"
 
 
 def sentence(rows: Sequence[Row], growth: float, nats: float) -> str:
@@ -23,12 +24,18 @@ def sentence(rows: Sequence[Row], growth: float, nats: float) -> str:
         nats: how far the worst prompts may go.
     """
     first, best, made = rows[0], best_row(rows, growth), rows[-1]["steps"]
+    if made == 0:
+        return (
+            f"Nothing has been trained yet: P is <b>{power(first['log10_p_adv'])}</b> under the "
+            f"worst prompts within {nats:g} nats and {power(first['log10_p'])} under the model's "
+            f"own, both exactly. {PRESS}"
+        )
     return (
-        f"After <b>{several(made, 'step')}</b> P of C under the worst prompts within {nats:g} nats "
-        f"is <b>{power(best['log10_p_adv'])}</b>, under the model's own {power(best['log10_p'])}; "
-        f"at first it was {power(first['log10_p_adv'])} and {power(first['log10_p'])}. All of it "
-        f"is exact. The perplexity of its text is {signed(100.0 * grown(best), 2)}% up; "
-        f"{100.0 * growth:g}% are allowed."
+        f"After <b>{several(made, 'step')}</b> P is <b>{power(best['log10_p_adv'])}</b> under the "
+        f"worst prompts within {nats:g} nats and {power(best['log10_p'])} under the model's own; "
+        f"at first it was {power(first['log10_p_adv'])} and {power(first['log10_p'])}. All four "
+        f"are exact. The perplexity has changed by {signed(100.0 * grown(best), 2)}%; a growth of "
+        f"{100.0 * growth:g}% is allowed."
     )
 
 
@@ -50,7 +57,7 @@ def ledger(met: Sequence[Mapping[str, Any]]) -> str:
         met: each with `prompt`, `share`, `worst` and `log10_p`, the latter two before and now.
     """
     if not met:
-        return "<span class='small'>No prompt has been met yet.</span>"
+        return "<span class='small'>None yet: they are found when the training starts.</span>"
     lines = []
     for each in met:
         text = escape(each["prompt"].replace(" ", "␣"))
@@ -63,13 +70,13 @@ def ledger(met: Sequence[Mapping[str, Any]]) -> str:
         )
     head = (
         "<tr><th>prompt</th>"
-        "<th class='n' title='of the model&#39;s own text'>share, D₀</th>"
-        "<th class='n' title='under the worst D for the model that it is compared with'>"
-        "in the worst D then</th>"
+        "<th class='n' title='how often the model itself writes this prompt'>share, D₀</th>"
+        "<th class='n' title='under the worst D for the model at the start, or the pinned one'>"
+        "in the worst D before</th>"
         "<th class='n' title='under the worst D for the present model'>now</th>"
-        "<th class='n' title='of C after this prompt, by the model that it is compared with'>"
-        "P then</th>"
-        "<th class='n' title='of C after this prompt, by the present model'>P now</th></tr>"
+        "<th class='n' title='of C after this prompt, for the model at the start, or the pinned "
+        "one'>P before</th>"
+        "<th class='n' title='of C after this prompt, for the present model'>P now</th></tr>"
     )
     return f"<table class='wb-table'>{head}{''.join(lines)}</table>"
 

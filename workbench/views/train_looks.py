@@ -86,7 +86,7 @@ def _curve(duty: Duty, now: Problem, then: Problem | None, laws: Laws) -> Curve:
         with torch.enable_grad():
             point = mean[None].clone().requires_grad_()
             way = torch.autograd.grad((then or now).margin(point).sum(), point)[0][0]
-        towards = "up the margin's slope there"
+        towards = "along the margin's gradient there"
     t = torch.linspace(-_REACH, _REACH, _CURVE, dtype=mean.dtype)
     x = mean + t[:, None] * way / way.norm().clamp_min(1e-12)
     return Curve(t, now.margin(x), None if then is None else then.margin(x), towards)

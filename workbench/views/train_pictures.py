@@ -11,7 +11,11 @@ from workbench.views import pictures
 from workbench.views.style import CATASTROPHE, Figure, axis, ink, layout
 
 NOW, THEN = "#A05EF7", "#8a8f98"
-_CLASSES = ("#0072B2", "#E69F00", "#009E73", "#CC79A7")
+_CLASSES = {
+    False: ("#0072B2", "#E69F00", "#009E73", "#CC79A7"),
+    True: ("#56B4E9", "#F0B84A", "#3CC79A", "#E2A3C7"),
+}
+"""{dark: colours of the classes}."""
 _TURN = torch.linspace(0.0, 2.0 * torch.pi, 61, dtype=torch.float64)
 
 
@@ -74,14 +78,14 @@ def plane(picture: Plane, dark: bool, height: int) -> Figure:
 
 
 def _points(points: Tensor, labels: Sequence[int], dark: bool) -> list[Figure]:
-    found = []
+    found, tones = [], _CLASSES[dark]
     for label in sorted(set(labels)):
         mine = points[[k for k, one in enumerate(labels) if one == label]]
         found.append(
             {
                 "type": "scatter", "mode": "markers", "x": mine[:, 0].tolist(),
                 "y": mine[:, 1].tolist(), "name": f"class {label}", "hoverinfo": "skip",
-                "marker": {"size": 4, "opacity": 0.6, "color": _CLASSES[label % len(_CLASSES)]},
+                "marker": {"size": 4, "opacity": 0.6, "color": tones[label % len(tones)]},
             }
         )  # fmt: skip
     return found

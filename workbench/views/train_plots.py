@@ -74,10 +74,10 @@ def danger(
     """
     data = [
         line(before, "log10_p", "estimate, pinned", ESTIMATE, "dot", 0.6),
-        line(rows, "log10_p", "estimate, D₀", ESTIMATE, "solid"),
-        line(rows, "log10_p_adv", "estimate, adversary's D", ADVERSARY, "solid"),
-        _referee(rows, "referee", "referee, D₀", ink(dark), "circle"),
-        _referee(rows, "referee_adv", "referee, adversary's D", ADVERSARY, "diamond"),
+        line(rows, "log10_p", "estimate under D₀", ESTIMATE, "solid"),
+        line(rows, "log10_p_adv", "estimate under the adversary's D", ADVERSARY, "solid"),
+        _referee(rows, "referee", "referee under D₀", ink(dark), "circle"),
+        _referee(rows, "referee_adv", "referee under the adversary's D", ADVERSARY, "diamond"),
     ]
     data = [d for d in data if d["x"]]
     once = -math.log10(max(examples, 1))

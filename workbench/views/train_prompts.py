@@ -50,9 +50,9 @@ def look(problem: Problem, text: ShortText, nats: float, seed: int) -> Prompts:
     contexts = first.network.contexts
     assert isinstance(contexts, Tensor)
     laws = (
-        ("usual prompts, and how the model goes on", law.exp(), False),
-        ("the worst prompts, and how it goes on", worst.exp(), False),
-        ("where C holds after the worst prompts, it looks like this", fail, True),
+        ("usual prompts, and how the model continues", law.exp(), False),
+        ("the worst prompts, and how it continues", worst.exp(), False),
+        ("continuations of the worst prompts on which C holds", fail, True),
     )
     after = automaton_of(problem).after
     last = torch.where(margins(problem) > 0, 0.0, -torch.inf).double()
@@ -81,8 +81,8 @@ def prompts_html(picture: Prompts) -> str:
     """Columns of symbols by place, then the draws, as HTML."""
     texts = tuple(picture.problem.model.symbols)  # pyright: ignore[reportArgumentType]
     rows = [
-        "<div class='small'>The symbols of a prompt, place by place: under D₀ (grey), and under "
-        "the worst D for the present model (orange).</div>",
+        "<div class='small'>The symbols of a prompt by position: their probability under D₀ (grey) "
+        "and under the worst D for the present model (orange).</div>",
         token_pictures.columns(picture.usual, picture.worst, texts),
     ]
     usual = token_pictures.places(picture.problem.distribution)

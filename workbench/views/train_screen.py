@@ -14,6 +14,7 @@ from workbench.views.following import ByTicker
 from workbench.views.parts import (
     aside,
     button,
+    download,
     figure_pane,
     hint,
     load_extension,
@@ -29,9 +30,9 @@ from workbench.views.train_session import TrainSession
 PULL_MS = 250
 _CHART, _PICTURE = 300, 380
 _OWN = (
-    "Two files, chosen at once: the card of a network of your own (.zip), and what it is for: a "
-    ".csv of examples, the inputs and then the class or the outputs; or .safetensors of inputs "
-    "and targets. A fifth of the examples is held out."
+    "Choose two files together: the card of your own network (.zip) and the examples of its task, "
+    "as .csv (the inputs, then the class or the outputs) or as .safetensors (inputs and targets). "
+    "A fifth of the examples is held out."
 )
 
 
@@ -64,14 +65,11 @@ class Train(TrainActs, ByTicker, pn.viewable.Viewer):
         )
         self.load = upload(train_own.ACCEPT, multiple=True)
         self.load.param.watch(lambda e: self.guard(lambda: self._open(e.new)), "value")
-        self.save = pn.widgets.FileDownload(
-            callback=s.card_archive, filename="trained.zip", label="Save card", height=32,
-            margin=(0, 6, 6, 0),
-        )  # fmt: skip
+        self.save = download("Save card", s.card_archive, "trained.zip")
         self.fields = Fields(s, self.guard)
         self.toolbar = Toolbar(s.stepping, self.guard, self.follow, lambda: s.stale)
         self.pin = button("Pin", lambda: self._pin(s.pin), self.guard)
-        self.pin.description = hint("Keep this model beside those that come after it.")
+        self.pin.description = hint("Keep this model to compare later ones with.")
         self.unpin = button("Unpin", lambda: self._pin(s.unpin), self.guard)
         self.about = text()
         self.status = text(visible=False, css_classes=["wb-status"])
@@ -103,7 +101,7 @@ class Train(TrainActs, ByTicker, pn.viewable.Viewer):
                 sizing_mode="stretch_width", margin=(4, 0, 0, 0),
             ),
             pn.FlexBox(self.pin, self.unpin, self.save, gap="0", margin=(8, 0, 0, 0)),
-            label("Train your own", _OWN, "a card and its examples"),
+            label("Train your own", _OWN, "a card and examples"),
             self.load,
         )  # fmt: skip
 

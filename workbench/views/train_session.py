@@ -43,11 +43,14 @@ class TrainSession(SteppedSession):
 
     problem_name = param.Selector(
         objects=[], check_on_set=True, label="Problem",
-        doc="What the model is for, where its inputs come from, and what it must never do.",
+        doc="The task of the model, where its inputs come from, and what it must never do.",
     )  # fmt: skip
-    settings = param.Dict({}, doc="Settings of the training that are not the usual ones.")
+    settings = param.Dict({}, doc="Settings of the training that are not the defaults.")
     seed = param.Integer(
-        0, bounds=(0, 2**31), label="Seed", doc="Of all random numbers, the referee's too."
+        0,
+        bounds=(0, 2**31),
+        label="Seed",
+        doc="Determines every random number, those of the referee too.",
     )
 
     def __init__(self, problem: Given | Duty | None = None, **params: Any):

@@ -21,17 +21,28 @@ def sentence(rows: Sequence[Row], measure: str, examples: int) -> str:
         measure: what the score of the task is called.
         examples: N of the training set.
     """
+    press = "<b>Run</b> takes gradient steps that make C less likely."
     if not rows:
-        return "Nothing is trained yet. <b>Run</b> takes gradient steps that make C less likely."
+        return f"Nothing has been trained yet. {press}"
     last = rows[-1]
+    if last["steps"] == 0:
+        return f"{_untrained(last, measure)} {press}"
     judged = next((r for r in reversed(rows) if r.get("referee") is not None), None)
     parts = [f"After <b>{several(last['steps'], 'step')}</b>"]
     if last.get("log10_p") is not None:
-        parts[0] += f" the estimate of P under D<sub>0</sub> is <b>{power(last['log10_p'])}</b>"
+        parts[0] += f" the estimate of P under D₀ is <b>{power(last['log10_p'])}</b>"
     if judged is not None:
         parts.append(_judged(judged, last, examples))
     parts.append(_cost(rows, measure))
     return ". ".join(p for p in parts if p) + "."
+
+
+def _untrained(row: Row, measure: str) -> str:
+    """The model as it was given."""
+    known = [f"{measure} on held-out inputs is {100 * row['score']:.1f}%"]
+    if row.get("log10_p") is not None:
+        known.insert(0, f"the estimate of P under D₀ is <b>{power(row['log10_p'])}</b>")
+    return f"Nothing has been trained yet: {', and '.join(known)}."
 
 
 def _judged(judged: Row, last: Row, examples: int) -> str:
@@ -39,16 +50,16 @@ def _judged(judged: Row, last: Row, examples: int) -> str:
     value, high = judged["referee"], judged.get("referee_high")
     if value == -math.inf:
         top = "" if high is None else f", so that P is below {power(high)} (95%)"
-        return f"The referee, which the optimiser never sees, saw no failure{when}{top}"
+        return f"The referee, an independent sampler, saw no failure{when}{top}"
     if high is not None and high - value > UNSURE:
         return (
-            f"The referee, which the optimiser never sees, is sure only that P is below "
+            f"The referee, an independent sampler, can say only that P is below "
             f"<b>{power(high)}</b>{when} (95%)"
         )
     digits = -math.log10(examples) - value
     side = f"{_times(abs(digits))} times {'less' if digits >= 0.0 else 'more'} than"
     return (
-        f"The referee, which the optimiser never sees, says <b>{power(value)}</b>{when}: {side} "
+        f"The referee, an independent sampler, finds <b>{power(value)}</b>{when}: {side} "
         f"one failure in the N = {examples:,} training examples"
     )
 
@@ -68,7 +79,7 @@ def _cost(rows: Sequence[Row], measure: str) -> str:
         return ""
     text = f"{measure[:1].upper()}{measure[1:]} on held-out inputs is {100 * scores[-1]:.1f}%"
     best = max(scores)
-    return text if best - scores[-1] < 5e-4 else f"{text}; its best was {100 * best:.1f}%"
+    return text if best - scores[-1] < 5e-4 else f"{text} (at best {100 * best:.1f}%)"
 
 
 def exploited(rows: Sequence[Row]) -> str:
@@ -77,13 +88,13 @@ def exploited(rows: Sequence[Row]) -> str:
     if caught is None:
         return ""
     said = ""
-    for end, where in (("", "under D<sub>0</sub>"), ("_adv", "under the adversary's D")):
+    for end, where in (("", "under D₀"), ("_adv", "under the adversary's D")):
         claimed, found = caught.get(f"claimed{end}"), caught.get(f"referee{end}")
         if not said and claimed is not None and found is not None and abs(claimed - found) > 1.0:
-            said = f": {where} the estimate said {power(claimed)} and the referee {power(found)}"
+            said = f": {where} the estimate was {power(claimed)}, the referee's {power(found)}"
     return (
         f"<span class='bad wb-exploited'>EXPLOITED at step {caught['steps']:,}{said}. The "
-        "optimiser had learned what the estimate overlooks: trust the referee alone.</span>"
+        "optimiser has exploited what the estimate overlooks: trust the referee alone.</span>"
     )
 
 
@@ -95,7 +106,7 @@ def ledger(met: Sequence[Mapping[str, Any]]) -> str:
             (by covariance propagation), oldest first.
     """
     if not met:
-        return "<span class='small'>No adversary has been met yet.</span>"
+        return "<span class='small'>None yet: the first is found once the training starts.</span>"
     lines = []
     for k, each in enumerate(met):
         lines.append(
@@ -105,11 +116,11 @@ def ledger(met: Sequence[Mapping[str, Any]]) -> str:
             f"<td class='n'><b>{_power(each.get('now'))}</b></td></tr>"
         )
     head = (
-        "<tr><th>adversary</th><th class='n'>met at step</th>"
-        "<th class='n' title='KL(D || D0): how far it is from the reference'>nats</th>"
-        "<th class='n' title='under it when it was met, by the estimate that was followed'>"
+        "<tr><th>adversary</th><th class='n'>found at step</th>"
+        "<th class='n' title='KL(D ‖ D₀): how far it is from D₀'>nats</th>"
+        "<th class='n' title='P under it when it was found, by the estimator of the training'>"
         "P then</th>"
-        "<th class='n' title='under it, for the model as it is now, by covariance propagation'>"
+        "<th class='n' title='P under it for the present model, by covariance propagation'>"
         "P now</th></tr>"
     )
     return f"<table class='wb-table'>{head}{''.join(lines)}</table>"
@@ -128,4 +139,4 @@ def compared(pinned: bool, found: Mapping[str, Any]) -> str:
     if found.get("picture") is None:
         return ""
     with_what = "the pinned model" if pinned else "the model at the start of this run"
-    return f"<span class='small'>The present model beside {with_what}.</span>"
+    return f"<span class='small'>The present model compared with {with_what}.</span>"

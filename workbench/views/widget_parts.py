@@ -103,6 +103,11 @@ def bound(
     return control
 
 
+def listed(parameter: Any) -> list[Any]:
+    """The options of a selector, by their titles where they have some."""
+    return list(parameter.names.items()) if parameter.names else list(parameter.objects)
+
+
 def button(name: str, action: Callable[[], Any], guard: Guard, style: str = "") -> w.Button:
     """A button whose action is done through `guard`."""
     made = w.Button(description=name, button_style=style, layout=w.Layout(width="auto"))

@@ -70,8 +70,8 @@ class ExploreWidgets(ByTask, w.VBox):
         self.direction = self._bound(w.ToggleButtons, "direction", options=("steepest", "random"))
         self.direction.style.button_width = "100px"
         self.seed = self._bound(w.BoundedIntText, "seed", min=0, max=2**31 - 1)
-        self.new_seed = self._button("new seed", s.new_seed)
-        self.home = self._button("back to the card", lambda: s.choose(s.problem_name))
+        self.new_seed = self._button("New seed", s.new_seed)
+        self.home = self._button("Back to the card", lambda: s.choose(s.problem_name))
         self.run = self._button("Run", self.play, "primary")
         self.hold = self._button("Pause", s.pause)
         self.reset = self._button("Reset", s.reset)

@@ -16,7 +16,16 @@ from workbench.views.adversary_session import AdversarySession
 from workbench.views.figure_widgets import empty_figure, show_figure
 from workbench.views.following import ByTask
 from workbench.views.toolbar_widgets import ToolbarWidgets
-from workbench.views.widget_parts import STYLE, aside, bound, button, half, settings_panel, wear
+from workbench.views.widget_parts import (
+    STYLE,
+    aside,
+    bound,
+    button,
+    half,
+    listed,
+    settings_panel,
+    wear,
+)
 
 _CHART, _FRONTIER, _PICTURE, _GAIN = 280, 330, 400, 220
 
@@ -42,7 +51,7 @@ class AdversaryWidgets(AdversaryActs, ByTask, w.VBox):
              settings_panel(session, self.guard, adjustable(), "Settings of the search")],
         )  # fmt: skip
         middle = w.VBox(
-            [w.HTML("<b>How likely has it become?</b>"), self.course, self.course_words,
+            [w.HTML("<b>How likely has C become?</b>"), self.course, self.course_words,
              w.HTML("<b>What does failure cost?</b>"), self.frontier, self.frontier_words,
              self.proposal_words, w.HTML("<b>What is a nat worth?</b>"), self.gain,
              self.table], layout=half(),
@@ -65,7 +74,7 @@ class AdversaryWidgets(AdversaryActs, ByTask, w.VBox):
     def _build(self) -> None:
         s = self.session
         self.choices = {
-            name: bound(s, w.Dropdown, name, self.guard, options=list(s.param[name].objects))
+            name: bound(s, w.Dropdown, name, self.guard, options=listed(s.param[name]))
             for name in ("problem_name", "family", "region", "by")
         }
         self.limit = bound(

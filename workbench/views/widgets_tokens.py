@@ -48,11 +48,16 @@ class TokensWidgets(TokensActs, ByTask, w.VBox):
             [w.HTML("<b>What is a nat worth?</b>"), self.worth, self.worth_words], layout=half()
         )
         known = w.VBox(
-            [w.HTML("<b>How near do estimators come?</b>"), self.chart, self.sentence, self.table],
+            [
+                w.HTML("<b>How close do the estimators come?</b>"),
+                self.chart,
+                self.sentence,
+                self.table,
+            ],
             layout=half(),
         )
         charts = w.HBox([prices, known], layout=w.Layout(flex_flow="row wrap"))
-        head = w.HTML("<b>Each position before and after the tilt</b>")
+        head = w.HTML("<b>Token probabilities by position, before and after the tilt</b>")
         main = w.VBox([head, self.laws, charts], layout=w.Layout(flex="1 1 auto", min_width="0"))
         self.picture()
         self.paint()

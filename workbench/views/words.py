@@ -52,8 +52,8 @@ def sentence(rows: Sequence[Row], truth: Truth | None, budget: int, samples: boo
         log10_p, source = best
         seen = count(budget * 10.0**log10_p)
         parts.append(
-            f"Of the inputs of D a share of <b>{power(log10_p)}</b> fails, going by {source}; D "
-            "cannot be sampled, so that no budget of draws would ever see one."
+            f"A share of <b>{power(log10_p)}</b> of the inputs from D fails, going by {source}; D "
+            "cannot be sampled, so no budget of draws would ever show one."
             if not samples
             else f"Sampling {budget_words(budget)} times would see this <b>{seen}</b> "
             f"time{'' if seen == '1' else 's'} on average, going by {source}."
@@ -137,8 +137,8 @@ def truth_words(truth: Truth | None, at_reference: bool, has_truth: bool) -> str
         return f"Truth: {value} ({prose(truth.method)})."
     if has_truth and not at_reference:
         return (
-            "The stored truth holds only where the card has the problem: spread 1, "
-            "threshold 0, mean 0. Here there is none."
+            "The stored truth holds only for the problem as its card has it (spread 1, "
+            "threshold 0, mean 0), not with the sliders elsewhere."
         )
     return "No truth is stored with this problem."
 
@@ -147,10 +147,10 @@ def margin_sentence(picture: Picture) -> str:
     """What the chart of the margin shows."""
     n, beyond = picture.bars.draws, picture.hits
     line = (
-        "the line is the Gaussian law that covariance propagation reads from the weights. What "
-        "matters is its area beyond 0"
+        "the line is the Gaussian that covariance propagation reads off the weights. What "
+        "counts is its area beyond 0"
         if picture.log_density is not None
-        else "covariance propagation has no law of the margin to draw here"
+        else "covariance propagation has no distribution of the margin to draw here"
     )
     if n == 0:
         return f"<span class='small'>D cannot be sampled; {line}.</span>"
