@@ -25,7 +25,7 @@ def test_app_searches_by_itself_rewinds_and_starts_anew(address, page):
     page.get_by_role("button", name="Rewind", exact=True).press("Enter")
     expect(standing).to_contain_text(f"step {done - 1} ", timeout=PATIENCE)
     page.get_by_role("button", name="Pin", exact=True).press("Enter")
-    expect(page.locator(".wb-pins")).to_contain_text("kl 2", timeout=PATIENCE)
+    expect(page.locator(".wb-pins")).to_contain_text("KL divergence 2", timeout=PATIENCE)
     number = page.locator(".wb-number-limit input")
     number.fill("3")
     number.press("Enter")

@@ -171,15 +171,15 @@ def test_a_button_runs_holds_and_lets_go_on(session):
     def offer():
         return session.offer(by_key(session)["subset"])
 
-    assert offer() == f"{GO} subset"
+    assert offer() == f"{GO} subset simulation"
     session.budget = 100_000_000
     session.toggle("subset")
-    assert offer() == f"{HOLD} subset"
+    assert offer() == f"{HOLD} subset simulation"
     session.toggle("subset")
-    assert offer() == f"{GO} subset"
+    assert offer() == f"{GO} subset simulation"
     held = session.worker.results["subset"].get("fraction")
     session.toggle("subset")
-    assert offer() == f"{HOLD} subset"
+    assert offer() == f"{HOLD} subset simulation"
     assert session.worker.results["subset"].get("fraction") >= held
 
 

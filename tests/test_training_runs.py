@@ -98,8 +98,12 @@ def test_a_training_cut_short_again_and_again_ends_as_the_straight_one(tmp_path,
 
 def test_what_is_told_of_a_training_that_was_stopped_is_of_the_model_that_it_came_to():
     subject = course(follow="covariance")
+    (first,) = Run(subject, "train").now()  # before the first step, too
     list(islice(subject.walk(), 2))
     before = pack(subject.state)
+    assert [first[k] for k in ("steps", "loss", "score", "log10_p")] == pytest.approx(
+        subject.state.rows[0, :4].tolist(), abs=1e-9
+    )
     told = _record(subject, interrupted=True)
     assert pack(subject.state) == before  # it goes on as if nobody had looked
     made = lessons.trained(subject)

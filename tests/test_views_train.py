@@ -225,6 +225,8 @@ def test_panel_face_paints_what_the_session_has(session):
     session.worker.wait(JOB)
     view.pull()
     assert "Nothing has been trained" in view.sentence.value and view.figure.visible
+    assert "the estimate of P under D₀ is" in view.sentence.value  # of the model as it was given
+    assert all(chart.object["data"][0]["x"] == [0] for chart in (view.danger, view.task))
     after(session, session.stepping.play)
     view.pull()
     assert "finished" in view.toolbar.standing.value and "wb-table" in view.ledger.value
@@ -273,6 +275,9 @@ def test_a_language_model_is_trained_away_from_a_word_before_ones_eyes(tmp_path,
     for face in (view, widgets):  # before there is a run
         face.paint()
         assert "against the word" in face.sentence.value and "None yet" in face.ledger.value
+    after(made, made.stepping.reset)
+    view.paint()
+    assert "both exactly" in view.sentence.value and [r["steps"] for r in made.rows] == [0]
     found = after(made, made.stepping.play)
     assert found["over"] and found["about"] == made.about
     assert [r["steps"] for r in made.rows] == [0, 1, 2, 3]
