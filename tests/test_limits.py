@@ -32,7 +32,7 @@ def test_the_limits_are_those_measured_and_lie_between_elsewhere():
 def test_a_deep_network_is_said_to_be_one(propagator, layers):
     assert "activation layers" not in wb.Moments(propagator)(net(64, layers)).warning
     warning = wb.Moments(propagator)(net(64, layers + 1)).warning
-    assert warning.startswith(f"{layers + 1} activation layers 64 wide are too deep for")
+    assert warning.startswith(f"{layers + 1} activation layers of width 64 are too deep for")
 
 
 @pytest.mark.parametrize(
@@ -57,9 +57,9 @@ def test_three_inputs_or_neurons_make_no_sum_that_is_near_gaussian(inputs, width
     """Of an event of any P."""
     found = wb.Moments()(net(width, 1, 0.0, inputs=inputs))
     assert found.log10_p > math.log10(0.1)
-    assert ("no sum that is near Gaussian" in found.warning) == (said is not None)
+    assert ("need not be near Gaussian" in found.warning) == (said is not None)
     if said:
-        assert f"behind a layer {said} wide" in found.warning
+        assert f"after a layer of width {said}" in found.warning
 
 
 def test_a_linear_model_of_one_input_is_exact_and_says_nothing():
@@ -96,7 +96,7 @@ def test_few_inputs_or_neurons_make_narrow_what_is_wide_elsewhere():
 def test_a_tail_behind_an_activation_that_was_not_measured_says_so(bend, b, said):
     found = wb.Moments()(net(97, 1, b, inputs=97, activation=bend))
     assert (found.log10_p < -2.0) == (b == -3.0)
-    assert ("behind tanh it may be digits" in found.warning) == said == bool(found.warning)
+    assert ("after tanh it may be digits" in found.warning) == said == bool(found.warning)
 
 
 def test_a_tail_behind_a_norm_says_so():
@@ -105,7 +105,7 @@ def test_a_tail_behind_a_norm_says_so():
     net = torch.nn.Sequential(torch.nn.Linear(97, 97), norm, torch.nn.Linear(97, 1))
     d = wb.Gaussian(torch.zeros(97), torch.ones(97))
     found = wb.Moments()(wb.Problem(d, net, wb.Halfspace(torch.ones(1), -9.0)))
-    assert found.log10_p < -2.0 and "behind LayerNorm it may be digits" in found.warning
+    assert found.log10_p < -2.0 and "after LayerNorm it may be digits" in found.warning
 
 
 def test_the_tail_of_a_box_is_said_to_be_none():

@@ -245,3 +245,14 @@ def test_pictures_are_told_to_those_who_do_not_see():
     assert image(figure({"type": "bar", "y": [1]}), told="a 'bar'").startswith(
         "<img alt='a &#x27;bar&#x27;'"
     )
+
+
+def test_an_axis_that_two_others_share_is_drawn_once_and_an_area_has_its_own_sample():
+    area = {"x": [0, 4, 4, 0], "y": [1, 1, 2, 2], "fill": "toself", "fillcolor": "#123456"}
+    tree = drawn(
+        {"type": "scatter", "mode": "lines", "name": "area", **area, "line": {"width": 0}},
+        {"type": "scatter", "mode": "lines", "x": [0, 4], "y": [7, 9], "yaxis": "y2", "name": "b"},
+        xaxis=axis(False, title={"text": "step"}), yaxis2=axis(False, side="right"),
+    )  # fmt: skip
+    assert texts(tree).count("step") == 1 and texts(tree).count("4") == 1
+    assert "#123456" in [r.get("fill") for r in tree.iter(f"{SPACE}rect")]

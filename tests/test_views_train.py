@@ -124,6 +124,7 @@ def test_words_say_what_the_referee_says():
     assert "EXPLOITED at step 2" in mark and "10<sup>−9.20</sup>" in mark
     assert train_words.exploited(ROWS[:1]) == ""
     assert "None yet" in train_words.ledger([])
+    assert "no adversary" in train_words.ledger([], searched=False)
     table = train_words.ledger([{"step": 5, "nats": 1.0, "now": -3.0}])
     assert "10<sup>−3.00</sup>" in table
 

@@ -52,9 +52,9 @@ def too_deep(problem: Problem, propagator: str) -> str:
     if not hidden or len(hidden) <= deepest(propagator, min(hidden)):
         return ""
     return (
-        f"{len(hidden)} activation layers {min(hidden)} wide are too deep for this propagation: on "
-        "random ReLU networks of this shape, sampling for the same time knows the means of the "
-        "outputs better"
+        f"{len(hidden)} activation layers of width {min(hidden)} are too deep for this "
+        "propagation: on random ReLU networks of this shape, sampling for the same time gives "
+        "better means of the outputs"
     )
 
 
@@ -64,16 +64,16 @@ def too_narrow(problem: Problem, log_p: float, tail: str) -> str:
     width = min([problem.distribution.dim, *hidden])
     if hidden and width < LEAST:
         return (
-            f"a margin behind a layer {width} wide is no sum that is near Gaussian, however likely "
-            "C is: of 60 random small networks four were misjudged by 0.3 to 1.1 digits at a P "
-            "of 0.002 to 0.05, all behind 1 to 3 inputs: ask `conditioned` or a sampler too"
+            f"after a layer of width {width} a margin need not be near Gaussian, however likely C "
+            "is: of 60 random small networks four were misjudged by 0.3 to 1.1 digits at a P of "
+            "0.002 to 0.05, all with 1 to 3 inputs: compare with `conditioned` or a sampler"
         )
     if not hidden or width > NARROW or log_p > (NORMAL if tail == "gaussian" else UNUSUAL):
         return ""
     return (
-        f"a margin behind a layer {width} wide is too far from Gaussian for this tail: on random "
-        "ReLU networks with 4 to 16 inputs, where P is 1e-3, it was off by 0.3 to 1.7 digits in "
-        "the median, with third cumulants by 0.1 to 0.5: ask `conditioned` or a sampler too"
+        f"after a layer of width {width} a margin is too far from Gaussian for this tail: on "
+        "random ReLU networks with 4 to 16 inputs, at a P of 1e-3, the error was 0.3 to 1.7 digits "
+        "in the median, with third cumulants 0.1 to 0.5: compare with `conditioned` or a sampler"
     )
 
 
@@ -83,8 +83,8 @@ def unmeasured(problem: Problem, log_p: float) -> str:
     if not other or log_p > UNUSUAL:
         return ""
     return (
-        f"how far off a tail from moments is was measured behind ReLU alone; behind "
-        f"{' and '.join(other)} it may be digits: ask `conditioned` or a sampler too"
+        f"the error of a tail from moments was measured after ReLU alone; after "
+        f"{' and '.join(other)} it may be digits: compare with `conditioned` or a sampler"
     )
 
 

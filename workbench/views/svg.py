@@ -149,6 +149,9 @@ class _Picture:
         shapes = self.shape.get("shapes") or ()
         left, high, right, low = self.frame
         before: dict[Any, Figure] = {}
+        axes: dict[str, tuple[str, str]] = {}  # each once, if several pairs share it
+        for pair in self.pairs:
+            axes = dict.fromkeys(pair, pair) | axes
         traces = ""
         for trace, tone in zip(self.data, self.tones, strict=True):
             pair = trace.get("xaxis") or "x", trace.get("yaxis") or "y"
@@ -157,7 +160,7 @@ class _Picture:
             before[pair] = trace
         parts = [
             *[self._shape(s) for s in shapes if s.get("layer") == "below"],
-            *[self._grid(name, pair) for pair in self.pairs for name in pair],
+            *[self._grid(name, pair) for name, pair in axes.items()],
             f"<clipPath id='plot'><rect x='{number(left - 6)}' y='{number(high - 6)}' "
             f"width='{number(right - left + 12)}' height='{number(low - high + 12)}'/></clipPath>",
             f"<g clip-path='url(#plot)'>{traces}</g>",

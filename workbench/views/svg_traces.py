@@ -158,8 +158,13 @@ def key(trace: Figure, at: Point, fallback: str) -> str:
             f"<rect x='{number(x + 9)}' y='{number(y - 6)}' width='12' height='12' fill='{ink}'/>"
         )
     made = ""
+    stroke = trace.get("line", {})
+    if trace.get("fill") and not stroke.get("width", 2):  # an area alone
+        return (
+            f"<rect x='{number(x)}' y='{number(y - 5)}' width='30' height='10' "
+            f"fill='{trace.get('fillcolor', ink)}'/>"
+        )
     if kind == "contour" or "lines" in mode:
-        stroke = trace.get("line", {})
         dash = DASHES.get(stroke.get("dash", "solid"))
         made += (
             f"<path d='M{number(x)} {number(y)}h30' stroke='{ink}' fill='none' "

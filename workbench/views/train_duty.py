@@ -23,7 +23,7 @@ class DutyTelling(Telling):
     met_title = "Adversaries so far"
 
     def told(self, run: Run) -> dict[str, Any]:
-        """Besides the name: N, what the score is called, the target."""
+        """Besides the name: N, what the score is called, the target, whether D is searched."""
         duty: Duty = run.subject.problem
         return {
             "problem": duty.problem.name,
@@ -31,6 +31,7 @@ class DutyTelling(Telling):
             "examples": duty.task.size,
             "measure": duty.task.measure,
             "target": run.subject.iteration.target,
+            "adversary": getattr(run.subject.iteration, "adversary", None) is not None,
         }
 
     def weights(self, run: Run) -> Tensor:
@@ -81,7 +82,7 @@ class DutyTelling(Telling):
         return train_plots.task(rows, before, measure, dark, height)
 
     def ledger(self, found: Mapping[str, Any]) -> str:
-        return train_words.ledger(found.get("met", ()))
+        return train_words.ledger(found.get("met", ()), found.get("adversary", True))
 
 
 def _measured(found: Mapping[str, Any]) -> tuple[str, int]:

@@ -179,6 +179,7 @@ def curve(picture: Curve, dark: bool, height: int) -> Figure:
             xaxis=axis(dark, title={"text": f"from the mean of D₀ {picture.towards}"}),
             yaxis=axis(dark, title={"text": "margin; C holds above 0"}),
             shapes=[beyond(0.0, 1.1 * top), *_planted(picture.mark, dark)],
+            annotations=_named(picture.mark, dark),
         ),
     }  # fmt: skip
 
@@ -190,8 +191,19 @@ def _planted(at: float | None, dark: bool) -> list[Figure]:
         {
             "type": "line", "yref": "paper", "y0": 0, "y1": 1, "x0": at, "x1": at,
             "line": {"color": ink(dark), "width": 1, "dash": "dash"},
-            "label": {"text": "trigger", "textposition": "end", "textangle": 0,
-                      "xanchor": "left", "font": {"size": 11, "color": ink(dark)}},
+        }
+    ]  # fmt: skip
+
+
+def _named(at: float | None, dark: bool) -> list[Figure]:
+    """What stands at the line of `_planted`."""
+    if at is None:
+        return []
+    return [
+        {
+            "x": at, "y": 0.0, "yref": "paper", "text": "trigger", "showarrow": False,
+            "xanchor": "left", "yanchor": "bottom", "xshift": 4,
+            "font": {"size": 11, "color": ink(dark)},
         }
     ]  # fmt: skip
 

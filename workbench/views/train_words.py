@@ -98,13 +98,16 @@ def exploited(rows: Sequence[Row]) -> str:
     )
 
 
-def ledger(met: Sequence[Mapping[str, Any]]) -> str:
+def ledger(met: Sequence[Mapping[str, Any]], searched: bool = True) -> str:
     """One line an adversary: when it was met, how far it is from D0, log10 P under it then and now.
 
     Args:
         met: each with `step`, `nats`, `then` (log10 P by the estimate that was followed) and `now`
             (by covariance propagation), oldest first.
+        searched: whether there is an adversary at all.
     """
+    if not searched:
+        return "<span class='small'>This training has no adversary: it is against D₀ alone.</span>"
     if not met:
         return "<span class='small'>None yet: the first is found once the training starts.</span>"
     lines = []
