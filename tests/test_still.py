@@ -253,6 +253,7 @@ def test_an_axis_that_two_others_share_is_drawn_once_and_an_area_has_its_own_sam
         {"type": "scatter", "mode": "lines", "name": "area", **area, "line": {"width": 0}},
         {"type": "scatter", "mode": "lines", "x": [0, 4], "y": [7, 9], "yaxis": "y2", "name": "b"},
         xaxis=axis(False, title={"text": "step"}), yaxis2=axis(False, side="right"),
+        showlegend=True,
     )  # fmt: skip
     assert texts(tree).count("step") == 1 and texts(tree).count("4") == 1
     assert "#123456" in [r.get("fill") for r in tree.iter(f"{SPACE}rect")]
