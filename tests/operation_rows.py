@@ -517,6 +517,38 @@ NONLINEAR |= {
 }  # fmt: skip
 
 
+def recurrent(steps, width):
+    def states(m, x):
+        y, _ = m.parts[0](x.view(-1, steps, width))
+        return y[:, -1]
+
+    return states
+
+
+last_state = recurrent(4, 3)
+
+
+def all_states(m, x):
+    return m.parts[0](x.view(-1, 4, 3))[0].flatten(1)
+
+
+NONLINEAR |= {
+    "rnn": (lambda: Call(last_state, nn.RNN(3, 2, batch_first=True)), 12, "Recurrent"),
+    "rnn of relu": (
+        lambda: Call(all_states, nn.RNN(3, 2, 2, "relu", False, True)), 12, "Recurrent",
+    ),
+    "gru": (lambda: Call(all_states, nn.GRU(3, 2, batch_first=True)), 12, "Recurrent"),
+    "gru without bias": (
+        lambda: Call(last_state, nn.GRU(3, 2, bias=False, batch_first=True)), 12, "Recurrent",
+    ),
+    "lstm": (lambda: Call(last_state, nn.LSTM(3, 2, 2, batch_first=True)), 12, "Recurrent"),
+    "lstm both ways": (
+        lambda: Call(all_states, nn.LSTM(3, 2, batch_first=True, bidirectional=True)), 12,
+        "Recurrent",
+    ),
+}  # fmt: skip
+
+
 BENDS = [
     nn.Sigmoid(), nn.SiLU(), nn.LeakyReLU(0.2), nn.ELU(1.5), nn.SELU(), nn.CELU(0.5),
     nn.Softplus(2.0), nn.Mish(), nn.GELU("tanh"), nn.Hardtanh(-0.5, 2.0), nn.ReLU6(),

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 from workbench.distributions import Box
 from workbench.graph import Elementwise, MaxPool, Node, Norm
-from workbench.graph.operations import OF_PRODUCTS
+from workbench.graph.operations import OF_PRODUCTS, Recurrent
 from workbench.graph.operations.softmax import in_tree
 from workbench.problem import Problem
 
@@ -124,6 +124,24 @@ def tangled(problem: Problem, propagator: str) -> str:
         "third cumulants behind products of matrices are not carried whole: on small networks with "
         "attention the propagator `covariance` was nearer"
     )
+
+
+def stepwise(problem: Problem, log_p: float) -> str:
+    """Said of tails behind recurrent layers and attention; else empty."""
+    wholes = [n.part.whole for n in problem.graph.nodes if n.part]
+    if log_p > NORMAL or not wholes:
+        return ""
+    if any(isinstance(w, Recurrent) for w in wholes):
+        return (
+            "states of a recurrent layer are presumed Gaussian at every step, which may be digits "
+            "off in the tail: ask `conditioned` or a sampler too"
+        )
+    if any(isinstance(w, OF_PRODUCTS) for w in wholes):
+        return (
+            "products of matrices, as in attention, are presumed Gaussian, which may be digits off "
+            "in the tail: ask `conditioned` or a sampler too"
+        )
+    return ""
 
 
 def bounded(problem: Problem, log_p: float) -> str:

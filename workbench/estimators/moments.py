@@ -127,7 +127,7 @@ class Moments(Estimator):
         far = _how_far(each, torch.stack([p.log_weight.detach() for p in pieces]))
         narrow = limits.too_narrow(problem, far, self.tail)
         doubts += [narrow or limits.unmeasured(problem, far), limits.bounded(problem, far)]
-        doubts.append(limits.few_normalised(problem))
+        doubts += [limits.few_normalised(problem), limits.stepwise(problem, far)]
         top = int(torch.argmax(each))
         mean, std, beta = laws[top]
         return replace(

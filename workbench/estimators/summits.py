@@ -45,6 +45,8 @@ _LEAST, _MOST = 0.08, 6.0
 _TINY = 1e-150
 _INSIDE = 512
 """Values inside an operation, beyond which summits are looked for by gradients."""
+_STEPS = 200
+"""Of operations that are made of several, likewise."""
 _SEARCH, _PASSES, _EVALUATIONS, _LEAST_SEARCH = 0.6, 40, 25, 300
 
 
@@ -186,12 +188,14 @@ class Frozen:
 
 def propagates(problem: Problem) -> bool:
     """Whether summits can be found by propagation: D Gaussian, C polyhedral, M readable and not
-    too wide, and no attention in it of which one propagation costs as much as a search."""
+    too wide, and no attention or long recurrence of which one propagation costs as much as a
+    search."""
     if not isinstance(problem.distribution, Gaussian) or not isinstance(problem.spec, Polyhedral):
         return False
     try:
         room.for_covariances(problem.graph, problem.distribution.dim, problem.dtype)
-        return room.inside(problem.graph, problem.distribution.dim)[0] <= _INSIDE
+        wide, _ = room.inside(problem.graph, problem.distribution.dim)
+        return wide <= _INSIDE and sum(n.part is not None for n in problem.graph.nodes) <= _STEPS
     except Unsupported:
         return False
 

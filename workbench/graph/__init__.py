@@ -40,6 +40,7 @@ from workbench.graph.operations import (
     Pick,
     PReLU,
     Product,
+    Recurrent,
     Reshape,
     Resize,
     RMSNorm,
@@ -59,7 +60,7 @@ __all__ = [
     "EncoderLayer", "Flatten", "Flip", "Graph", "Greatest", "GroupNorm", "Input", "InstanceNorm",
     "LayerNorm", "Linear", "LogSoftmax", "LogSumExp", "Masked", "MatrixProduct", "MaxPool",
     "Maximum", "MeanOver", "MultiheadAttention", "Node", "Norm", "Op", "PReLU", "Packed", "Pad",
-    "Passing", "Permute", "Pick", "Product", "RMSNorm", "Ref", "Reshape", "Resize", "Scale",
-    "Several", "Shape", "Softmax", "Subtract", "SumOver", "UnitLength", "activations_of", "bend_of",
-    "checked", "read",
+    "Passing", "Permute", "Pick", "Product", "RMSNorm", "Recurrent", "Ref", "Reshape", "Resize",
+    "Scale", "Several", "Shape", "Softmax", "Subtract", "SumOver", "UnitLength", "activations_of",
+    "bend_of", "checked", "read",
 ]  # fmt: skip

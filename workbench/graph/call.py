@@ -95,6 +95,40 @@ class BatchSize:
 
 
 @dataclass(frozen=True)
+class Zeros:
+    """Stands for zeros, as many as there are inputs: what recurrent layers begin with."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Stands for the device or the precision of a value."""
+
+
+@dataclass(frozen=True)
+class Finals:
+    """Stands for the last states of a recurrent layer, `(layers x ways, batch, hidden)`.
+
+    Args:
+        sequence: the value with the states of the last layer at all steps.
+    """
+
+    sequence: Feed
+    hidden: int
+    layers: int
+    both: bool
+
+    def index(self, which: int) -> tuple[Any, ...] | None:
+        """Where a state stands in the sequence; None where it does not."""
+        ways = 2 if self.both else 1
+        count = self.layers * ways
+        if not -count <= which < count or which % count < count - ways:
+            return None
+        if which % count == count - ways:
+            return (-1, slice(0, self.hidden))
+        return (0, slice(self.hidden, 2 * self.hidden))
+
+
+@dataclass(frozen=True)
 class Missing:
     """Stands for what a call gives beside its value, and that is not read."""
 

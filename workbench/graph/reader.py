@@ -16,9 +16,20 @@ from torch.fx.node import map_arg
 
 from workbench.errors import BadInput, Unsupported
 from workbench.graph.base import Composite, Graph, Node, Op, Part, Several, Shape
-from workbench.graph.call import BatchSize, Call, Feed, Missing, Ref, function_name, leaves
+from workbench.graph.call import (
+    BatchSize,
+    Call,
+    Feed,
+    Finals,
+    Missing,
+    Place,
+    Ref,
+    Zeros,
+    function_name,
+    leaves,
+)
 from workbench.graph.operations import ALL, OF_MORE, Input, Passing
-from workbench.graph.operations.pick import pieces
+from workbench.graph.operations.pick import Pick, pieces
 from workbench.graph.operations.rearranging import is_int
 
 NEEDS = "propagation reads " + ", ".join(op.about for op in ALL if op.about) + " and Sequential"
@@ -217,6 +228,14 @@ class _Reader:
                 return _ShapeOf(sizes) if axis is None else _entry(sizes, axis)
             case "getattr" if type(first) is Feed and second == "shape":
                 return _ShapeOf(self._sizes(first.index))
+            case "getattr" if type(first) is Feed and second in ("device", "dtype"):
+                return Place()
+            case "zeros" | "new_zeros" if list(leaves((call.args, call.kwargs), BatchSize)):
+                return Zeros()
+            case "to" | "double" | "float" | "requires_grad" if isinstance(first, Zeros):
+                return first
+            case "getitem" | "squeeze" if isinstance(first, Finals):
+                return self._final(call, first)
             case "getattr" if type(first) is Feed and second == "ndim":
                 return _counted(self._sizes(first.index))
             case "dim" | "ndimension" if call.feeds:
@@ -232,6 +251,17 @@ class _Reader:
         if plain and not call.kwargs and home in ("_operator", "math", "builtins"):
             return call.target(*call.args)
         return None
+
+    def _final(self, call: Call, states: Finals) -> Feed:
+        """One of the last states of a recurrent layer."""
+        which = call.argument(1, "dim")
+        alone = states.layers == 1 and not states.both
+        if call.name == "squeeze":
+            which = 0 if alone and which in (0, None) else None
+        index = states.index(which) if is_int(which) else None
+        if index is None:
+            raise call.refuse(f"{call.what} of states other than the last layer's, one at a time")
+        return self._put(Node(call.place, Pick(index), (states.sequence.index,)))
 
     def _sizes(self, value: int) -> tuple[Any, ...]:
         shape = self.shapes[value]

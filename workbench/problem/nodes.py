@@ -37,6 +37,7 @@ from workbench.models import (
     dense,
 )
 from workbench.models.mlp import activation_module
+from workbench.models.recurrent import Recurrent
 from workbench.problem import operation_cards as cards
 from workbench.problem.operation_cards import NODES
 
@@ -128,6 +129,12 @@ def written(
                 **at, **told, **sizes, "hidden": layer.linear1.out_features,
                 "eps": [layer.norm1.eps, layer.norm2.eps], "tensors": _tensors(layer, put),
                 "mask": _mask(op.mask, put), "causal": op.causal or None,
+            })  # fmt: skip
+        case graphs.Recurrent(layer=layer):
+            return cards.RecurrentCard.model_validate({
+                **at, "op": op.kind, "width": layer.input_size, "hidden": layer.hidden_size,
+                "layers": layer.num_layers, "both": layer.bidirectional or None,
+                "tensors": _tensors(layer, put),
             })  # fmt: skip
         case graphs.Reshape() | graphs.Axes():
             return cards.ReshapeCard(**at, to=list(op.shape(*shapes)))
@@ -334,6 +341,11 @@ def made(i: int, node: NODES, get: Callable[[str], Tensor], dtype: torch.dtype) 
                 node.width, node.heads, node.hidden, node.activation, node.first, (one, two),
                 _seen(node.mask, get), bool(node.causal), tensors,
             )  # fmt: skip
+        case cards.RecurrentCard():
+            tensors = {k: get(key) for k, key in node.tensors.items()}
+            return Recurrent(
+                node.op, node.width, node.hidden, node.layers, bool(node.both), tensors
+            )
         case cards.PReLUCard():
             layer, weight = nn.PReLU(), get(node.weight)
             if weight.ndim != 1:

@@ -9,7 +9,7 @@ Size = Annotated[int, Field(ge=1, le=1 << 24)]
 Place = Annotated[int, Field(ge=0, le=1 << 24)]
 Axes = Annotated[list[int], Field(min_length=1, max_length=8)]
 Axis = Annotated[int, Field(ge=0, le=8)]
-Tensors = Annotated[dict[str, Key], Field(max_length=32, description="by PyTorch's names")]
+Tensors = Annotated[dict[str, Key], Field(max_length=128, description="by PyTorch's names")]
 Per = Annotated[list[Size], Field(min_length=1, max_length=2, description="one number an axis")]
 
 Fixed = Annotated[Literal[True] | None, Field(description="where training leaves it alone")]
@@ -325,6 +325,18 @@ class EncoderLayerCard(Strict):
     causal: Literal[True] | None = None
 
 
+class RecurrentCard(Strict):
+    """The states of PyTorch's RNN, LSTM or GRU at all steps, of x `(steps, width)`, from 0 on."""
+
+    op: Literal["rnn_tanh", "rnn_relu", "lstm", "gru"]
+    inputs: list[int]
+    width: Size
+    hidden: Size
+    layers: Annotated[int, Field(ge=1, le=16)]
+    both: Literal[True] | None = Field(default=None, description="ways along the steps")
+    tensors: Tensors
+
+
 class LayerNormCard(Strict):
     """y = weight z / sqrt(|z|^2 / n + eps) + bias, z = x less its mean, over the n values of its
     last axes."""
@@ -410,6 +422,7 @@ NODES = (
     | AttentionCard
     | MultiheadAttentionCard
     | EncoderLayerCard
+    | RecurrentCard
     | LayerNormCard
     | RMSNormCard
     | GroupNormCard

@@ -33,6 +33,7 @@ from workbench.graph.operations.pick import Pick
 from workbench.graph.operations.pooling import AdaptivePool, AvgPool, MeanOver, SumOver
 from workbench.graph.operations.prelu import PReLU
 from workbench.graph.operations.products import Product
+from workbench.graph.operations.recurrent import Recurrent
 from workbench.graph.operations.reshape import Axes, Flatten, Reshape
 from workbench.graph.operations.resize import Resize
 from workbench.graph.operations.scale import Scale
@@ -44,7 +45,7 @@ ALL: tuple[type[Op] | type[Composite], ...] = (
     Convolution, ConvolutionTranspose, Pad, Resize, AvgPool, AdaptivePool, MeanOver, SumOver,
     BatchNorm, LayerNorm, RMSNorm, GroupNorm, InstanceNorm, UnitLength, Passing, Packed, Add,
     Subtract, MaxPool, PReLU, Product, Maximum, Greatest, Softmax, LogSoftmax, LogSumExp,
-    MatrixProduct, Einsum, Masked, Attention, MultiheadAttention, EncoderLayer,
+    MatrixProduct, Einsum, Masked, Attention, MultiheadAttention, EncoderLayer, Recurrent,
 )  # fmt: skip
 """Every operation that is read; the first that claims a traced step has it."""
 
@@ -60,6 +61,7 @@ OF_MORE: tuple[type[nn.Module], ...] = (
     nn.MultiheadAttention,
     nn.TransformerEncoderLayer,
     nn.TransformerEncoder,
+    nn.RNNBase,
 )
 """Modules that take more than one value, or settings beside it."""
 
@@ -69,6 +71,6 @@ __all__ = [
     "EncoderLayer", "Flatten", "Flip", "Greatest", "GroupNorm", "Input", "InstanceNorm",
     "LayerNorm", "Linear", "LogSoftmax", "LogSumExp", "Masked", "MatrixProduct", "MaxPool",
     "Maximum", "MeanOver", "MultiheadAttention", "Norm", "PReLU", "Packed", "Pad", "Passing",
-    "Permute", "Pick", "Product", "RMSNorm", "Reshape", "Resize", "Scale", "Softmax", "Subtract",
-    "SumOver", "UnitLength",
+    "Permute", "Pick", "Product", "RMSNorm", "Recurrent", "Reshape", "Resize", "Scale", "Softmax",
+    "Subtract", "SumOver", "UnitLength",
 ]  # fmt: skip
