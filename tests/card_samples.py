@@ -39,7 +39,7 @@ def images():
 
 
 class Attending(nn.Module):
-    """One of every operation of attention, on three tokens that are made of 3 numbers."""
+    """Attention and a recurrent layer on three tokens that are made of 3 numbers."""
 
     def __init__(self):
         super().__init__()
@@ -47,11 +47,13 @@ class Attending(nn.Module):
         self.spread = nn.Linear(3, 12)
         self.layer = nn.TransformerEncoderLayer(4, 2, 3, 0.0, batch_first=True)
         self.heads = nn.MultiheadAttention(4, 2, batch_first=True)
+        self.memory = nn.GRU(4, 4, batch_first=True)
         self.register_buffer("lower", torch.ones(3, 3).tril().bool())
 
     def forward(self, x):
         h = self.layer(self.spread(x).view(-1, 3, 4))
         h, _ = self.heads(h, h, h, attn_mask=~self.lower)
+        h = h + self.memory(h)[0]
         scores = (h @ h.transpose(1, 2)).masked_fill(~self.lower, float("-inf"))
         h = torch.einsum("bqk,bkd->bqd", scores.softmax(-1), h)
         h = nn.functional.scaled_dot_product_attention(h, h, h, attn_mask=self.lower)

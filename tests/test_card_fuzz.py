@@ -25,7 +25,7 @@ JSON = st.recursive(
             [
                 *("gaussian", "mixture", "box", "linear", "relu", "add", "bias", "halfspace"),
                 *("reshape", "convolution", "avg_pool", "mean", "layer_norm", "batch_norm"),
-                *("attention", "encoder_layer", "softmax", "einsum", "masked", "keep", "mask"),
+                *("attention", "encoder_layer", "softmax", "einsum", "masked", "gru", "mask"),
                 *("argmax", "polytope", "and", "or", "loses", "float32", "x.safetensors", LINEAR),
                 *("spec.a", "spec.b", "distribution.mean", "distribution.scale", "model.3.value"),
             ]

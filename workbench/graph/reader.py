@@ -258,7 +258,7 @@ class _Reader:
         alone = states.layers == 1 and not states.both
         if call.name == "squeeze":
             which = 0 if alone and which in (0, None) else None
-        index = states.index(which) if is_int(which) else None
+        index = states.index(which) if isinstance(which, int) else None
         if index is None:
             raise call.refuse(f"{call.what} of states other than the last layer's, one at a time")
         return self._put(Node(call.place, Pick(index), (states.sequence.index,)))
