@@ -45,7 +45,7 @@ _LEAST, _MOST = 0.08, 6.0
 _TINY = 1e-150
 _INSIDE = 512
 """Values inside an operation, beyond which summits are looked for by gradients."""
-_STEPS = 200
+_PARTS = 200
 """Of operations that are made of several, likewise."""
 _SEARCH, _PASSES, _EVALUATIONS, _LEAST_SEARCH = 0.6, 40, 25, 300
 
@@ -195,7 +195,7 @@ def propagates(problem: Problem) -> bool:
     try:
         room.for_covariances(problem.graph, problem.distribution.dim, problem.dtype)
         wide, _ = room.inside(problem.graph, problem.distribution.dim)
-        return wide <= _INSIDE and sum(n.part is not None for n in problem.graph.nodes) <= _STEPS
+        return wide <= _INSIDE and sum(n.part is not None for n in problem.graph.nodes) <= _PARTS
     except Unsupported:
         return False
 
