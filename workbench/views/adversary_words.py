@@ -187,7 +187,7 @@ def picture_sentence(problem: Problem, attack: Attack | None, check: Check | Non
     if isinstance(d, PromptedText):
         return (
             "<span class='small'>The words whose frequency changed most from D₀ (grey) to D "
-            "(orange). In the texts, the darker a word's background, the more the margin falls "
+            "(orange). In the texts, the stronger a word's background, the more the margin falls "
             "without it; ✗ marks catastrophes.</span>"
         )
     far = adversary_pictures.shift(problem, d)
@@ -195,8 +195,8 @@ def picture_sentence(problem: Problem, attack: Attack | None, check: Check | Non
     if isinstance(d, Sequences):
         said = (
             "Each column is a position: its likeliest tokens, with their probability under D₀ "
-            "(grey) and under D (orange). In the draws, the darker a token's background, the more "
-            "it matters."
+            "(grey) and under D (orange). In the draws, the stronger a token's background, the "
+            "more it matters."
         )
     elif not isinstance(d, Sampleable):
         said += " D cannot be sampled."

@@ -47,7 +47,7 @@ def gallery(session: GlidersSession, dark: bool) -> str:
 def _card(image: str, title: str, lines: list[str]) -> str:
     body = "".join(f"<div>{line}</div>" for line in lines)
     return (
-        "<figure class='wb-card' style='margin:0;padding:8px 10px;width:172px;"
+        "<figure class='wb-card' style='margin:0;padding:8px 10px;width:186px;"
         "border:1px solid rgba(128,128,128,.3);border-radius:6px'>"
         f"<div style='height:64px;display:flex;align-items:center;justify-content:center;"
         f"overflow:hidden'>{image}</div>"

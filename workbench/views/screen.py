@@ -89,7 +89,7 @@ class Explore(ByTicker, pn.viewable.Viewer):
             s.param.direction, label="", sizing_mode="stretch_width", margin=(0, 0, 4, 0)
         )
         self.seed = pn.widgets.IntInput.from_param(
-            s.param.seed, label="", width=136, margin=0, css_classes=["wb-seed"]
+            s.param.seed, label="", width=136, margin=(0, 8, 0, 0), css_classes=["wb-seed"]
         )
         self.new_seed = button("New seed", lambda: s.new_seed(), self.guard)
         self.home = button("Back to the card", self._go_home, self.guard)

@@ -33,6 +33,8 @@ PROMISES = {
     "upper": "P is proved to be at most this.",
 }
 
+LEAST = 5e-4
+"""Digits: checks that find less than this find nothing, which bounds no error."""
 INSTEAD = "; try instead: "
 """What a refusal names after this is the same for every row, and so is said once."""
 
@@ -132,7 +134,7 @@ def _line(row: Row, truth: Truth | None, mark: str) -> str:
             value = "–"
         elif row.err is not None and math.isfinite(row.err):
             error = f"± {row.err:.2g}"
-        elif row.indicator is not None and math.isfinite(row.log10_p):
+        elif (row.indicator or 0.0) >= LEAST and math.isfinite(row.log10_p):
             error, promise = f"{error}, ~{row.indicator:.1g}", f"title='{INDICATED}'"
         if truth is not None and math.isfinite(row.log10_p):
             off = f"{row.log10_p - truth.log10_p:+.2f}".replace("-", MINUS)

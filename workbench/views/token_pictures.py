@@ -50,7 +50,7 @@ def tokens(problem: Problem, seed: int, nats: float = NATS) -> str:
     drawn = [(said, draw(law.exp(), _SAMPLES, generator)) for said, law in laws]
     small = "font-size:11px;opacity:.7;margin-top:4px"
     return _laid(problem, log_p, log_q, drawn) + (
-        f"<div style='{small}'>The darker its background, the more a token moves the margin; "
+        f"<div style='{small}'>The stronger its background, the more a token moves the margin; "
         "after the arrow, what M says next: orange where C holds.</div>"
     )
 

@@ -46,7 +46,7 @@ class TokensScreen(TokensActs, ByTicker, pn.viewable.Viewer):
         )  # fmt: skip
         self.tilt.param.watch(lambda e: s.param.update(nats=e.new), "value")
         self.seed = pn.widgets.IntInput.from_param(
-            s.param.seed, label="", width=136, margin=0, css_classes=["wb-seed"]
+            s.param.seed, label="", width=136, margin=(0, 8, 0, 0), css_classes=["wb-seed"]
         )
         self.new_seed = button("New seed", s.new_seed, self.guard)
         self.budget = Dial(s, "budget", 1e3, 1e7, self.restart, log=True, unit="forward passes")

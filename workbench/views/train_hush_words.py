@@ -34,7 +34,7 @@ def sentence(rows: Sequence[Row], growth: float, nats: float) -> str:
         f"After <b>{several(made, 'step')}</b> P is <b>{power(best['log10_p_adv'])}</b> under the "
         f"worst prompts within {nats:g} nats and {power(best['log10_p'])} under the model's own; "
         f"at first it was {power(first['log10_p_adv'])} and {power(first['log10_p'])}. All four "
-        f"are exact. The perplexity has changed by {signed(100.0 * grown(best), 2)}%; a growth of "
+        f"are exact. The perplexity has grown by {signed(100.0 * grown(best), 2)}%; a growth of "
         f"{100.0 * growth:g}% is allowed."
     )
 
