@@ -15,7 +15,7 @@ def test_app_prices_tilts_and_estimates_by_itself_and_follows_the_tilt(address, 
     watch = Watch(page)
     page.goto(f"{address}{SMALL}")
     worth = page.locator(".wb-worth")
-    expect(worth).to_contain_text("digits a nat", timeout=PATIENCE)
+    expect(worth).to_contain_text("digits per nat", timeout=PATIENCE)
     expect(worth).to_contain_text("8 nats")
     expect(page.locator("tr.wb-done .wb-estimate-gld")).to_be_visible(timeout=PATIENCE)
     expect(page.locator(".wb-tokens")).to_contain_text("tilted by 8 nats")

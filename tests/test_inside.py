@@ -69,7 +69,7 @@ def test_a_neuron_that_never_moves_has_no_cell():
     assert still and all(bool(x.mean_error[~x.moved].isnan().all()) for x in still)
     figure = inside_figures.ribbon(layers)
     assert any(None in row[: len(layers[-1].seen_mean) + 30] for row in figure["data"][0]["z"])
-    assert "never moved" in inside_figures.ribbon_words(layers)
+    assert "kept one value in all draws" in inside_figures.ribbon_words(layers)
 
 
 def test_shares_parts_and_the_last_place_of_the_curve_are_the_estimate(digits):
@@ -165,7 +165,7 @@ def test_nothing_is_computed_before_the_panel_is_opened():
     assert "lines" in view.inside.ladder_words.value
     assert view.inside.state.value == ""
     session.sigma = 1.3
-    assert "Stale" in view.inside.state.value
+    assert "Out of date" in view.inside.state.value
     session.close()
 
 

@@ -51,7 +51,7 @@ def test_both_faces_follow_the_tilt(run, face):
     run.param.update(nats=8.0)
     view = face(run)
     before, said = view.laws.value, view.worth_words.value
-    assert "→" in before and "8 nats" in said and "digits a nat" in said
+    assert "→" in before and "8 nats" in said and "digits per nat" in said
     assert "wb-estimate-gld" in view.table.value and "exactly" in view.sentence.value
     run.param.update(nats=2.0)
     view.paint()
