@@ -332,7 +332,7 @@ class Conditioned(Estimator):
         if torch.is_grad_enabled() or state.scouted or state.left < fallback.LEAST:
             return False
         _, total = drawn.log_parts(state, state.log_weight)
-        return bool(lines.doubt(total, _digits(state)) or cuts.doubt(state))
+        return bool(lines.doubt(total, _digits(state)))
 
     def finished(self, state: Lines) -> bool:
         if not state.shaped or not self._enough(state) or self._astray(state):
