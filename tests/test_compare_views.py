@@ -42,7 +42,7 @@ def test_estimators_are_given_by_name_or_as_they_are_made():
         (Namesake(), r"no estimator Namesake\(\): it takes .* under a name of its own"),
         ("nope", "no estimator 'nope': it takes"),
         (3, "no estimator 3: it takes"),
-        (wb.Subset(particles=9), "shows subset once"),
+        (wb.Subset(particles=9), "shows subset simulation once"),
     ):
         with pytest.raises(BadInput, match=said):
             CompareSession([EASY], estimators=["subset", own])
@@ -313,7 +313,8 @@ def test_words_name_who_is_confidently_wrong():
     )
     (cell,) = through(session).values()
     said = compare_words.calibration_sentence([cell])
-    assert "Confidently wrong: subset on A_d10_1e-6" in said and "subset 0 of 1" in said
+    assert "Confidently wrong: subset simulation on A_d10_1e-6" in said
+    assert "subset simulation 0 of 1" in said
     assert "class='n bad' data-error='-0.8'" in table([cell], [wb.load(RARE)])
     wary = replace(cell, summary={**cell.summary, "warning": "a mode may be missing"})
     assert "Confidently wrong" not in compare_words.calibration_sentence([wary])
