@@ -13,6 +13,7 @@ import torch
 import workbench as wb
 from workbench.estimators import ALL, Estimate, Estimator, Needs
 from workbench.iteration import State
+from workbench.math.cost import Cost
 from workbench.types import Pace
 from workbench.views import roster, rows, style, table
 from workbench.views.screen import Explore
@@ -291,6 +292,14 @@ def test_a_heuristic_shows_its_own_indicator():
     row = rows.worker_row(entry, done, 1)
     assert row.indicator == estimate.indicator and row.err is None
     assert f"heuristic, ~{estimate.indicator:.1g}" in table.table([row], problem.truth)
+
+
+def test_a_heuristic_that_still_searches_shows_no_zero():
+    entry = roster.roster()["conditioned"]
+    nothing = Estimate(torch.tensor(-math.inf), None, wb.Kind.HEURISTIC, Cost(forwards=10))
+    for state, shown in (("running", None), ("done", -math.inf)):
+        result = {"state": state, "estimate": nothing, "fraction": 0.5, "position": 1}
+        assert rows.worker_row(entry, result, 1).log10_p == shown
 
 
 def test_words_of_warning_are_read_on_either_ground():

@@ -100,7 +100,9 @@ def _without(entry: Entry, state: str, note: str = "") -> Row:
 def _row(entry: Entry, estimate: Estimate, state: str, fraction: float = 1.0) -> Row:
     note = str(estimate.info.get("unfinished", "")) and "no repeat has finished yet"
     cost = estimate.cost
-    log10_p = None if estimate.log10_interval == _ANYTHING else estimate.log10_p
+    on_its_way = state == "running" and estimate.kind is Kind.HEURISTIC
+    nothing_yet = on_its_way and estimate.log10_p == -math.inf  # it still searches
+    log10_p = None if nothing_yet or estimate.log10_interval == _ANYTHING else estimate.log10_p
     return Row(
         entry.key, entry.title, estimate.kind, state, log10_p, estimate.log10_err,
         estimate.log10_interval, cost.forwards, cost.seconds, fraction, note, estimate.warning,
