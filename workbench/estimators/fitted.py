@@ -9,12 +9,14 @@ covariance says how lines along it should lie.
 
 import math
 from dataclasses import replace
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from workbench.errors import Unsupported
 from workbench.estimators import joint_points, summits, tilt
+from workbench.estimators.design_points import margin_and_gradient
 from workbench.estimators.summits import Summits
 from workbench.problem import Problem
 from workbench.rng import Rng
@@ -64,10 +66,11 @@ def find(problem: Problem, most: int, allowed: float = math.inf) -> Summits:
     if not kept or spent + 4 * n * tilt.ROUNDS * len(kept) > allowed:
         return replace(begun, spread=plain)
     fit = tilt.start(begun.theta[kept], begun.clause[kept])
+    look = partial(margin_and_gradient, problem)
     generator = Rng(0).child("fitted").generator()
     try:
         for k in range(tilt.ROUNDS):
-            fit, cost = tilt.advance(problem, fit, k, n, generator)
+            fit, cost = tilt.advance(look, fit, k, n, generator)
             spent += cost
     except Unsupported:
         return replace(begun, spread=plain)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from workbench.errors import Unsupported
 from workbench.estimators import islands, lookout, modes
-from workbench.estimators.proposal import LEAST_VAR, Proposal, floored, of_gaussians
+from workbench.estimators.proposal import LEAST_VAR, Proposal, floored, joined, of_gaussians, units
 from workbench.estimators.tilt import narrowed
 from workbench.math.gaussian import log_cdf_value
 from workbench.problem import Problem
@@ -79,6 +79,8 @@ def mixed(state: Weighing) -> Weighing:
     share = floored(torch.softmax(guess, 0), _FIRST_FLOOR)
     covs = narrowed(fit) if state.fitted < modes.NEVER else fit.covs
     mixture = of_gaussians(fit.means, covs, share, _PLAIN)
+    if state.frame.shape[1]:
+        mixture = mixture.lifted(state.frame)
     nothing = torch.full_like(share, -math.inf)
     dropped = {name: getattr(state, name)[:0] for name in ("covs", "slopes", "tilt", "clauses")}
     return with_mixture(replace(state, by_mode=nothing, **dropped), mixture)
@@ -95,12 +97,10 @@ def filled(problem: Problem, state: Weighing, log_p: float) -> Weighing:
     centres, part = torch.cat([centres, sides]), torch.cat([part, share])
     if not len(centres):
         return state
-    q, eye = state.proposal, torch.eye(centres.shape[1], dtype=centres.dtype)
+    q = state.proposal
     share = torch.cat([(1.0 - part.sum().clamp(max=_ADDED)) * q.share, part])
-    mixture = of_gaussians(
-        torch.cat([q.means, centres]), torch.cat([q.covariances, eye.expand(len(centres), -1, -1)]),
-        floored(share, _FIRST_FLOOR), _PLAIN,
-    )  # fmt: skip
+    added = units(centres, part, _PLAIN, q.var.shape[1])
+    mixture = joined(q, added, floored(share, _FIRST_FLOOR))
     nothing = torch.full_like(share, -math.inf)
     return with_mixture(replace(state, filled=1, by_mode=nothing), mixture)
 
@@ -113,12 +113,10 @@ def with_islands(problem: Problem, state: Weighing, log_p: float) -> Weighing:
         return state
     generator = state.rng.child("islands").generator()
     means, covs, part, spent = islands.gaussians(problem, state.noise[out], generator)
+    thin = of_gaussians(means, covs, part, _PLAIN, islands.LEAST_VAR)
     q, added = state.proposal, _ADDED * float(out.double().mean())
     share = torch.cat([(1.0 - added) * q.share, added * part])
-    mixture = of_gaussians(
-        torch.cat([q.means, means]), torch.cat([q.covariances, covs]), floored(share, FLOOR),
-        _PLAIN, islands.LEAST_VAR,
-    )  # fmt: skip
+    mixture = joined(q, thin, floored(share, FLOOR))
     state = replace(
         state, filled=state.filled + _ROUNDS, least=islands.LEAST_VAR, islands=state.islands + 1,
         by_mode=torch.full_like(share, -math.inf), forwards=state.forwards + spent,
@@ -201,11 +199,9 @@ def beside(state: Weighing, means: Tensor, covs: Tensor, share: Tensor) -> Weigh
     """
     if state.common:
         return state
-    own = state.proposal
+    own, mixture = state.proposal, of_gaussians(means, covs, floored(share, FLOOR), _PLAIN)
     if len(own.share):
-        means, covs = torch.cat([own.means, means]), torch.cat([own.covariances, covs])
-        share = torch.cat([own.share, share])
-    mixture = of_gaussians(means, covs, floored(share, FLOOR), _PLAIN)
+        mixture = joined(own, mixture, floored(torch.cat([own.share, share]), FLOOR))
     return with_mixture(replace(state, by_mode=torch.full_like(share, -math.inf)), mixture)
 
 

@@ -8,12 +8,14 @@ where the budget is ample. Each start then becomes a Gaussian of the tilted law.
 
 import math
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from workbench.distributions import Reparameterised
-from workbench.estimators import design_points, levels, tilt
+from workbench.estimators import design_points, levels, subspace, tilt
+from workbench.estimators.design_points import margin_and_gradient
 from workbench.estimators.tilt import Tilted
 from workbench.iteration import State
 from workbench.kernels import PCN
@@ -50,8 +52,11 @@ class Finding(State):
     step_size: float = PCN.start
     scouted: int = 0
     """Levels that the scouts have climbed."""
+    frame: Tensor
+    """`(d, r)`: the subspace that Gaussians are fitted in, in whose coordinates they then are;
+    `(d, 0)` where it is the whole."""
     means: Tensor
-    """`(k, d)`."""
+    """`(k, d)`, or `(k, r)`."""
     covs: Tensor
     slopes: Tensor
     tilt: Tensor
@@ -99,8 +104,9 @@ def start(problem: Problem, rng: Rng) -> Finding:
     d = p.at.shape[1]
     return Finding(
         rng=rng, at=p.at, clause=p.clause, best=p.best, norm=p.norm, noise=p.at.new_empty(0, d),
-        margin=empty, means=p.at.new_empty(0, d), covs=p.at.new_empty(0, d, d),
-        slopes=p.at.new_empty(0, d, d), tilt=empty, clauses=p.clause[:0],
+        margin=empty, frame=p.at.new_empty(d, 0), means=p.at.new_empty(0, d),
+        covs=p.at.new_empty(0, d, d), slopes=p.at.new_empty(0, d, d), tilt=empty,
+        clauses=p.clause[:0],
     )  # fmt: skip
 
 
@@ -215,7 +221,7 @@ def _fit(problem: Problem, state: Finding, most: int) -> Finding:
     d = problem.distribution
     assert isinstance(d, Reparameterised)
     if state.fitted == 0:
-        state = _with_starts(state, most)
+        state = _with_starts(problem, state, most)
         # phi(z) exp(lambda s(z)) has no integral where s outgrows every multiple of |z|.
         if len(state.means) == 0 or d.stretched:
             return replace(state, fitted=NEVER)
@@ -225,7 +231,10 @@ def _fit(problem: Problem, state: Finding, most: int) -> Finding:
     if n < _FEWEST:  # the design points themselves, then, and unit Gaussians around them
         return replace(state, fitted=NEVER)
     generator = state.rng.child("tilt", state.fitted).generator()
-    fit, spent = tilt.advance(problem, state.fit, state.fitted, n, generator)
+    look = partial(margin_and_gradient, problem)
+    if state.frame.shape[1]:
+        look = subspace.look_within(problem, state.frame, generator)
+    fit, spent = tilt.advance(look, state.fit, state.fitted, n, generator)
     state = _with(state, fit)
     return replace(state, fitted=state.fitted + 1, forwards=state.forwards + spent)
 
@@ -237,7 +246,7 @@ def _with(state: Finding, fit: Tilted) -> Finding:
     )  # fmt: skip
 
 
-def _with_starts(state: Finding, most: int) -> Finding:
+def _with_starts(problem: Problem, state: Finding, most: int) -> Finding:
     """Unit Gaussians at the design points and at the centres of the scouts' clusters."""
     if state.common:
         return state
@@ -248,6 +257,11 @@ def _with_starts(state: Finding, most: int) -> Finding:
         centres = clusters(state.noise, n, state.rng.child("clusters").generator())
         means = torch.cat([means, centres])
         clauses = torch.cat([clauses, torch.full((len(centres),), -1)])
+    if means.shape[1] > subspace.WIDE and len(means):
+        generator = state.rng.child("subspace").generator()
+        frame, spent = subspace.basis_around(problem, means, clauses, generator)
+        state = replace(state, frame=frame, forwards=state.forwards + spent)
+        means = means @ frame
     return _with(state, tilt.start(means, clauses))
 
 

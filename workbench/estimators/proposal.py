@@ -1,9 +1,11 @@
 """Mixtures of Gaussians on base noise, as proposals: draws, densities, refits by cross-entropy."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from workbench.math.divisor import divisor
@@ -72,6 +74,10 @@ class Proposal:
         eye = torch.eye(self.means.shape[1], dtype=self.means.dtype)
         return eye + (self.basis * (self.var - 1.0)[:, None, :]) @ self.basis.transpose(1, 2)
 
+    def lifted(self, frame: Tensor) -> "Proposal":
+        """That of noise in d dimensions, of this one in the coordinates of columns `(d, r)`."""
+        return replace(self, means=self.means @ frame.T, basis=frame @ self.basis)
+
     def widened(self, share: float) -> "Proposal":
         """With a copy of every component that is nowhere narrower than N(0, I), of that share.
 
@@ -102,8 +108,8 @@ class Proposal:
         total = part.sum(0)
         part = part / divisor(total)
         effective = torch.where(total > 0, 1.0 / divisor(part.square().sum(0)), 0.0)
-        means, covs = [], []
-        for k, cov in enumerate(self.covariances):
+        means, bases, variances = [], [], []
+        for k, (u, var) in enumerate(zip(self.basis, self.var, strict=True)):
             mean, w, n = self.means[k], part[:, k], float(effective[k])
             block = _orthonormal(torch.cat([mean[:, None], self.basis[k][:, :_BLOCK]], dim=1))
             wide = n / (n + _CAUTION * z.shape[1])
@@ -112,17 +118,24 @@ class Proposal:
             move = found - mean
             mean = mean + wide * move + max(0.0, near - wide) * block @ (block.T @ move)
             gap = (z - found) @ block
-            old = block.T @ cov @ block
+            old = _seen(block, u, var)
             new = (1.0 - near) * old + near * (gap.T * w) @ gap
             turn = torch.linalg.cholesky(_within(new, self.least)) @ torch.linalg.inv(
                 torch.linalg.cholesky(old)
             )
-            turn = block @ (turn - torch.eye(len(turn), dtype=turn.dtype)) @ block.T
-            turn = turn + torch.eye(len(turn), dtype=turn.dtype)
+            # Of the new covariance T C T^T, T = I + block (turn - I) block^T, all that differs from
+            # identity lies in the span of both: no d x d matrix is made.
+            rest, size, _ = torch.linalg.svd(u - block @ (block.T @ u), full_matrices=False)
+            span = torch.cat([block, rest[:, size > _rounding(u)]], dim=1)
+            eye = torch.eye(span.shape[1], dtype=span.dtype)
+            inner = span.T @ block
+            turned = eye + inner @ (turn - torch.eye(len(turn), dtype=turn.dtype)) @ inner.T
+            values, vectors = torch.linalg.eigh(turned @ _seen(span, u, var) @ turned.T)
             means.append(mean)
-            covs.append(turn @ cov @ turn.T)
-        fitted = of_gaussians(
-            torch.stack(means), torch.stack(covs), self.share, self.plain, self.least
+            bases.append(span @ vectors)
+            variances.append(values)
+        fitted = of_spectra(
+            torch.stack(means), bases, variances, self.share, self.plain, self.least
         )
         return replace(fitted, share=floored(total, floor))
 
@@ -132,12 +145,57 @@ def of_gaussians(
 ) -> Proposal:
     """The mixture of N(mean_k, cov_k), each cut to the directions that matter most."""
     values, vectors = torch.linalg.eigh(0.5 * (covs + covs.transpose(1, 2)))
-    values = values.clamp(least, _MOST_VAR)
-    loss = 0.5 * (values - 1.0 - torch.log(values))
-    r = int(min(_RANK, max(1, int((loss > _PLAIN).sum(1).max()))))
-    order = torch.argsort(loss, dim=1, descending=True)[:, :r]
-    basis = torch.gather(vectors, 2, order[:, None, :].expand(-1, means.shape[1], -1))
-    return Proposal(means, basis, torch.gather(values, 1, order), share, plain, least)
+    return of_spectra(means, list(vectors), list(values), share, plain, least)
+
+
+def of_spectra(
+    means: Tensor, bases: Sequence[Tensor], variances: Sequence[Tensor], share: Tensor,
+    plain: float, least: float = LEAST_VAR,
+) -> Proposal:  # fmt: skip
+    """The same from the variances along orthonormal columns `(d, r_k)`, and 1 along all others."""
+    values = [var.clamp(least, _MOST_VAR) for var in variances]
+    loss = [0.5 * (var - 1.0 - torch.log(var)) for var in values]
+    r = min(_RANK, max(1, *(int((one > _PLAIN).sum()) for one in loss)))
+    order = [torch.argsort(one, descending=True)[:r] for one in loss]
+    columns = [u[:, kept] for u, kept in zip(bases, order, strict=True)]
+    kept = [var[first] for var, first in zip(values, order, strict=True)]
+    return Proposal(
+        means, torch.stack([_completed(u, r) for u in columns]),
+        torch.stack([F.pad(var, (0, r - len(var)), value=1.0) for var in kept]),
+        share, plain, least,
+    )  # fmt: skip
+
+
+def joined(a: Proposal, b: Proposal, share: Tensor) -> Proposal:
+    """The Gaussians of both, with these shares; what `a` has besides."""
+    r = max(a.var.shape[1], b.var.shape[1])
+    basis = [torch.stack([_completed(u, r) for u in q.basis]) for q in (a, b)]
+    var = [F.pad(q.var, (0, r - q.var.shape[1]), value=1.0) for q in (a, b)]
+    return Proposal(
+        torch.cat([a.means, b.means]), torch.cat(basis), torch.cat(var), share, a.plain, a.least
+    )
+
+
+def units(means: Tensor, share: Tensor, plain: float, r: int) -> Proposal:
+    """The mixture of N(mean_k, I), with r directions along which a refit may change it."""
+    k, d = means.shape
+    some = torch.eye(d, min(r, d), dtype=means.dtype).expand(k, -1, -1)
+    return Proposal(means, some, means.new_ones(k, some.shape[2]), share, plain)
+
+
+def _completed(u: Tensor, r: int) -> Tensor:
+    """Orthonormal columns `(d, k)` and others, r in all: a refit may change those too."""
+    d, k = u.shape
+    if k >= r:
+        return u
+    q, _ = torch.linalg.qr(torch.cat([u, torch.eye(d, r, dtype=u.dtype)], dim=1))
+    return torch.cat([u, q[:, k:r]], dim=1)
+
+
+def _seen(columns: Tensor, u: Tensor, var: Tensor) -> Tensor:
+    """I + U (diag(var) - I) U^T in the coordinates of orthonormal columns."""
+    inner = columns.T @ u
+    return torch.eye(columns.shape[1], dtype=u.dtype) + (inner * (var - 1.0)) @ inner.T
 
 
 def floored(share: Tensor, floor: float) -> Tensor:
@@ -148,8 +206,13 @@ def floored(share: Tensor, floor: float) -> Tensor:
 
 def _orthonormal(columns: Tensor) -> Tensor:
     q, r = torch.linalg.qr(columns)
-    sound = torch.diagonal(r).abs() > 1e-8 * float(torch.diagonal(r).abs().max())
+    sound = torch.diagonal(r).abs() > _rounding(q) * float(torch.diagonal(r).abs().max())
     return q[:, sound]
+
+
+def _rounding(x: Tensor) -> float:
+    """Share of a unit vector below which what is left of it may be rounding."""
+    return torch.finfo(x.dtype).eps ** 0.5
 
 
 def _within(cov: Tensor, least: float) -> Tensor:

@@ -12,13 +12,11 @@ everywhere. A gradient at each of a few hundred draws fits all d^2 / 2 entries, 
 need thousands of independent draws from the far tail.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 
 import torch
 from torch import Tensor
-
-from workbench.estimators.design_points import margin_and_gradient
-from workbench.problem import Problem
 
 ALONE, ROUNDS = 3, 10
 """Rounds that each Gaussian is fitted by itself, and rounds in all."""
@@ -28,6 +26,9 @@ _TRUST, _STEEPER = 1.5, 1.5
 _SAME, _MOST_MODES, _LONG, _SPLIT_VAR = 1.5, 8, 1.5, 0.4
 _ALONG = 0.35
 _BISECTIONS = 50
+
+Look = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+"""Margins `(n,)` and gradients `(n, d)` of a clause each at points `(n, d)`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +57,7 @@ def start(means: Tensor, clause: Tensor) -> Tilted:
 
 
 def advance(
-    problem: Problem, fit: Tilted, k: int, n: int, generator: torch.Generator
+    look: Look, fit: Tilted, k: int, n: int, generator: torch.Generator
 ) -> tuple[Tilted, int]:
     """Round k of `ROUNDS` from `n` gradients a Gaussian; the forward passes that it cost.
 
@@ -69,7 +70,7 @@ def advance(
     y = noise @ torch.linalg.cholesky(fit.covs).transpose(1, 2)
     z = fit.means[:, None] + y
     clause = fit.clause.repeat_interleave(n)
-    s, g = margin_and_gradient(problem, z.reshape(-1, d), clause)
+    s, g = look(z.reshape(-1, d), clause)
     s, g = s.reshape(modes, n), g.reshape(modes, n, d)
     found = slope(y, g, fit.covs)
     fit = replace(fit, slopes=found if k == 0 else _KEEP * fit.slopes + (1.0 - _KEEP) * found)
