@@ -202,7 +202,8 @@ def beside(state: Weighing, means: Tensor, covs: Tensor, share: Tensor) -> Weigh
     own, mixture = state.proposal, of_gaussians(means, covs, floored(share, FLOOR), _PLAIN)
     if len(own.share):
         mixture = joined(own, mixture, floored(torch.cat([own.share, share]), FLOOR))
-    return with_mixture(replace(state, by_mode=torch.full_like(share, -math.inf)), mixture)
+    nothing = torch.full_like(mixture.share, -math.inf)
+    return with_mixture(replace(state, by_mode=nothing), mixture)
 
 
 def from_islands(problem: Problem, state: Weighing, n: int) -> Weighing:
