@@ -10,7 +10,7 @@ import yaml
 from commands import ask, refuse, workbench
 
 import workbench as wb
-from workbench.estimators import importance
+from workbench.estimators import mixing
 from workbench.estimators.importance import Importance
 from workbench.experiments import reference
 from workbench.problem.codec import save_commented
@@ -75,7 +75,7 @@ def test_a_lost_mode_is_refused_and_named(monkeypatch):
     def nothing(problem, state, log_p):  # it looks to no other side
         return state.means[:0], state.means[:0, 0], 0
 
-    monkeypatch.setattr(importance, "_by_sides", nothing)
+    monkeypatch.setattr(mixing, "_by_sides", nothing)
     problem = bimodal((5.0, 5.0))
     said = "differ by .* standard errors; one_mode missed clause [01]: it has none"
     with pytest.raises(wb.NotConverged, match=said):
