@@ -32,7 +32,7 @@ def test_what_a_network_keeps_of_an_input_is_counted() -> None:
     # The image for the convolution; 4 x 4 x 4 values for the ReLU and the last layer, which share
     # them. Weights are not counted.
     assert portions.kept(network(), torch.zeros(2, 36).double()) == 8 * (36 + 64)
-    # Nothing but the output where autograd keeps nothing.
+    # Nothing but input and output where autograd keeps nothing.
     assert portions.kept(nn.Flatten(), torch.zeros(3, 5)) == 8 * (5 + 5)
 
 

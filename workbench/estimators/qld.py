@@ -101,7 +101,8 @@ class QLD(Estimator):
             finally:
                 hook.remove()
         problem.judge(x, y)  # NaN is an error
-        seen = torch.cat([state.seen, *(part.detach().double() for part in caught)])
+        latest = torch.cat(caught)[-n:].detach().double()  # M may have been tried out first
+        seen = torch.cat([state.seen, latest])
         return replace(state, seen=seen, forwards=state.forwards + n)
 
     @torch.no_grad()

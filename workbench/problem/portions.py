@@ -1,5 +1,7 @@
 """M on a large batch, in portions: what it keeps in between need not fit into memory at once."""
 
+import warnings
+
 import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
@@ -25,9 +27,11 @@ def kept(model: nn.Module, x: Tensor) -> int:
             sizes[storage.data_ptr()] = storage.nbytes()
         return saved
 
-    with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(pack, lambda saved: saved):
+    hooks = torch.autograd.graph.saved_tensors_hooks(pack, lambda saved: saved)
+    with warnings.catch_warnings(), torch.enable_grad(), hooks:
+        warnings.simplefilter("ignore")  # of an M that reads numbers out of what has a gradient
         x = x.detach().clone()
-        y = model(x.requires_grad_() if x.is_floating_point() else x)
+        y = model(x.requires_grad_().clone() if x.is_floating_point() else x)
     return max(sum(sizes.values()), x.nbytes + y.nbytes) // len(x)
 
 
