@@ -7,9 +7,11 @@ import torch
 
 from workbench import graph as graphs
 from workbench import propagation
-from workbench.bench import heat, narrow
+from workbench.bench import heat, images, narrow
 from workbench.bench import propagation as sizes
 from workbench.bench import random_nets as nets
+from workbench.estimators import Conditioned, DesignPoint, Moments
+from workbench.propagation import room
 from workbench.rng import Rng
 
 
@@ -135,3 +137,24 @@ def test_narrow_bench_sees_the_gaussian_tail_err_and_warn(monkeypatch):
     assert plain[0.1]["worst"] < 0.3 < plain[0.001]["worst"] and plain[0.001]["warned"] == 2
     first, *_ = narrow.NARROW.conclude(rows)
     assert first.startswith("covariance at P = 0.1: ") and first.endswith(" of 2 warned of.")
+
+
+def test_images_are_estimated_or_refused_in_words(monkeypatch):
+    monkeypatch.setattr(images, "QUICK", images.Scale((images.Size(8, 2, 1),), 2_000, 9_000))
+    monkeypatch.setattr(images, "METHODS", (Moments(), DesignPoint(), Conditioned()))
+    rows = list(images.run(True, silent))
+    assert [r["method"] for r in rows] == ["referee", "moments", "design_point", "conditioned"]
+    assert all(0.05 < r["peak"] < 50.0 and math.isfinite(r["log10_p"]) for r in rows)
+    assert rows[1]["off"] == rows[1]["log10_p"] - rows[0]["log10_p"]
+    monkeypatch.setattr(room, "MOST", 0)
+    refused = list(images.run(True, silent))[1]
+    assert "log10_p" not in refused and "a layer of 192 values" in refused["said"]
+    assert any("moments refuses" in said for said in images.conclude([*rows, refused]))
+
+
+def test_the_margin_of_an_image_is_that_many_deviations_away():
+    case = images.problem(images.Size(8, 2, 1))
+    at = case.distribution.mean[None].clone().requires_grad_()
+    s = case.margin(at)
+    (slope,) = torch.autograd.grad(s.sum(), at)
+    assert float(-s.detach()) == pytest.approx(images.LEVEL * images.NOISE * float(slope.norm()))

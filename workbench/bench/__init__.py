@@ -16,6 +16,7 @@ from workbench.bench.economy import ECONOMY
 from workbench.bench.fresh_tokens import FRESH_TOKENS
 from workbench.bench.heat import HEAT
 from workbench.bench.hush import HUSH
+from workbench.bench.images import IMAGES
 from workbench.bench.language import LANGUAGE
 from workbench.bench.latency import LATENCY
 from workbench.bench.mixed import MIXED
@@ -56,6 +57,7 @@ ALL: tuple[Bench, ...] = (
     CLAIMS,
     MIXED,
     RARE,
+    IMAGES,
     RECOGNISED,
     ATTACK,
     LANGUAGE,
