@@ -175,7 +175,8 @@ def test_forwards_are_counted(cls):
     model = Counted(TWO.model)
     problem = wb.Problem(TWO.distribution, model, TWO.spec)
     kernel, z = cls(), beyond_two_planes(500)
-    model.seen = 0
+    problem.margin_of_noise(z)  # looks once what the model keeps of an input
+    model.seen = model.graded = 0
     chains = kernel.init(problem, z, wb.Rng(1), threshold=0.0)
     for _ in range(4):
         before = chains.forwards
