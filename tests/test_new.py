@@ -1,15 +1,19 @@
 """A folder to start from, and the cards in YAML that it brings."""
 
 import json
+import re
 import subprocess
 import sys
+from typing import get_args
 
 import pytest
 from card_samples import PROBLEMS
 
 import workbench as wb
 from workbench.cli import main
+from workbench.math.activations import ACTIVATIONS
 from workbench.problem import by_hand, codec
+from workbench.problem.operation_cards import NODES
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +88,12 @@ def test_yaml_beyond_json_is_refused_in_a_sentence(text, said):
     with pytest.raises(wb.BadInput, match=said) as refusal:
         by_hand.yaml_to_json(text.encode(), "card.yaml")
     assert "\n" not in str(refusal.value)
+
+
+def test_the_comment_on_models_names_every_operation():
+    said = re.findall(r"\w+", by_hand.COMMENTS["model"])
+    names = {op for card in get_args(NODES) for op in get_args(card.model_fields["op"].annotation)}
+    assert names - {*said} == {*ACTIVATIONS, "prelu"} - {"relu"}  # "most activations"
 
 
 def test_comments_are_about_fields_that_there_are():

@@ -232,6 +232,18 @@ def test_shapes_that_do_not_fit_name_the_place(module, d, said):
         read(nn.Sequential(module), d)
 
 
+def test_a_form_that_runs_and_is_not_read_is_left_to_samplers():
+    """PyTorch repeats the second matrix along an axis; the reader does not."""
+    module = Call(lambda m, x: (x.view(-1, 2, 2, 2) @ x[:, :4].view(-1, 1, 2, 2)).flatten(1))
+    problem = wb.Problem(wb.Gaussian(torch.zeros(8), torch.ones(8)), module,
+                         wb.Halfspace(torch.ones(8), -10.0))  # fmt: skip
+    assert not problem.readable
+    with pytest.raises(wb.Unsupported, match="a model in which matmul multiplies") as told:
+        wb.Moments()(problem)
+    assert "subset" in told.value.try_instead
+    assert -3.0 < wb.Subset()(problem, budget=4_000).log10_p < 0.0
+
+
 def test_the_guide_has_every_operation():
     guide = (Path(__file__).parents[1] / "docs" / "guide" / "own.md").read_text()
     table = " ".join(line for line in guide.splitlines() if line.startswith("| "))

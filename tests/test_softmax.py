@@ -9,6 +9,7 @@ import workbench as wb
 from workbench.distributions import Piece
 from workbench.graph import read
 from workbench.math.region import Region
+from workbench.problem import before_softmax
 from workbench.propagation import Covariance, Cumulant
 from workbench.propagation.intervals import moves
 from workbench.propagation.linear_bounds import Frame, bound
@@ -65,6 +66,44 @@ def test_differences_of_log_softmax_are_those_of_its_input():
         wb.Moments()(wb.Problem(d, m, c)) for m in (net, nn.Sequential(net, nn.LogSoftmax(1)))
     )
     assert one.log10_p == pytest.approx(two.log10_p, rel=1e-9)
+
+
+@pytest.mark.parametrize("label, event", [(0, "wins"), (1, "loses")])
+@pytest.mark.parametrize("last", [nn.Softmax(1), nn.LogSoftmax(1)], ids=["softmax", "log"])
+@pytest.mark.parametrize("estimator", [wb.Moments(), wb.Moments("cumulant", "edgeworth"),
+                                       wb.Slices(), wb.Lower()], ids=lambda e: e.name)  # fmt: skip
+def test_a_softmax_of_which_c_compares_classes_alone_is_left_unread(label, event, last, estimator):
+    net = made(lambda: nn.Sequential(nn.Linear(4, 6), nn.ReLU(), nn.Linear(6, 3)))
+    d, c = wb.Gaussian(rand(0, 4), torch.ones(4)), wb.Argmax(label, event)
+    c = c & wb.Halfspace(torch.tensor([0.0, 0.5, -0.5]))
+    one, two = (
+        estimator(wb.Problem(d, m, c), budget=2_000) for m in (net, nn.Sequential(net, last))
+    )
+    assert one.log10_p == pytest.approx(two.log10_p, rel=1e-9) and one.log10_p > -2.0
+    assert one.warning == two.warning
+
+
+def test_a_softmax_of_which_c_asks_more_is_read():
+    offset = torch.zeros((), requires_grad=True)
+    net = made(lambda: nn.Sequential(nn.Linear(4, 3), nn.Softmax(1)))
+    whole = made(lambda: nn.Sequential(nn.Linear(4, 3), nn.LogSoftmax(1)))
+    one, two = torch.tensor([1.0, -1.0, 0.0]), torch.tensor([1.0, -0.5, -0.5])
+    d = wb.Gaussian(torch.zeros(4), torch.ones(4))
+    for m, c, read_whole in (
+        (net, wb.Halfspace(one), False),
+        (net, wb.Halfspace(one, 0.1), True),
+        (net, wb.Halfspace(one, offset), True),
+        (net, wb.Halfspace(two), True),
+        (net, wb.Halfspace(one) | wb.Halfspace(one.abs(), -0.9), True),
+        (whole, wb.Halfspace(two, 0.1), False),
+        (whole, wb.Halfspace(one.abs(), 0.9), True),
+    ):
+        problem = wb.Problem(d, m, c)
+        assert (before_softmax(problem) is problem) == read_whole
+        assert len(problem.graph.nodes) > 2  # the problem itself stays as it is
+    pairs = Call(lambda m, x: m.parts[0](x).view(-1, 2, 2).softmax(1).flatten(1), nn.Linear(4, 4))
+    along = wb.Problem(d, made(lambda: pairs), wb.Halfspace(torch.tensor([1.0, -1.0, 0.0, 0.0])))
+    assert before_softmax(along) is along
 
 
 def test_bounds_of_a_softmax_are_probabilities_and_sharp_where_one_wins():

@@ -19,7 +19,7 @@ from workbench.iteration import State
 from workbench.math.cost import Cost, forward_equivalents
 from workbench.math.gaussian import log_cdf_value
 from workbench.math.logspace import LN10, log_sum
-from workbench.problem import Problem
+from workbench.problem import Problem, before_softmax
 from workbench.propagation.intervals import moves
 from workbench.propagation.linear_bounds import Frame, flops
 from workbench.rng import Rng
@@ -96,6 +96,7 @@ class _Bounds(Estimator):
 
     @torch.no_grad()
     def step(self, problem: Problem, state: Partition) -> Partition:
+        problem = before_softmax(problem)
         price = self._price(problem)
         if state.steps == 0:
             return self._first(problem, state, price)
@@ -211,7 +212,7 @@ class _Bounds(Estimator):
         factors = d.factors()
         event = c.halfspaces(problem.outputs, factors[0].offset.detach().double())
         event = Halfspaces(event.a.double(), event.b.double(), event.clauses)
-        path = moves(problem.graph, problem.distribution.dim, problem.distribution.dtype)
+        path = moves(problem.graph, d.dim, d.dtype)
         lower, upper = (torch.full((len(factor),), x).double() for x in (-math.inf, 0.0))
         axis = torch.zeros(len(factor), dtype=torch.long)
         for k, f in enumerate(factors):

@@ -17,7 +17,7 @@ from workbench.iteration import State
 from workbench.math.cost import Cost
 from workbench.math.logspace import log_sum
 from workbench.math.orthant import log_union
-from workbench.problem import Problem
+from workbench.problem import Problem, before_softmax
 from workbench.rng import Rng
 from workbench.specs import Polyhedral
 from workbench.types import Grad, Kind, Pace
@@ -52,6 +52,9 @@ class Moments(Estimator):
     spanning tree: an upper bound on the union, exact for two rivals), an intersection by
     Mendell-Elston sequential conditioning (exact for two). D's pieces are summed by the law of
     total probability.
+
+    Where M ends in a softmax and C compares classes, margins are of the values before it: the event
+    is the same.
 
     Deterministic, differentiable in the parameters of D, M and C; exact where M is linear and D
     Gaussian with at most two rivals. On ReLU networks it can be digits off in the tail. A
@@ -106,6 +109,7 @@ class Moments(Estimator):
         return MomentsState(rng=rng, log_p=zero, beta=empty, margin_mean=empty, margin_std=empty)
 
     def step(self, problem: Problem, state: MomentsState) -> MomentsState:
+        problem = before_softmax(problem)
         d, c = problem.distribution, problem.spec
         assert isinstance(d, HasMoments) and isinstance(c, Polyhedral)
         pieces = d.pieces()

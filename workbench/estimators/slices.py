@@ -21,7 +21,7 @@ from workbench.math.cost import Cost, forward_equivalents
 from workbench.math.gaussian import log_cdf
 from workbench.math.logspace import LN10, log_sum
 from workbench.math.orthant import log_union
-from workbench.problem import Problem
+from workbench.problem import Problem, before_softmax
 from workbench.propagation import Augmented, Covariance
 from workbench.rng import Rng
 from workbench.specs import Polyhedral
@@ -209,7 +209,7 @@ class Slices(Estimator):
         part = other = skewed = state.log_p.new_tensor(-math.inf)
         if bool(shared[own].any()):  # else what it leads to stands higher at another summit
             unit = theta / theta.norm()
-            cut = Slicing(problem, unit[None], self.width, state.theta[mates], own, shared)
+            cut = Slicing(land.problem, unit[None], self.width, state.theta[mates], own, shared)
             nodes, log_cell, cut = self._nodes(land, cut, theta, clause, count)
             values, flops = cut.values(nodes)
             land.spend(flops)
@@ -339,6 +339,7 @@ def _shared(problem: Problem) -> tuple[Tensor, float]:
 
     0 where a clause is more than one half-space, or D more than one Gaussian.
     """
+    problem = before_softmax(problem)
     d, c = problem.distribution, problem.spec
     none = torch.zeros((), dtype=d.dtype)
     if not isinstance(d, Gaussian) or not isinstance(c, Polyhedral):

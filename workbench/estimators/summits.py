@@ -26,7 +26,7 @@ from workbench.math.gaussian import log_cdf
 from workbench.math.nodes import normal_nodes
 from workbench.math.orthant import log_union
 from workbench.math.slope import slope_of
-from workbench.problem import Problem
+from workbench.problem import Problem, before_softmax
 from workbench.propagation import Covariance, room
 from workbench.propagation.smoothed import Smoothed
 from workbench.specs import Halfspaces, Polyhedral
@@ -88,7 +88,7 @@ class Landscape:
     def __init__(self, problem: Problem, allowed: float = math.inf, narrowed: Tensor | None = None):
         d, c = problem.distribution, problem.spec
         assert isinstance(d, Gaussian) and isinstance(c, Polyhedral)
-        self.problem, self.distribution = problem, d
+        self.problem, self.distribution = before_softmax(problem), d
         self.event: Halfspaces = c.halfspaces(problem.outputs, d.mean)
         cov = d.pieces()[0].cov if narrowed is None else d.covariance_of(narrowed)
         self.cov = cov.detach()

@@ -15,9 +15,11 @@ The hash holds the two together; after a change of the tensors, save the problem
     "distribution": "D, where inputs come from: gaussian, mixture, student_t, box, discrete, more.",
     "model": """M, operations in order. Value 0 is the input, node i makes value i + 1, `inputs`
 says which values it reads: linear, matmul, bias, scale, divide, relu (and most
-activations), add, subtract, multiply, cat, pick, permute, flip, contiguous, reshape, flatten,
-pad, resize, convolution, convolution_transpose, avg_pool, adaptive_avg_pool, max_pool, mean, sum,
-layer_norm, rms_norm, group_norm, instance_norm, unit_length, batch_norm.""",
+activations), add, subtract, multiply, maximum, minimum, cat, pick, permute, flip, contiguous,
+reshape, flatten, pad, resize, convolution, convolution_transpose, avg_pool, adaptive_avg_pool,
+max_pool, mean, sum, greatest, least, softmax, log_softmax, logsumexp, matrix_product, einsum,
+masked, attention, multihead_attention, encoder_layer, rnn_tanh, rnn_relu, lstm, gru, layer_norm,
+rms_norm, group_norm, instance_norm, unit_length, batch_norm.""",
     "spec": """C, the catastrophe: argmax (a class wins or loses, by more than `by`), halfspace,
 polytope, and, or, trusted (a network's word), probe (one on a hidden layer).""",
     "truth": "What is known of P, and how.",

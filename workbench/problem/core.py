@@ -198,8 +198,13 @@ class Problem:
     def graph(self) -> Graph:
         """M as known operations. Raises `Unsupported` where it holds another."""
         with on(self):
-            graph = graphs.read(self.model, self.distribution.dim)
-            graph.widths(self.distribution.dim)
+            try:
+                graph = graphs.read(self.model, self.distribution.dim)
+                graph.widths(self.distribution.dim)
+            except BadInput as error:  # of a model that was tried: what is amiss is the reading
+                raise Unsupported(
+                    f"a model in which {error}", "the weights cannot be read in this form"
+                ) from None
             self._check_reading(graph)
         return graph
 
