@@ -1,6 +1,7 @@
 """One traced step, as an operation reads it."""
 
 import math
+import operator
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -209,6 +210,11 @@ def constant(given: Any) -> Constant | None:
         return given
     plain = isinstance(given, int | float) and not isinstance(given, bool)
     return Number(float(given)) if plain and math.isfinite(given) else None
+
+
+def part_of(whole: Constant, rows: slice) -> Constant:
+    """Some rows of a tensor."""
+    return Computed(operator.getitem, (whole, (rows,)), {})
 
 
 def present(*constants: Constant | None) -> list[Tensor | None]:

@@ -13,7 +13,7 @@ MOST = 2**28
 def kept(model: nn.Module, x: Tensor) -> int:
     """Bytes that M keeps of one input between its operations, as autograd does for a gradient.
 
-    What depends on weights alone is not counted. At least an input and an output.
+    Weights and buffers are not counted, what is made of them is. At least an input and an output.
 
     Args:
         x: a batch of inputs, on which it is measured.

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from workbench.errors import BadInput
 from workbench.graph.base import Composite, Op, Several, Shape, Step
-from workbench.graph.call import Call, Computed, Constant, Feed, Missing, Number, Ref
+from workbench.graph.call import Call, Constant, Feed, Missing, Number, Ref, part_of
 from workbench.graph.operations.bias import Bias
 from workbench.graph.operations.contraction import Axes, contracted
 from workbench.graph.operations.elementwise import Elementwise
@@ -19,7 +19,8 @@ from workbench.graph.operations.masked import NOTHING, Masked, known_mask, parte
 from workbench.graph.operations.norms import LayerNorm
 from workbench.graph.operations.pairs import measured
 from workbench.graph.operations.reshape import Reshape
-from workbench.graph.operations.softmax import Steps, softmaxed
+from workbench.graph.operations.softmax import softmaxed
+from workbench.graph.operations.steps import Steps
 from workbench.graph.operations.sums import Add
 from workbench.math.activations import activation
 
@@ -125,10 +126,10 @@ def _of_heads(
     e, heads, cut = m.embed_dim, m.num_heads, []
     for i, (value, (tokens, _)) in enumerate(zip(values, shapes, strict=True)):
         rows = slice(i * e, (i + 1) * e)
-        weight = Computed(_rows, (Ref(m, "in_proj_weight"), rows), {})
+        weight = part_of(Ref(m, "in_proj_weight"), rows)
         bias = None
         if m.in_proj_bias is not None:
-            bias = Computed(_rows, (Ref(m, "in_proj_bias"), rows), {})
+            bias = part_of(Ref(m, "in_proj_bias"), rows)
         made = steps.put(Linear(weight, bias), value)
         cut.append(steps.put(Reshape((tokens, heads, e // heads)), made))
     many = [(s[0], heads, e // heads) for s in shapes]
@@ -141,10 +142,6 @@ def _of_heads(
     bias = None if m.out_proj.bias is None else Ref(m.out_proj, "bias")
     x = steps.put(Reshape((shapes[0][0], e)), x)
     return steps.put(Linear(Ref(m.out_proj, "weight"), bias), x)
-
-
-def _rows(x: Tensor, which: slice) -> Tensor:
-    return x[which]
 
 
 def _check(call: Call, m: nn.MultiheadAttention) -> None:

@@ -12,7 +12,7 @@ from workbench.graph.base import Composite, Op, Several, Shape, Step
 from workbench.graph.call import Call, Feed
 from workbench.graph.operations.elementwise import Elementwise
 from workbench.graph.operations.pairs import measured
-from workbench.graph.operations.softmax import Steps
+from workbench.graph.operations.steps import Steps
 from workbench.graph.operations.woven import Term, Woven
 from workbench.math.activations import Square
 

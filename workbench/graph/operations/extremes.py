@@ -9,7 +9,7 @@ from workbench.graph.operations.elementwise import Elementwise
 from workbench.graph.operations.pairs import Ahead, Merged, measured, place
 from workbench.graph.operations.rearranging import is_int
 from workbench.graph.operations.reshape import Reshape
-from workbench.graph.operations.softmax import Steps
+from workbench.graph.operations.steps import Steps
 from workbench.graph.operations.sums import Add, Subtract
 from workbench.math.activations import ReLU
 

@@ -7,7 +7,7 @@ from torch import nn
 
 from workbench.errors import BadInput
 from workbench.graph.base import Composite, Op, Several, Shape, Step
-from workbench.graph.call import Call, Computed, Constant, Feed, Finals, Missing, Ref, Zeros
+from workbench.graph.call import Call, Constant, Feed, Finals, Missing, Ref, Zeros, part_of
 from workbench.graph.operations.bias import Bias
 from workbench.graph.operations.cat import Cat
 from workbench.graph.operations.elementwise import Elementwise
@@ -17,7 +17,7 @@ from workbench.graph.operations.pick import Pick
 from workbench.graph.operations.products import Product
 from workbench.graph.operations.reshape import Axes
 from workbench.graph.operations.scale import Scale
-from workbench.graph.operations.softmax import Steps
+from workbench.graph.operations.steps import Steps
 from workbench.graph.operations.sums import Add, Subtract
 from workbench.math.activations import Sigmoid, activation
 
@@ -158,8 +158,8 @@ class _Cell:
             if self.bias is None:
                 gates, new = put(sigmoid, first), put(tanh, last)
             else:
-                early = Computed(_slice, (self.bias, slice(0, 2 * n)), {})
-                late = Computed(_slice, (self.bias, slice(2 * n, 3 * n)), {})
+                early = part_of(self.bias, slice(0, 2 * n))
+                late = part_of(self.bias, slice(2 * n, 3 * n))
                 gates = put(sigmoid, put(Bias(early), first))
                 added = put(Scale(late), self._part(gates, 0))
                 new = put(tanh, put(Add(), last, added))
@@ -170,7 +170,3 @@ class _Cell:
         new = put(tanh, put(Add(), last, added))
         back = self._times(self._part(gates, 1), put(Subtract(), self.state, new))
         return put(Add(), new, back)
-
-
-def _slice(x: Any, which: slice) -> Any:
-    return x[which]

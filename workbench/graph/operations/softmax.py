@@ -15,6 +15,7 @@ from workbench.graph.operations.permute import Flip
 from workbench.graph.operations.rearranging import is_int
 from workbench.graph.operations.reshape import Reshape
 from workbench.graph.operations.scale import Scale
+from workbench.graph.operations.steps import Steps
 from workbench.graph.operations.sums import Subtract
 from workbench.math.activations import Sigmoid, Softplus
 
@@ -24,19 +25,6 @@ _OVER = Elementwise(Softplus(threshold=40.0))
 def in_tree(op: Op) -> bool:
     """Whether it is a step of the tree of a softmax, and no layer of a network."""
     return op == _OVER
-
-
-class Steps:
-    """Collects the steps of a composite operation that takes so many values."""
-
-    def __init__(self, sources: int = 1):
-        self.sources = sources
-        self.found: list[Step] = []
-
-    def put(self, op: Op, *inputs: int) -> int:
-        """Add a step; the number of the value that it makes."""
-        self.found.append((op, inputs))
-        return self.sources + len(self.found) - 1
 
 
 def _summed(steps: Steps, x: int, axis: int, n: int) -> int:
