@@ -89,7 +89,8 @@ def look(pieces: list[tuple[Tensor, Problem]], state: Lines, room: int, net: int
         return replace(state, looked=True, log_hidden=left)
     new = sorted(range(len(mass)), key=lambda i: -mass[i])[:room]
     theta, d = found.theta[new], found.theta.shape[1]
-    root = torch.eye(d, dtype=theta.dtype).expand(len(new), state.root.shape[1], d, d)
+    root = theta.new_zeros(len(new), state.root.shape[1], d, d)
+    root.diagonal(dim1=-2, dim2=-1).fill_(1.0)
     state = drawn.joined(
         state, theta, found.clause[new], found.piece[new],
         torch.stack([log_weight[i] for i in new]), torch.cat([state.root, root]),
@@ -194,7 +195,7 @@ def met(
     u = u / u.norm(dim=1, keepdim=True)
     clause = torch.full((2 * pairs,), -1)
     if by_clause:
-        clause = torch.arange(2 * pairs) % design_points.clause_margins(problem, u[:1]).shape[1]
+        clause = torch.arange(2 * pairs) % design_points.clause_count(problem)
     u, s = climbed(problem, torch.cat([u, -u]), radius, clause)
     u = u[s > 0]
     return u, _entry(problem, u, radius), 2 * pairs * _PRICE + _HALVINGS * len(u)

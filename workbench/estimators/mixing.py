@@ -112,14 +112,16 @@ def with_islands(problem: Problem, state: Weighing, log_p: float) -> Weighing:
     if out is None or float(out.double().mean()) <= 1.0 - COVERED or state.left < islands.COST:
         return state
     generator = state.rng.child("islands").generator()
-    means, covs, part, spent = islands.gaussians(problem, state.noise[out], generator)
-    thin = of_gaussians(means, covs, part, _PLAIN, islands.LEAST_VAR)
+    thin, spent = islands.thin(problem, state.noise[out], _PLAIN, generator)
+    state = replace(state, forwards=state.forwards + spent)
+    if thin is None:
+        return state
     q, added = state.proposal, _ADDED * float(out.double().mean())
-    share = torch.cat([(1.0 - added) * q.share, added * part])
+    share = torch.cat([(1.0 - added) * q.share, added * thin.share])
     mixture = joined(q, thin, floored(share, FLOOR))
     state = replace(
-        state, filled=state.filled + _ROUNDS, least=islands.LEAST_VAR, islands=state.islands + 1,
-        by_mode=torch.full_like(share, -math.inf), forwards=state.forwards + spent,
+        state, filled=state.filled + _ROUNDS, least=thin.least, islands=state.islands + 1,
+        by_mode=torch.full_like(share, -math.inf),
     )  # fmt: skip
     return with_mixture(state, mixture)
 
@@ -219,14 +221,15 @@ def from_islands(problem: Problem, state: Weighing, n: int) -> Weighing:
     assert isinstance(climbed, Weighing)
     if not climbed.reached:
         return climbed
-    means, covs, part, spent = islands.gaussians(problem, climbed.noise, own)
-    mixture = of_gaussians(means, covs, floored(part, FLOOR), _PLAIN, islands.LEAST_VAR)
+    thin, spent = islands.thin(problem, climbed.noise, _PLAIN, own)
+    climbed = replace(climbed, forwards=climbed.forwards + spent)
+    if thin is None:
+        return climbed
     begun = replace(
-        climbed, searched=modes.NEVER, fitted=modes.NEVER, forwards=climbed.forwards + spent,
-        islands=1, filled=1, least=islands.LEAST_VAR,
-        by_mode=torch.full_like(mixture.share, -math.inf),
+        climbed, searched=modes.NEVER, fitted=modes.NEVER, islands=1, filled=1, least=thin.least,
+        by_mode=torch.full_like(thin.share, -math.inf),
     )  # fmt: skip
-    return with_mixture(begun, mixture)
+    return with_mixture(begun, replace(thin, share=floored(thin.share, FLOOR)))
 
 
 def around(state: Weighing, means: Tensor, covs: Tensor, share: Tensor) -> Weighing:
