@@ -74,13 +74,19 @@ def clause_margins(problem: Problem, z: Tensor) -> Tensor:
     return torch.stack([s[:, list(clause)].amin(-1) for clause in clauses], dim=-1)
 
 
+def clause_count(problem: Problem) -> int:
+    """How many margins these are."""
+    c = problem.spec
+    if not isinstance(c, Polyhedral):
+        return 1
+    return len(c.halfspaces(problem.outputs, torch.zeros(1, dtype=problem.dtype)).clauses)
+
+
 def start(problem: Problem, rng: Rng, least: int = STARTS) -> Points:
     """Starts near the origin of noise, `least` or more, shared out among the clauses."""
-    d, c = problem.distribution, problem.spec
+    d = problem.distribution
     assert isinstance(d, Reparameterised)
-    clauses = 1
-    if isinstance(c, Polyhedral):
-        clauses = len(c.halfspaces(problem.outputs, torch.zeros(1, dtype=d.dtype)).clauses)
+    clauses = clause_count(problem)
     m = max(least, min(_MOST, _PER_CLAUSE * clauses))
     generator = rng.child("starts").generator()
     z = d.noise(m, generator)

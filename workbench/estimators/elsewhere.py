@@ -20,7 +20,7 @@ from workbench.rng import Rng
 
 _PAIRS, _CENTRES, _DRAWS = 6, 4, 48
 _EXCEEDED = math.log(20.0)
-COST = 1 + 2 * _PAIRS * lookout.CLIMB + _CENTRES * _DRAWS
+COST = 2 * _PAIRS * lookout.CLIMB + _CENTRES * _DRAWS
 """Forward passes that a look costs at most."""
 
 
