@@ -56,7 +56,7 @@ class Scale:
     referee: int
 
 
-FULL = Scale((Size(32, 32, 1), Size(224, 16, 4)), 20_000, 200_000)
+FULL = Scale((Size(32, 32, 1), Size(224, 16, 4)), 5_000, 40_000)
 QUICK = Scale((Size(16, 8, 1),), 4_000, 60_000)
 
 
