@@ -77,6 +77,7 @@ NEAREST = {
     "propagation/linear_bounds": "test_bounds test_proofs",
     "propagation/mixing": "test_deep_effects test_main_effects",
     "propagation/patterns": "test_cumulant4",
+    "propagation/room": "test_wide",
     "propagation/series": "test_series test_limits",
     "propagation/smoothed": "test_conditioned",
     "propagation/streams": "test_deep_effects test_main_effects",
