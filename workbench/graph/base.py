@@ -78,12 +78,12 @@ class Composite(ABC):
         """As `Op.read`."""
 
     @staticmethod
-    @abstractmethod
     def before(op: Op) -> bool:
         """Whether it comes before this operation, where code has it after, with equal values.
 
         Never of an operation that takes several values.
         """
+        return False
 
     @abstractmethod
     def steps(self, *shapes: Shape | None) -> tuple[Step, ...]:

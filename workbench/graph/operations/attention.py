@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from workbench.errors import BadInput
-from workbench.graph.base import Composite, Op, Several, Shape, Step
+from workbench.graph.base import Composite, Several, Shape, Step
 from workbench.graph.call import Call, Constant, Feed, Missing, Number, Ref, part_of
 from workbench.graph.operations.bias import Bias
 from workbench.graph.operations.contraction import Axes, contracted
@@ -81,10 +81,6 @@ class Attention(Composite):
     causal: bool
     factor: float | None
     about: ClassVar[str] = "scaled_dot_product_attention"
-
-    @staticmethod
-    def before(op: Op) -> bool:
-        return False
 
     @classmethod
     def read(cls, call: Call) -> "Composite | Several | None":
@@ -169,10 +165,6 @@ class MultiheadAttention(Composite):
     weights: bool
     about: ClassVar[str] = "MultiheadAttention"
 
-    @staticmethod
-    def before(op: Op) -> bool:
-        return False
-
     @classmethod
     def read(cls, call: Call) -> "Composite | Several | None":
         m = call.module
@@ -215,10 +207,6 @@ class EncoderLayer(Composite):
     mask: Constant | None
     causal: bool
     about: ClassVar[str] = "TransformerEncoderLayer, TransformerEncoder"
-
-    @staticmethod
-    def before(op: Op) -> bool:
-        return False
 
     @classmethod
     def read(cls, call: Call) -> "Composite | Several | None":

@@ -1,6 +1,7 @@
 """Products of two values summed over axes: matmul and einsum of values that depend on the input."""
 
 import math
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -8,7 +9,7 @@ import torch
 from torch import Tensor
 
 from workbench.errors import BadInput
-from workbench.graph.base import Composite, Op, Several, Shape, Step
+from workbench.graph.base import Composite, Several, Shape, Step
 from workbench.graph.call import Call, Feed
 from workbench.graph.operations.elementwise import Elementwise
 from workbench.graph.operations.pairs import measured
@@ -132,13 +133,9 @@ class _Contraction(Composite):
     product a square is carried: of two matrices m x k and k x n there are m k n.
     """
 
-    @staticmethod
-    def before(op: Op) -> bool:
-        return False
-
+    @abstractmethod
     def axes(self, *shapes: Shape) -> Axes:
         """Letters for the axes of values of these shapes. Raises `BadInput`."""
-        raise NotImplementedError
 
     def steps(self, *shapes: Shape | None) -> tuple[Step, ...]:
         one, two = measured("products of matrices", *shapes)

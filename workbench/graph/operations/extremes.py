@@ -26,10 +26,6 @@ class Maximum(Composite):
     least: bool
     about: ClassVar[str] = "maximum, minimum"
 
-    @staticmethod
-    def before(op: Op) -> bool:
-        return False
-
     @classmethod
     def read(cls, call: Call) -> "Composite | Several | None":
         if call.name not in _NAMES or len(call.feeds) == 0:

@@ -54,10 +54,6 @@ class PReLU(Composite):
     weight: Constant
     about: ClassVar[str] = "PReLU"
 
-    @staticmethod
-    def before(op: Op) -> bool:
-        return False
-
     @classmethod
     def read(cls, call: Call) -> "PReLU | None":
         if not isinstance(call.module, nn.PReLU) and call.name != "prelu":

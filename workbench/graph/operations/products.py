@@ -88,10 +88,6 @@ class Product(Composite):
 
     about: ClassVar[str] = "products"
 
-    @staticmethod
-    def before(op: Op) -> bool:
-        return False
-
     @classmethod
     def read(cls, call: Call) -> "Composite | Several | None":
         match call.module:

@@ -42,10 +42,6 @@ class Recurrent(Composite):
         """Its name on cards."""
         return self.layer.mode.lower()
 
-    @staticmethod
-    def before(op: Op) -> bool:
-        return False
-
     @classmethod
     def read(cls, call: Call) -> "Composite | Several | None":
         m = call.module

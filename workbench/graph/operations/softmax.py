@@ -59,10 +59,6 @@ class _Exponential(Composite):
     call: ClassVar[str]
     module: ClassVar[type[nn.Module] | None]
 
-    @staticmethod
-    def before(op: Op) -> bool:
-        return False
-
     @classmethod
     def read(cls, call: Call) -> "Composite | Several | None":
         if cls.module is not None and isinstance(call.module, cls.module):
