@@ -1,14 +1,14 @@
 """Conditioned propagation: the law of total probability along lines through the dominant points."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
-from workbench.distributions import ByContext, Distribution, Mixture, Reparameterised
+from workbench.distributions import Reparameterised
 from workbench.errors import BadInput, Unsupported
 from workbench.estimators import (
     boundary,
@@ -23,6 +23,7 @@ from workbench.estimators import (
     whole_lines,
 )
 from workbench.estimators.base import Estimate, Estimator, Needs, check_positive
+from workbench.estimators.by_part import pieces_of
 from workbench.estimators.drawn import Lines
 from workbench.estimators.moments import Moments
 from workbench.math.cost import Cost, forward_equivalents
@@ -376,24 +377,6 @@ class Conditioned(Estimator):
 def _digits(state: Lines) -> float:
     """Error of log10 P by the spread of the lines."""
     return math.sqrt(float(drawn.variance_of_mean(state))) / LN10
-
-
-def pieces_of(problem: Problem) -> list[tuple[Tensor, Problem]]:
-    """The problem on every part of D, with log weights, where it has parts; else itself."""
-    return [piece_of(problem, k) for k in range(len(_parts(problem)))]
-
-
-def piece_of(problem: Problem, k: int) -> tuple[Tensor, Problem]:
-    """Number k of these."""
-    d, part = problem.distribution, _parts(problem)[k]
-    if isinstance(d, Mixture | ByContext):
-        return d.log_weights[k], problem.vary(distribution=part)
-    return torch.zeros((), dtype=d.dtype), problem
-
-
-def _parts(problem: Problem) -> Sequence[Distribution]:
-    d = problem.distribution
-    return d.components if isinstance(d, Mixture) else d.parts if isinstance(d, ByContext) else (d,)
 
 
 def _counted(state: Lines) -> float:

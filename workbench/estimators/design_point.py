@@ -12,7 +12,7 @@ from workbench.distributions import Reparameterised
 from workbench.errors import BadInput
 from workbench.estimators import design_points, far_search, joint_points
 from workbench.estimators.base import Estimate, Estimator, Needs, check_positive
-from workbench.estimators.conditioned import piece_of, pieces_of
+from workbench.estimators.by_part import piece_of, pieces_of
 from workbench.estimators.design_points import Points
 from workbench.estimators.judged import judged
 from workbench.iteration import State

@@ -13,7 +13,7 @@ from workbench.distributions import Moments as HasMoments
 from workbench.errors import BadInput, NotConverged
 from workbench.estimators import limits, radial, slicing, summits
 from workbench.estimators.base import Estimate, Estimator, Needs
-from workbench.estimators.conditioned import pieces_of
+from workbench.estimators.by_part import pieces_of
 from workbench.estimators.moments import Moments
 from workbench.estimators.slicing import SCAN, Slicing
 from workbench.iteration import State

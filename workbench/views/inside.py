@@ -14,7 +14,7 @@ from torch import Tensor
 from workbench.distributions import Reparameterised
 from workbench.errors import WorkbenchError
 from workbench.estimators import Conditioned, Estimate, drawn, lines
-from workbench.estimators.conditioned import pieces_of
+from workbench.estimators.by_part import pieces_of
 from workbench.estimators.drawn import Lines
 from workbench.iteration import Budget, steps
 from workbench.math.logspace import LN10, log_sum
