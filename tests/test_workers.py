@@ -4,12 +4,15 @@ import csv
 import math
 import os
 import signal
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from commands import ask, refuse, workbench
 
 import workbench as wb
-from workbench.experiments import estimated, grid, sweep
+from workbench.experiments import estimated, grid, hearing, sweep
 from workbench.experiments import workers as hired
 from workbench.experiments.workers import workers
 
@@ -83,6 +86,31 @@ def test_work_whose_process_dies_is_lost_alone():
     assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
     for row in (rows[2], rows[5]):
         assert row["reason"].startswith("BrokenProcessPool") and not row["refused"]
+
+
+def test_ctrl_c_that_comes_to_another_thread_ends_the_wait():
+    """As where it comes just before a lock is waited for: nothing wakes that wait by itself."""
+    waited_for, over = threading.Event(), threading.Event()
+
+    def interrupt():
+        waited_for.wait(60.0)
+        time.sleep(0.1)
+        signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+        over.wait(10.0)
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with ThreadPoolExecutor(1) as apart, pytest.raises(KeyboardInterrupt):
+            future = apart.submit(interrupt)
+            waited_for.set()
+            try:
+                hearing.result(future)
+            finally:
+                late = future.done()
+                over.set()
+        assert not late
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_bad_words_are_refused():

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.errors import BadInput
 from workbench.estimators import Estimate
+from workbench.experiments.hearing import result
 
 if TYPE_CHECKING:
     from jupyter_client.manager import AsyncKernelManager
@@ -119,7 +120,7 @@ def execute(path: Path, output: Path, kernel_name: str, **parameters: Any) -> st
     with ThreadPoolExecutor(1) as thread:
         running = thread.submit(_execute, path, output, kernel_name, Known, parameters)
         try:
-            return running.result()
+            return result(running)
         except BaseException:
             said = logging.getLogger("papermill")
             level = said.level

@@ -1,12 +1,15 @@
 """Processes that work side by side, and what is done where one of them dies."""
 
 import multiprocessing
+import os
 import signal
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from typing import Any
+
+from workbench.experiments.hearing import result, unheard
 
 
 class Processes:
@@ -50,7 +53,7 @@ class Processes:
             work.pool = None if self._breaks > 1 else self._pool
             if work.pool is not None:
                 try:
-                    with _unheard():
+                    with unheard():
                         work.future = work.pool.submit(work.fn, *work.args)
                 except BrokenProcessPool as error:  # it broke between two works
                     work.future = Future()
@@ -73,13 +76,13 @@ class _Work:
     def result(self) -> Any:
         while (pool := self.pool) is not None:
             try:
-                return self.future.result()
+                return result(self.future)
             except BrokenProcessPool:
                 self._team.mend(pool)
         with _pool(1) as own:
-            with _unheard():
+            with unheard():
                 future = own.submit(self.fn, *self.args)
-            return future.result()
+            return result(future)
 
 
 def _pool(count: int) -> ProcessPoolExecutor:
@@ -87,23 +90,18 @@ def _pool(count: int) -> ProcessPoolExecutor:
     return ProcessPoolExecutor(count, mp_context=context, initializer=_alone)
 
 
-@contextmanager
-def _unheard() -> Iterator[None]:
-    """Processes that are started here never hear Ctrl-C, which is for their head: not even while
-    they import. This one hears it at the end of the block."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
 def _alone() -> None:
     """One thread a process: the processes are what runs side by side."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_head, daemon=True).start()
     import torch
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
+
+
+def _end_with_head() -> None:
+    """Where the head is killed nobody is left to end its processes, and none needs their work."""
+    head = multiprocessing.parent_process()
+    assert head is not None
+    head.join()
+    os._exit(1)  # runs are saved whole, and a lock ends with its process
