@@ -37,7 +37,8 @@ def kill_again_and_again(start, folder, kills, longest, last=0):
         place = folder / str(len(places))
         start(place).close()
         places.append(place)
-        reached, finished = _CONTEXT.Value("q", 0), False
+        # Without a lock: a process that is killed while it holds one would keep it for ever.
+        reached, finished = _CONTEXT.Value("q", 0, lock=False), False
         while not finished:
             process = _CONTEXT.Process(target=live, args=(place, reached))
             process.start()

@@ -2,9 +2,11 @@
 
 import os
 import select
+import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -15,10 +17,19 @@ DRIVER = (
 )
 
 
+@contextmanager
 def process(*words, **how):
+    """The command in a process, which is killed with all that it started where the block ends
+    before it."""
     env = {**os.environ, "OMP_NUM_THREADS": "1", "TERM": "xterm", "COLUMNS": "100"}
     command = [sys.executable, "-c", DRIVER, *words]
-    return subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True, **how)
+    how = {"stdout": subprocess.PIPE, "text": True, "start_new_session": True, **how}
+    with subprocess.Popen(command, cwd=ROOT, env=env, **how) as running:
+        try:
+            yield running
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(running.pid, signal.SIGKILL)
 
 
 def read_until(terminal, wanted, patience):
@@ -30,24 +41,23 @@ def read_until(terminal, wanted, patience):
     return seen
 
 
-def read_all(pipe, terminal):
+def read_all(pipe, terminal, patience=120.0):
     """What a process says on its stdout, and on its terminal, until both are closed."""
-    out, said, open_ends = "", b"", {pipe, terminal}
+    said, open_ends = {pipe.fileno(): b"", terminal: b""}, {pipe.fileno(), terminal}
+    end = time.monotonic() + patience
     while open_ends:
-        ready = select.select(list(open_ends), [], [], 60.0)[0]
-        assert ready, f"a minute of silence after {out + said.decode()!r}"
-        for end in ready:
-            if end is pipe:
-                text = pipe.read()
-                out += text
-                open_ends.discard(pipe)
-            else:
-                try:
-                    said += os.read(terminal, 4096)
-                except OSError:  # the other side is closed
-                    open_ends.discard(terminal)
+        ready, _, _ = select.select(list(open_ends), [], [], max(0.0, end - time.monotonic()))
+        assert ready and time.monotonic() < end, f"not silent after {patience} s, said {said}"
+        for source in ready:
+            try:
+                more = os.read(source, 4096)
+            except OSError:  # the other side of a terminal is closed
+                more = b""
+            said[source] += more
+            if not more:
+                open_ends.discard(source)
     os.close(terminal)
-    return out, said.decode()
+    return said[pipe.fileno()].decode(), said[terminal].decode()
 
 
 def children(pid):

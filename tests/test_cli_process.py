@@ -35,8 +35,8 @@ def test_ctrl_c_ends_a_real_process_with_its_best_estimate():
         seen = read_until(ours, b"forwards", 120.0)
         running.send_signal(signal.SIGINT)
         out, _ = read_all(running.stdout, ours)
+        assert running.wait(60) == 130
     assert b"monte_carlo" in seen
-    assert running.returncode == 130
     found = one_object(out)
     assert found["info"]["interrupted"] is True and found["forwards"] > 0
     assert found["log10_p"] == pytest.approx(-3.0, abs=0.5)

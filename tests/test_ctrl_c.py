@@ -62,20 +62,23 @@ def interrupted(words, under_way):
         below = children(running.pid)
         began = time.monotonic()
         running.send_signal(signal.SIGINT)
-        try:
-            out, said = read_all(running.stdout, ours)
-        finally:
-            running.kill()
+        out, said = read_all(running.stdout, ours)
+        assert running.wait(LIMIT) == 130, said
     took = time.monotonic() - began
     print(f"{' '.join(words)}: {took:.2f} s, {len(below)} children")
-    assert running.returncode == 130, said
     assert took < LIMIT
     assert "Traceback" not in said + out
     assert said.count("workbench: stopped") == 1, said
-    while any(alive(pid) for pid in below) and time.monotonic() < began + LIMIT:
-        time.sleep(0.05)  # what watches over a pool ends a moment after it
-    assert not [pid for pid in below if alive(pid)]
+    assert not left(below)
     return out, said
+
+
+def left(below):
+    """Who is still there, some time after all should have ended."""
+    end = time.monotonic() + LIMIT
+    while (there := [pid for pid in below if alive(pid)]) and time.monotonic() < end:
+        time.sleep(0.05)  # what watches over a pool ends a moment after it
+    return there
 
 
 def shows(marker):
@@ -87,6 +90,21 @@ def shows(marker):
 def test_ctrl_c(name):
     marker, words = LONG[name]
     interrupted(words.split(), shows(marker))
+
+
+@pytest.mark.slow
+def test_processes_end_with_a_head_that_is_killed():
+    ours, theirs = pty.openpty()
+    marker, words = LONG["sweep"]
+    with process(*words.split(), stderr=theirs) as running:
+        os.close(theirs)
+        shows(marker)(ours)
+        while len(below := children(running.pid)) < 2:  # a worker, and who watches over it
+            time.sleep(0.05)
+        os.kill(running.pid, signal.SIGKILL)
+        running.wait(LIMIT)
+        assert not left(below)
+    os.close(ours)
 
 
 @pytest.mark.slow
