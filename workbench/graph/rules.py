@@ -177,10 +177,14 @@ def selecting(function: Callable[[Tensor], Tensor], shape: tuple[int, ...]) -> L
 
 @dataclass(frozen=True, eq=False)
 class Affine:
-    """y = sum_i A_i x_i + c, one map an input; c `(m,)`, or 0-d where all entries are the same."""
+    """y = sum_i A_i x_i + c, one map an input; c `(m,)`, or 0-d where all entries are the same.
+
+    `least` `(m,)`: of y, where the rule is that of the operation from there on alone.
+    """
 
     maps: tuple[LinearMap, ...]
     offset: Tensor | None = None
+    least: Tensor | None = None
 
 
 @dataclass(frozen=True)

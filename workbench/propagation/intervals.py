@@ -1,6 +1,7 @@
 """Interval arithmetic through a graph: the cheapest sound bounds, and they take infinite ends."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -19,12 +20,16 @@ Interval = tuple[Tensor, Tensor]
 
 @dataclass(frozen=True, eq=False)
 class Sum:
-    """y = sum_i A_i x_i + c, matrices in float64 (None is the identity)."""
+    """y = sum_i A_i x_i + c, matrices in float64 (None is the identity).
+
+    `least`: of y, where that is what M computes from there on alone.
+    """
 
     name: str
     inputs: tuple[int, ...]
     matrices: tuple[Tensor | None, ...]
     offset: Tensor | None
+    least: Tensor | None = None
 
     def __call__(self, *inputs: Interval) -> Interval:
         """Bounds on the value, from those on its inputs."""
@@ -74,7 +79,8 @@ def moves(graph: Graph, input_dim: int, dtype: torch.dtype) -> list[Move]:
             offset = None
             if rule.offset is not None:
                 offset = rule.offset.detach().double().expand(widths[len(found) + 1])
-            found.append(Sum(node.name, node.inputs, matrices, offset))
+            least = None if rule.least is None else rule.least.double()
+            found.append(Sum(node.name, node.inputs, matrices, offset, least))
         else:
             found.append(Curve(node.name, node.inputs, relaxation(rule.row)))
     return found
@@ -95,12 +101,26 @@ def _matrix(a: LinearMap, n: int, dtype: torch.dtype) -> Tensor | None:
 def intervals(path: list[Move], low: Tensor, high: Tensor) -> list[Interval]:
     """Bounds on every value for inputs between `low` and `high`, each `(B, d)` in float64.
 
-    Each end is moved outward by `SLACK` of the magnitudes in its sum, which covers rounding.
+    Each end is moved outward by `SLACK` of the magnitudes in its sum, which covers rounding. The
+    last value is unbounded where the path is not M.
     """
     found: list[Interval] = [(low, high)]
     for move in path:
         found.append(move(*(found[j] for j in move.inputs)))
+    astray = leaves(path, dict(enumerate(found)))[:, None]
+    low, high = found[-1]
+    found[-1] = low.masked_fill(astray, -math.inf), high.masked_fill(astray, math.inf)
     return found
+
+
+def leaves(path: list[Move], found: Mapping[int, Interval]) -> Tensor:
+    """Where values may lie at which the path is not what M computes: `(B,)`."""
+    (low, _), *_ = found.values()
+    astray = low.new_zeros(len(low), dtype=torch.bool)
+    for i, move in enumerate(path, 1):
+        if isinstance(move, Sum) and move.least is not None and i in found:
+            astray |= (found[i][0] < move.least).any(1)
+    return astray
 
 
 def _map(m: Tensor | None, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:

@@ -23,7 +23,7 @@ from workbench.errors import NotConverged
 from workbench.math import cost
 from workbench.math.region import SLACK, Region
 from workbench.math.relaxations import Lines, Relaxation, ReLU
-from workbench.propagation.intervals import Curve, Interval, Move, Sum, head
+from workbench.propagation.intervals import Curve, Interval, Move, Sum, head, leaves
 
 NONE: Mapping[int, Tensor] = {}
 RATE = 0.15
@@ -55,6 +55,19 @@ class LinearBounds:
     least: Tensor
     most: Tensor
 
+    def without(self, astray: Tensor) -> "LinearBounds":
+        """Nothing is known where `astray` `(B,)`."""
+        if not bool(astray.any()):
+            return self
+        row, inf = astray[:, None], torch.inf
+        return LinearBounds(
+            self.lower_slope.masked_fill(row[..., None], 0.0),
+            self.lower_offset.masked_fill(row, -inf),
+            self.upper_slope.masked_fill(row[..., None], 0.0),
+            self.upper_offset.masked_fill(row, inf),
+            self.least.masked_fill(row, -inf), self.most.masked_fill(row, inf),
+        )  # fmt: skip
+
 
 @torch.no_grad()
 def bound(
@@ -74,10 +87,12 @@ def bound(
     rough = head(last, a, b)(run.value(last))
     a, b = a.detach().double(), b.detach().double()
     plain = run.linear(last, a, b, rough)
+    astray = leaves(path, run.values)
     alphas = run.alphas(2 * len(b))
     if steps == 0 or not alphas:
-        return plain
-    return run.linear(last, a, b, rough, run.descend(last, a, b, alphas, steps))
+        return plain.without(astray)
+    chosen = run.descend(last, a, b, alphas, steps)
+    return run.linear(last, a, b, rough, chosen).without(astray)
 
 
 def flops(path: list[Move], widths: tuple[int, ...], margins: int, steps: int = 0) -> float:

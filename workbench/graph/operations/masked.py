@@ -15,6 +15,8 @@ from workbench.graph.rules import Affine, Diagonal, Identity, Rule
 
 NOTHING = -300.0
 """Stands for minus infinity, and for what is put for it: in a softmax it is as good as 0."""
+_FAR = 40.0
+"""How far above it what stays must lie to be all that a softmax or a maximum sees, to rounding."""
 _ALL_BUT = -1e4
 
 
@@ -90,7 +92,9 @@ class Masked(Op):
         keep = mask.float()
         repeated = spread(got, out)
         first = Diagonal(keep) if isinstance(repeated, Identity) else repeated.times(keep)
-        return Affine((first,), torch.where(mask, 0.0, fill))
+        away = bool((fill[~mask] == NOTHING).any())
+        least = torch.where(mask, NOTHING + _FAR, -math.inf) if away else None
+        return Affine((first,), torch.where(mask, 0.0, fill), least)
 
 
 def parted(mask: Tensor) -> tuple[Tensor, Tensor | None]:
