@@ -13,7 +13,7 @@ import workbench as wb
 from workbench.cli import main
 from workbench.math.activations import ACTIVATIONS
 from workbench.problem import by_hand, codec
-from workbench.problem.operation_cards import NODES
+from workbench.problem.nodes import NODES
 
 
 @pytest.fixture(scope="module")

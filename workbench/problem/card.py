@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, FiniteFloat
 
-from workbench.problem.operation_cards import NODES, Key, Strict
+from workbench.problem.nodes import NODES, Key, Strict
 
 VERSION = 1
 FORMAT = "workbench-problem"

@@ -156,7 +156,7 @@ class Reader:
         parts: list[nn.Module] = []
         known = {} if known is None else known
         for i, node in enumerate(c.nodes):
-            assert isinstance(node, nodes.NODES)
+            assert isinstance(node, nodes.Node)
             what = node.model_copy(update={"inputs": []}).model_dump_json()
             if what not in known:
                 known[what] = nodes.made(i, node, self.get, self.dtype)
