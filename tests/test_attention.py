@@ -5,18 +5,8 @@ import math
 
 import pytest
 import torch
-from operation_rows import (
-    Call,
-    by_hand,
-    encoded,
-    eval_of,
-    fused,
-    heads,
-    layer,
-    made,
-    of_heads,
-    rand,
-)
+from attending_rows import by_hand, encoded, eval_of, fused, heads, layer, of_heads
+from operation_parts import Call, made, rand
 from torch import nn
 
 import workbench as wb

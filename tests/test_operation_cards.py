@@ -2,7 +2,8 @@
 
 import pytest
 import torch
-from operation_rows import ROWS, Call, convolutional, made, rand
+from operation_parts import Call, convolutional, made, rand
+from operation_rows import ROWS
 from torch import nn
 
 import workbench as wb

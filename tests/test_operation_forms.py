@@ -6,11 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
-from operation_rows import (
-    Call,
-    layer,
-    rand,
-)
+from attending_rows import layer
+from operation_parts import Call, rand
 from torch import nn
 
 import workbench as wb

@@ -4,16 +4,8 @@ import math
 
 import pytest
 import torch
-from operation_rows import (
-    LINEAR,
-    NONLINEAR,
-    ROWS,
-    Call,
-    convolutional,
-    kinds,
-    made,
-    rand,
-)
+from operation_parts import Call, convolutional, kinds, made, rand
+from operation_rows import LINEAR, NONLINEAR, ROWS
 from torch import nn
 
 import workbench as wb

@@ -4,7 +4,8 @@ import json
 
 import pytest
 import torch
-from operation_rows import Call, eval_of, last_state, made, rand, recurrent
+from attending_rows import eval_of, last_state, recurrent
+from operation_parts import Call, made, rand
 from torch import nn
 
 import workbench as wb

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from operation_rows import Call, made, rand
+from operation_parts import Call, made, rand
 from torch import nn
 
 import workbench as wb
