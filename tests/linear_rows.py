@@ -201,6 +201,19 @@ ROWS = {
                      .flatten(1), nn.Conv2d(2, 3, 3)), 32, "Permute",
     ),
     "flip": (lambda: Call(lambda m, x: x.view(-1, 3, 2).flip(1, -1).flatten(1)), 6, "Flip"),
+    "roll": (
+        lambda: Call(lambda m, x: x.view(-1, 3, 2).roll((1, -1), (1, 2)).flatten(1)), 6, "Pick",
+    ),
+    "roll of a function": (lambda: Call(lambda m, x: torch.roll(x, shifts=2, dims=-1)), 5, "Pick"),
+    "repeat": (lambda: Call(lambda m, x: x.view(-1, 3, 2).repeat(1, 2, 1).flatten(1)), 6, "Pick"),
+    "tile": (lambda: Call(lambda m, x: torch.tile(x, (2,))), 3, "Pick"),
+    "repeat_interleave": (lambda: Call(lambda m, x: x.repeat_interleave(2, dim=1)), 3, "Pick"),
+    "unfold": (lambda: Call(lambda m, x: x.unfold(1, 3, 2).mean(-1)), 7, "Pick"),
+    "pixel shuffle": (lambda: image(nn.PixelUnshuffle(2), nn.PixelShuffle(2)), 32, "Pick"),
+    "pixel shuffle of a function": (
+        lambda: Call(lambda m, x: F.pixel_unshuffle(x.view(-1, 1, 4, 4), 2).flatten(1)), 16, "Pick",
+    ),
+    "channel shuffle": (lambda: image(nn.ChannelShuffle(2), nn.Conv2d(2, 1, 3)), 32, "Pick"),
     "cat": (
         lambda: Call(lambda m, x: torch.cat([m.parts[0](x), x, x], dim=1), nn.Linear(3, 2)),
         3, "Cat",

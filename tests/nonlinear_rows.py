@@ -155,6 +155,20 @@ ROWS |= {
         lambda: Call(lambda m, x: x.view(-1, 2, 3).min(dim=1, keepdim=True).values.flatten(1)), 6,
         "Greatest",
     ),
+    "maximum of a buffer": (lambda: Call(lambda m, x: torch.maximum(x, m.mean)), 2, "Maximum"),
+    "minimum of a buffer": (
+        lambda: Call(lambda m, x: torch.minimum(m.mean, m.parts[0](x)), nn.Linear(3, 2)), 3,
+        "Maximum",
+    ),
+    "clamp by buffers": (lambda: Call(lambda m, x: x.clamp(m.mean, m.mean + 1.5)), 2, "Maximum"),
+    "clamp_min by a buffer": (lambda: Call(lambda m, x: torch.clamp_min(x, m.mean)), 2, "Maximum"),
+    "adaptive max": (
+        lambda: image(nn.Conv2d(2, 3, 3), nn.AdaptiveMaxPool2d((1, 1))), 32, "Greatest",
+    ),
+    "adaptive max of a function": (
+        lambda: Call(lambda m, x: F.adaptive_max_pool1d(x.view(-1, 2, 6), 1).flatten(1)), 12,
+        "Greatest",
+    ),
     "max of one": (lambda: Call(lambda m, x: x.amax(1, True)), 1, "Greatest"),
     "sizes": (lambda: Call(_sized), 6, "Reshape"),
     "clamp from below": (lambda: Call(lambda m, x: x.clamp(min=-0.3)), 4, "Elementwise"),

@@ -71,6 +71,8 @@ class Composite(ABC):
     """An operation that is read as several others, whose rules are all that propagators need."""
 
     about: ClassVar[str]
+    spelled: ClassVar[bool] = False
+    """Whether each of these stands in graphs and on cards by itself, as those of `Several`."""
 
     @classmethod
     @abstractmethod

@@ -166,7 +166,7 @@ class _Reader:
         values = list(sources)
         for k, (op, inputs) in enumerate(steps, start=1):
             assert isinstance(op, Op)
-            part = Part(whole, sources, k == len(steps))
+            part = None if whole.spelled else Part(whole, sources, k == len(steps))
             feed = self._put(Node(place, op, tuple(values[i] for i in inputs), part))
             values.append(feed.index)
         return Feed(values[-1])

@@ -15,6 +15,7 @@ from workbench.graph.operations.contraction import Einsum, MatrixProduct
 from workbench.graph.operations.convolution import Convolution, ConvolutionTranspose
 from workbench.graph.operations.elementwise import Elementwise
 from workbench.graph.operations.extremes import Greatest, Maximum
+from workbench.graph.operations.gathered import Gathered
 from workbench.graph.operations.linear import Linear
 from workbench.graph.operations.masked import Masked
 from workbench.graph.operations.max_pool import MaxPool
@@ -41,7 +42,8 @@ from workbench.graph.operations.softmax import LogSoftmax, LogSumExp, Softmax
 from workbench.graph.operations.sums import Add, Subtract
 
 ALL: tuple[type[Op] | type[Composite], ...] = (
-    Linear, Bias, Scale, Elementwise, Flatten, Axes, Reshape, Pick, Permute, Flip, Cat,
+    Linear, Bias, Scale, Elementwise, Flatten, Axes, Reshape, Pick, Permute, Flip, Gathered,
+    Cat,
     Convolution, ConvolutionTranspose, Pad, Resize, AvgPool, AdaptivePool, MeanOver, SumOver,
     BatchNorm, LayerNorm, RMSNorm, GroupNorm, InstanceNorm, UnitLength, Passing, Packed, Add,
     Subtract, MaxPool, PReLU, Product, Maximum, Greatest, Softmax, LogSoftmax, LogSumExp,
@@ -68,7 +70,7 @@ OF_MORE: tuple[type[nn.Module], ...] = (
 __all__ = [
     "ALL", "OF_MORE", "OF_PRODUCTS", "AdaptivePool", "Add", "Attention", "AvgPool", "Axes",
     "BatchNorm", "Bias", "Cat", "Convolution", "ConvolutionTranspose", "Einsum", "Elementwise",
-    "EncoderLayer", "Flatten", "Flip", "Greatest", "GroupNorm", "Input", "InstanceNorm",
+    "EncoderLayer", "Flatten", "Flip", "Gathered", "Greatest", "GroupNorm", "Input", "InstanceNorm",
     "LayerNorm", "Linear", "LogSoftmax", "LogSumExp", "Masked", "MatrixProduct", "MaxPool",
     "Maximum", "MeanOver", "MultiheadAttention", "Norm", "PReLU", "Packed", "Pad", "Passing",
     "Permute", "Pick", "Product", "RMSNorm", "Recurrent", "Reshape", "Resize", "Scale", "Softmax",

@@ -8,12 +8,13 @@ from torch import Tensor, nn
 
 from workbench.errors import BadInput
 from workbench.graph.base import Op, Shape
-from workbench.graph.call import Call, Ref
+from workbench.graph.call import Call, Constant, Ref
 from workbench.graph.rules import Pointwise, Rule
 from workbench.math.activations import ACTIVATIONS, ALL, Activation, activation
 
 _PARTIAL = {"log", "log2", "log10", "log1p", "sqrt", "rsqrt", "reciprocal"}
 """Functions that are infinite or nothing for some of what a Gaussian may be."""
+CLAMPS = ("clamp", "clamp_min", "clamp_max")
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,8 @@ def _of_function(call: Call) -> tuple[str, dict[str, Any]]:
     name = call.name
     if name in _PARTIAL:
         return name, {}
+    if name in CLAMPS and any(isinstance(v, Constant) for v in clamped(call)):
+        return "", {}  # a maximum or a minimum
     match name:
         case "gelu" if call.argument(1, "approximate", "none") == "tanh":
             return "tanh_gelu", {}
@@ -86,18 +89,24 @@ def _of_function(call: Call) -> tuple[str, dict[str, Any]]:
             return name, {"values": call.argument(1, "values")}
         case "relu6":
             return "hardtanh", {"min_val": 0.0, "max_val": 6.0}
-        case "clamp":
-            return _clamped(call, call.argument(1, "min"), call.argument(2, "max"))
-        case "clamp_min":
-            return _clamped(call, call.argument(1, "min"), None)
-        case "clamp_max":
-            return _clamped(call, None, call.argument(1, "max"))
+        case _ if name in CLAMPS:
+            return _clamped(call, *clamped(call))
         case "pow" if call.argument(1, "exponent") == 2:
             return "square", {}
     if name not in ACTIVATIONS:
         return "", {}
     given = {k: call.argument(i, k) for i, k in enumerate(ACTIVATIONS[name].takes(), start=1)}
     return name, {k: _number(call, v) for k, v in given.items() if v is not None}
+
+
+def clamped(call: Call) -> tuple[Any, Any]:
+    """Between what one of `CLAMPS` holds a value."""
+    match call.name:
+        case "clamp_min":
+            return call.argument(1, "min"), None
+        case "clamp_max":
+            return None, call.argument(1, "max")
+    return call.argument(1, "min"), call.argument(2, "max")
 
 
 def _clamped(call: Call, low: Any, high: Any) -> tuple[str, dict[str, Any]]:

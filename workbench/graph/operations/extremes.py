@@ -3,12 +3,16 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from torch import nn
+
 from workbench.graph.base import Composite, Op, Several, Shape, Step
-from workbench.graph.call import Call, Feed, Missing
-from workbench.graph.operations.elementwise import Elementwise
+from workbench.graph.call import Call, Constant, Feed, Missing, Number, constant
+from workbench.graph.operations.bias import Bias
+from workbench.graph.operations.elementwise import CLAMPS, Elementwise, clamped
 from workbench.graph.operations.pairs import Ahead, Merged, measured, place
 from workbench.graph.operations.rearranging import is_int
 from workbench.graph.operations.reshape import Reshape
+from workbench.graph.operations.scale import Scale
 from workbench.graph.operations.steps import Steps
 from workbench.graph.operations.sums import Add, Subtract
 from workbench.math.activations import ReLU
@@ -28,13 +32,22 @@ class Maximum(Composite):
 
     @classmethod
     def read(cls, call: Call) -> "Composite | Several | None":
+        if call.name in CLAMPS and len(call.feeds) == 1:
+            low, high = map(constant, clamped(call))
+            held = [(low, False), (high, True)]
+            return _beside([(c, least) for c, least in held if c is not None])
         if call.name not in _NAMES or len(call.feeds) == 0:
             return None
-        if len(call.args) != 2 or call.kwargs or not all(type(a) is Feed for a in call.args):
-            if call.name in ("max", "min"):
-                return None
-            raise call.refuse(f"{call.name} other than of two values that depend on the input")
-        return cls(_NAMES[call.name])
+        least, given = _NAMES[call.name], (*call.args, *call.kwargs.values())
+        if len(given) == 2 and all(type(a) is Feed for a in given):
+            return cls(least)
+        if len(given) == 2 and len(call.feeds) == 1:
+            other = next((a for a in given if isinstance(a, Constant)), None)
+            if other is not None:
+                return _beside([(other, least)])
+        if call.name in ("max", "min"):
+            return None
+        raise call.refuse(f"{call.name} other than of two values, of which the model has one")
 
     def steps(self, *shapes: Shape | None) -> tuple[Step, ...]:
         steps = Steps(2)
@@ -42,6 +55,19 @@ class Maximum(Composite):
         over = steps.put(Elementwise(ReLU()), gap)
         steps.put(Subtract() if self.least else Add(), 1, over)
         return tuple(steps.found)
+
+
+def _beside(others: list[tuple[Constant, bool]]) -> Several:
+    """The greater of a value and a tensor of the model, or the least, one after the other; every
+    tensor becomes a value that stands still."""
+    steps: list[Step] = []
+    x = 0
+    for other, least in others:
+        n = len(steps)
+        still = (Scale(Number(0.0)), (x,)), (Bias(other), (n + 1,))
+        steps += [*still, (Maximum(least), (x, n + 2))]
+        x = n + 3
+    return Several(tuple(steps))
 
 
 @dataclass(frozen=True)
@@ -56,7 +82,7 @@ class Greatest(Composite):
     axis: int
     keep: bool
     least: bool
-    about: ClassVar[str] = "amax, amin"
+    about: ClassVar[str] = "amax, amin, AdaptiveMaxPool to one"
 
     @staticmethod
     def before(op: Op) -> bool:
@@ -64,6 +90,10 @@ class Greatest(Composite):
 
     @classmethod
     def read(cls, call: Call) -> "Composite | Several | None":
+        pooled = _pooled(call)
+        if pooled:
+            each = [cls(-k, True, False) for k in range(1, pooled + 1)]
+            return Several(tuple((op, (k,)) for k, op in enumerate(each)))
         if call.name not in ("amax", "amin", "max", "min") or len(call.feeds) != 1:
             return None
         given: Any = call.argument(1, "dim")
@@ -99,3 +129,18 @@ class Greatest(Composite):
         if not self.keep or x == 0:
             steps.put(Reshape(rest), x)
         return tuple(steps.found)
+
+
+def _pooled(call: Call) -> int:
+    """Of how many axes it is the one maximum, by adaptive pooling; 0 where it is none of these."""
+    match call.module:
+        case nn.AdaptiveMaxPool1d() | nn.AdaptiveMaxPool2d() as m:
+            to, places = m.output_size, m.return_indices
+        case _ if call.name in ("adaptive_max_pool1d", "adaptive_max_pool2d"):
+            to, places = call.argument(1, "output_size"), call.argument(2, "return_indices", False)
+        case _:
+            return 0
+    axes = 1 if "1d" in call.what.lower() else 2
+    if to not in (1, *((kind([1] * axes)) for kind in (tuple, list))) or places:
+        raise call.refuse(f"{call.what} to other than one maximum")
+    return axes
