@@ -120,7 +120,8 @@ def steps(
     The consumer may stop at any yield: nothing is held open.
 
     Raises:
-        NotConverged: where `IDLE` steps on end spend nothing of a budget that is in forward passes.
+        NotConverged: where `IDLE` steps on end spend nothing of a budget that is in forward passes;
+            where the algebra of a step fails.
     """
     state = replace(state, limit=budget.forwards)
     start = time.perf_counter()
@@ -128,7 +129,13 @@ def steps(
     while not iteration.finished(state) and budget.fraction(state.forwards, seconds) < 1:
         before = state.forwards
         with on(problem):
-            state = replace(iteration.step(problem, state), steps=state.steps + 1)
+            try:
+                state = replace(iteration.step(problem, state), steps=state.steps + 1)
+            except torch.linalg.LinAlgError as error:  # pyright: ignore[reportPrivateImportUsage]
+                raise NotConverged(
+                    f"{type(iteration).__name__} came to a matrix that has no factors: values or "
+                    "slopes of the model are too large, or too small, for this precision"
+                ) from error
         idle = idle + 1 if state.forwards <= before else 0
         if idle >= IDLE and budget.forwards is not None:
             raise NotConverged(

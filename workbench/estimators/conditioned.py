@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from workbench.distributions import Reparameterised
-from workbench.errors import BadInput, Unsupported
+from workbench.errors import BadInput, NotConverged, Unsupported
 from workbench.estimators import (
     boundary,
     cuts,
@@ -152,9 +152,9 @@ class Conditioned(Estimator):
         moments, state = Moments(), replace(state, pools=limits.pools(problem))
         try:
             moments.check(problem)
-        except Unsupported:
+            answer = moments.step(problem, moments.init(problem, state.rng))
+        except (Unsupported, NotConverged):
             return replace(state, begun=True)
-        answer = moments.step(problem, moments.init(problem, state.rng))
         cost = forward_equivalents(answer.flops, problem.flops_per_forward)
         return replace(
             state, plain=answer.log_p, flops=answer.flops, known=True, begun=True,

@@ -12,13 +12,13 @@ margin as well as what moves its mean, and so a trigger that no gradient of the 
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from workbench.distributions import Gaussian, Piece
-from workbench.errors import Unsupported
+from workbench.errors import NotConverged, Unsupported
 from workbench.estimators import design_points, far_search
 from workbench.math.cost import forward_equivalents
 from workbench.math.divisor import divisor
@@ -210,6 +210,14 @@ def find(problem: Problem, most: int, allowed: float = math.inf) -> Summits:
     if not propagates(problem):
         return by_margin(problem, most, allowed)
     land = Landscape(problem, _SEARCH * allowed)
+    try:
+        return _by_propagation(land, most, allowed)
+    except NotConverged:  # what propagates overflows, though M does not
+        points = by_margin(problem, most, allowed - land.forwards)
+        return replace(points, forwards=points.forwards + land.forwards)
+
+
+def _by_propagation(land: Landscape, most: int, allowed: float) -> Summits:
     zero = land.distribution.mean.new_zeros(land.distribution.dim)
     least = _PASSES * land.propagation(zero) + _EVALUATIONS * len(land.event.clauses)
     if allowed < max(least, _LEAST_SEARCH):

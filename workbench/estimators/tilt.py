@@ -63,7 +63,8 @@ def advance(
 
     The first rounds fit each Gaussian by itself. Those that have come together are then merged,
     long ones are split, and the rest fits their mixture: every Gaussian's target is divided by the
-    share of the others in the mixture, so that they spread over a curved or many-moded law.
+    share of the others in the mixture, so that they spread over a curved or many-moded law. A round
+    in which slopes are beyond what the precision holds changes nothing.
     """
     modes, d = fit.means.shape
     noise = torch.randn(modes, n, d, generator=generator, dtype=fit.means.dtype)
@@ -72,12 +73,15 @@ def advance(
     clause = fit.clause.repeat_interleave(n)
     s, g = look(z.reshape(-1, d), clause)
     s, g = s.reshape(modes, n), g.reshape(modes, n, d)
-    found = slope(y, g, fit.covs)
-    fit = replace(fit, slopes=found if k == 0 else _KEEP * fit.slopes + (1.0 - _KEEP) * found)
-    fit = _alone(fit, s.mean(1), g.mean(1)) if k < ALONE else _together(fit, y, z, s, g)
+    try:
+        found = slope(y, g, fit.covs)
+        new = replace(fit, slopes=found if k == 0 else _KEEP * fit.slopes + (1.0 - _KEEP) * found)
+        new = _alone(new, s.mean(1), g.mean(1)) if k < ALONE else _together(new, y, z, s, g)
+    except torch.linalg.LinAlgError:  # pyright: ignore[reportPrivateImportUsage]
+        new = fit
     if k + 1 == ALONE:
-        fit = _split(_merged(fit))
-    return fit, 2 * modes * n
+        new = _split(_merged(new))
+    return new, 2 * modes * n
 
 
 def slope(y: Tensor, g: Tensor, covs: Tensor) -> Tensor:
