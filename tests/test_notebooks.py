@@ -6,6 +6,7 @@ To record anew after a change that is meant to move them: `workbench notebooks -
 import json
 import re
 import sys
+import time
 from pathlib import Path
 
 import nbformat
@@ -21,6 +22,7 @@ ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 TOUR = ROOT / "notebooks" / "00_tour.ipynb"
 RECORDED = ROOT / "tests" / "recorded"
+PATIENCE = 300  # seconds of a cell; the slowest takes a tenth
 LARGEST = 2**20  # bytes of an executed notebook: nothing has inlined an interface into it
 MIME = "application/vnd.workbench.result+json"
 
@@ -45,7 +47,7 @@ def saying(**values):
 @pytest.mark.slow
 @pytest.mark.parametrize("path", [p for p in NOTEBOOKS if p != TOUR], ids=lambda p: p.stem)
 def test_notebook_runs_and_says_what_it_said(path):
-    (made,) = rehearse([path], RECORDED)
+    (made,) = rehearse([path], RECORDED, patience=PATIENCE)
     assert made.standing == "agrees", (made.reason, [(made.now, made.then)])
     assert not made.moved and made.now
     assert made.size < LARGEST
@@ -150,6 +152,17 @@ def test_a_notebook_of_your_own_is_never_green_for_nothing(tmp_path, recwarn):
     }  # fmt: skip
     assert "agrees" in workbench("notebooks", path).output
     assert not (RECORDED / "mine.json").exists()
+
+
+@pytest.mark.slow
+def test_a_cell_that_does_not_end_is_a_failure(tmp_path):
+    path = written(tmp_path, "x = 1", "import time; time.sleep(1000)")
+    began = time.monotonic()
+    told = ask("notebooks", str(path), "--patience", 2, code=1)
+    (one,) = told["notebooks"]
+    assert one["standing"] == "failed" and one["reason"] == "a cell had not ended after 2 seconds"
+    assert time.monotonic() - began < 100.0
+    assert "at least 1 second" in refuse("notebooks", str(path), "--patience", 0)
 
 
 def test_only_numbers_are_published():

@@ -10,6 +10,7 @@ import typer
 from workbench.cli import files
 from workbench.cli.extras import need, need_views
 from workbench.cli.frame import INTERRUPTED, AsJson, Debug, warn
+from workbench.cli.options import whole
 from workbench.cli.plain import print_json
 from workbench.cli.progress import Bar
 from workbench.cli.start import notebook_root
@@ -34,6 +35,10 @@ def notebooks(
         bool,
         typer.Option("--update", help="Record what they say now, in place of comparing."),
     ] = False,
+    patience: Annotated[
+        int | None,
+        whole("--patience", "SECONDS", "What a cell may take: more is a failure, not a hang."),
+    ] = None,
     report: Annotated[
         Path | None,
         typer.Option("--report", metavar="FILE", help="Write differences and pictures as .html."),
@@ -50,6 +55,8 @@ def notebooks(
     from workbench.bench import Column
 
     need("notebooks", ("papermill", "ipykernel"), "views")
+    if patience is not None and patience < 1:
+        raise BadInput(f"--patience must be at least 1 second, got {patience}")
     if report is not None:
         need_views("a report")
         files.check(report, (".html",))
@@ -59,7 +66,7 @@ def notebooks(
     interrupted = False
     with Bar(paths[0].stem) as bar:
         try:
-            for made in _rehearsed(root, paths, profile, update):
+            for made in _rehearsed(root, paths, profile, update, patience):
                 done.append(made)
                 following = paths[min(len(done), len(paths) - 1)].stem
                 bar.update(len(done) / len(paths), following)
@@ -95,13 +102,16 @@ def notebooks(
         raise typer.Exit(MOVED)
 
 
-def _rehearsed(root: Path, paths: list[Path], profile: str, update: bool) -> Iterator[Any]:
+def _rehearsed(
+    root: Path, paths: list[Path], profile: str, update: bool, patience: int | None
+) -> Iterator[Any]:
     """Each notebook, run: the repository's own are recorded in tests/recorded, others beside."""
     from workbench.experiments.rehearsal import rehearse
 
     for path in paths:
         own = path.parent == root / "notebooks"
-        yield from rehearse([path], root / "tests" / "recorded" if own else None, profile, update)
+        recorded = root / "tests" / "recorded" if own else None
+        yield from rehearse([path], recorded, profile, update, patience)
 
 
 def _chosen(root: Path, names: list[str] | None) -> list[Path]:

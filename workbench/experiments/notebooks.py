@@ -98,10 +98,13 @@ def parameters_of(path: Path) -> set[str]:
     return found
 
 
-def execute(path: Path, output: Path, kernel_name: str, **parameters: Any) -> str:
+def execute(
+    path: Path, output: Path, kernel_name: str, patience: int | None = None, **parameters: Any
+) -> str:
     """Run a notebook beside `output`, where papermill leaves it; what a cell raised, or "".
 
-    Of the parameters it is given those that it takes.
+    Of the parameters it is given those that it takes. A cell that has not ended after `patience`
+    seconds ends the notebook.
 
     papermill works in a thread: an interruption, which comes to the main one, then kills the kernel
     with all that it started, and papermill ends as if the kernel had died. In the midst of its
@@ -118,7 +121,8 @@ def execute(path: Path, output: Path, kernel_name: str, **parameters: Any) -> st
 
     importlib.import_module("papermill")  # it takes seconds, and here they can be interrupted
     with ThreadPoolExecutor(1) as thread:
-        running = thread.submit(_execute, path, output, kernel_name, Known, parameters)
+        asked = path, output, kernel_name, Known, patience, parameters
+        running = thread.submit(_execute, *asked)
         try:
             return result(running)
         except BaseException:
@@ -134,11 +138,12 @@ def execute(path: Path, output: Path, kernel_name: str, **parameters: Any) -> st
 
 
 def _execute(
-    path: Path, output: Path, kernel_name: str, manager: type, parameters: dict[str, Any]
-) -> str:
+    path: Path, output: Path, kernel_name: str, manager: type, patience: int | None,
+    parameters: dict[str, Any],
+) -> str:  # fmt: skip
     import papermill
     from jupyter_core.utils import ensure_event_loop
-    from nbclient.exceptions import DeadKernelError
+    from nbclient.exceptions import CellTimeoutError, DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
     taken = parameters_of(path)
@@ -147,11 +152,13 @@ def _execute(
         papermill.execute_notebook(
             path, output, parameters=given, kernel_name=kernel_name, language="python",
             cwd=output.parent, progress_bar=False, store_widget_state=False,
-            kernel_manager_class=manager,
+            kernel_manager_class=manager, execution_timeout=patience,
         )  # fmt: skip
     except PapermillExecutionError as error:
         where = error.source.strip().splitlines()
         return f"{error.ename}: {error.evalue} (in the cell {where[0] if where else ''!r} ...)"
+    except CellTimeoutError:
+        return f"a cell had not ended after {patience} seconds"
     except DeadKernelError as error:
         return f"its kernel died: {error}"
     finally:

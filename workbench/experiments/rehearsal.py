@@ -53,8 +53,9 @@ class Rehearsal:
 
 
 def rehearse(
-    paths: Sequence[Path], recorded: Path | None, profile: str = "quick", update: bool = False
-) -> Iterator[Rehearsal]:
+    paths: Sequence[Path], recorded: Path | None, profile: str = "quick", update: bool = False,
+    patience: int | None = None,
+) -> Iterator[Rehearsal]:  # fmt: skip
     """Run notebooks one after the other, each in an empty folder, by this interpreter.
 
     Args:
@@ -63,6 +64,7 @@ def rehearse(
             None where `<notebook>.recorded.json` stands beside the notebook itself.
         profile: "quick" or "full".
         update: write what they publish there, in place of comparing with it.
+        patience: seconds that a cell may take; a notebook with one that takes more has failed.
     """
     if profile not in PROFILES:
         raise BadInput(f"no profile is called {profile!r}: use {' or '.join(PROFILES)}")
@@ -71,7 +73,7 @@ def rehearse(
         with tempfile.TemporaryDirectory() as folder, kernel(Path(folder)) as name:
             began = time.monotonic()
             output = Path(folder) / path.name
-            reason = execute(path, output, name, profile=profile, seed=0)
+            reason = execute(path, output, name, patience, profile=profile, seed=0)
             seconds = time.monotonic() - began
             now, pictures = contents(output) if output.exists() else ({}, ())
             size = output.stat().st_size if output.exists() else 0
