@@ -107,6 +107,25 @@ REFUSED = {
         Call(lambda m, x: m.parts[0](x, x, x)[0], nn.MultiheadAttention(2, 1)),
         "MultiheadAttention without batch_first",
     ),
+    "batch first of steps first": (
+        Call(
+            lambda m, x: m.parts[0](*[x.view(-1, 2, 2).transpose(0, 1)] * 3)[0],
+            nn.MultiheadAttention(2, 1, batch_first=True),
+        ),
+        "MultiheadAttention with batch_first=True of values whose batch axis is the second",
+    ),
+    "reshape of steps first": (
+        Call(lambda m, x: x.view(-1, 2, 2).transpose(0, 1).reshape(4, -1)),
+        "reshape of values whose batch axis is not the first",
+    ),
+    "one input of steps first": (
+        Call(lambda m, x: x.view(-1, 2, 2).transpose(0, 1)[:, 0]),
+        "getitem of values whose batch axis is not the first",
+    ),
+    "two axes beside steps first": (
+        Call(lambda m, x: x.view(-1, 2, 2).transpose(0, 1) + m.parts[0].weight, nn.Linear(2, 2)),
+        "add of values whose batch axis is not the first",
+    ),
     "attention in training": (
         Call(
             lambda m, x: m.parts[0](x, x, x)[0], nn.MultiheadAttention(2, 1, 0.1, batch_first=True)

@@ -147,6 +147,7 @@ class Call:
         place: where it stands.
         needs: what the reader's caller may use instead.
         target: the module, the function, or the method's name.
+        time_first: whether code has the steps of a sequence before the batch.
     """
 
     name: str
@@ -156,6 +157,7 @@ class Call:
     place: str
     needs: str
     target: Any = None
+    time_first: bool = False
 
     @property
     def feeds(self) -> tuple[int, ...]:
@@ -197,6 +199,13 @@ class Call:
     def what(self) -> str:
         """What is called."""
         return self.name or type(self.module).__name__
+
+    @property
+    def misplaced(self) -> str:
+        """What is wrong where a layer looks for the batch on another axis."""
+        if self.time_first:
+            return "with batch_first=True of values whose batch axis is the second"
+        return "without batch_first=True of values whose batch axis is the first"
 
     def refuse(self, what: str = "") -> Unsupported:
         """The error for an operation that is not known."""

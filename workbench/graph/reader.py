@@ -31,6 +31,7 @@ from workbench.graph.call import (
 from workbench.graph.operations import ALL, OF_MORE, Input, Passing
 from workbench.graph.operations.pick import Pick, pieces
 from workbench.graph.operations.rearranging import is_int
+from workbench.graph.time_first import TimeFirst, batch_first, exchanged, handed_on
 
 NEEDS = "propagation reads " + ", ".join(op.about for op in ALL if op.about) + " and Sequential"
 
@@ -136,7 +137,7 @@ class _Reader:
                     owner = self.module.get_submodule(".".join(path))
                     self.known[step] = Ref(owner, name)
                 case "call_module" | "call_function" | "call_method":
-                    self.known[step] = self._result(step)
+                    self.known[step] = self._result(self._call(step))
                 case "output":
                     result = self.known.get(step.args[0])
                     if type(result) is Feed:
@@ -181,9 +182,15 @@ class _Reader:
                 values.append(self._put(Node(call.place, op, fed)).index)
         return Feed(values[-1])
 
-    def _result(self, step: torch.fx.Node) -> Any:
+    def _result(self, call: Call) -> Any:
         """What a traced call gives: a new node, or one that it hands on."""
-        call = self._call(step)
+        swapped = exchanged(call)
+        if swapped is not None:
+            return swapped
+        if any(isinstance(a, TimeFirst) for a in (*call.args, *call.kwargs.values())):
+            call, stays = batch_first(call)
+            made = self._result(call)
+            return handed_on(made) if stays else made
         lost = next(leaves((call.args, call.kwargs), Missing), None)
         if lost is not None and call.name not in ("getitem", "getattr"):
             raise call.refuse(f"{call.what} of {lost.what}")

@@ -142,8 +142,8 @@ def _of_heads(
 
 def _check(call: Call, m: nn.MultiheadAttention) -> None:
     """Raises `Unsupported` for forms of attention that are not read."""
-    if not m.batch_first:
-        raise call.refuse(f"{call.what} without batch_first=True")
+    if m.batch_first == call.time_first:
+        raise call.refuse(f"{call.what} {call.misplaced}")
     if m.training and m.dropout:
         raise call.refuse(f"{call.what} in training mode (call model.eval() first)")
     if m.in_proj_weight is None or m.bias_k is not None or m.add_zero_attn:

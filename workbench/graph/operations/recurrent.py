@@ -51,8 +51,10 @@ class Recurrent(Composite):
         starts = start if isinstance(start, tuple) else (start,)
         if len(call.feeds) != 1 or not all(s is None or isinstance(s, Zeros) for s in starts):
             raise call.refuse(f"{call.what} that begins with other states than 0")
-        if not m.batch_first or m.proj_size:
-            raise call.refuse(f"{call.what} without batch_first=True, or with proj_size")
+        if m.batch_first == call.time_first:
+            raise call.refuse(f"{call.what} {call.misplaced}")
+        if m.proj_size:
+            raise call.refuse(f"{call.what} with proj_size")
         if m.training and m.dropout:
             raise call.refuse(f"{call.what} in training mode (call model.eval() first)")
         return cls(m)
