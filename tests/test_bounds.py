@@ -185,42 +185,6 @@ def test_bounds_of_a_point_are_moved_outward_by_the_slack_of_all_magnitudes():
     torch.testing.assert_close(whole[1] - whole[0], 2.0 * SLACK * size, rtol=1e-2, atol=0.0)
 
 
-class Looking(nn.Module):
-    """1, 2, 100 in a softmax of the scores -x_0, -x_0 - x_1, and one that is masked."""
-
-    def __init__(self):
-        super().__init__()
-        self.register_buffer("seen", torch.tensor([True, True, False]))
-        self.register_buffer("values", torch.tensor([[1.0], [2.0], [100.0]]))
-
-    def forward(self, x):
-        scores = torch.stack([-x[:, 0], -x[:, 0] - x[:, 1], 0.0 * x[:, 0]], 1)
-        return scores.masked_fill(~self.seen, -torch.inf).softmax(1) @ self.values
-
-
-@pytest.mark.parametrize(
-    ("at", "known"), [(3.0, True), (200.0, True), (290.0, False), (500.0, False)]
-)
-def test_what_is_masked_stays_masked_where_all_else_lies_below_its_stand_in(at, known):
-    """The graph puts -300 for minus infinity: at x_0 = 500 it sees what is masked, M does not."""
-    module = Looking()
-    path = moves(read(module, 2), 2, torch.float64)
-    low = torch.tensor([[at, 0.0]])
-    high = low + 1.0
-    x = low + torch.rand(500, 2, generator=generator())
-    ((least,),), ((most,),) = intervals(path, low, high)[-1]
-    frame = Frame(torch.zeros(2), torch.eye(2))
-    one, none = torch.ones(1, 1), torch.zeros(1)
-    sharp = bound(path, frame, Region.box(low, high), one, none)
-    y = module(x)
-    for ends in ((least, most), (sharp.least, sharp.most)):
-        assert bool((ends[0] <= y.min()) & (y.max() <= ends[1]))
-        assert bool(torch.isfinite(torch.stack(ends)).all()) == known
-    slope = torch.cat([sharp.lower_slope, sharp.upper_slope])[:, 0]
-    below, above = (x @ slope.T + torch.cat([sharp.lower_offset, sharp.upper_offset])[:, 0]).T
-    assert bool((below <= y[:, 0]).all() and (y[:, 0] <= above).all())
-
-
 def test_linear_networks_have_exact_bounds():
     model = nn.Sequential(nn.Linear(4, 6), nn.Linear(6, 2))
     region = Region.box(torch.full((1, 4), -1.0), torch.full((1, 4), 2.0))

@@ -99,7 +99,9 @@ def test_processes_end_with_a_head_that_is_killed():
     with process(*words.split(), stderr=theirs) as running:
         os.close(theirs)
         shows(marker)(ours)
+        end = time.monotonic() + PATIENCE
         while len(below := children(running.pid)) < 2:  # a worker, and who watches over it
+            assert time.monotonic() < end
             time.sleep(0.05)
         os.kill(running.pid, signal.SIGKILL)
         running.wait(LIMIT)

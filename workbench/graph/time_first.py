@@ -7,12 +7,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from workbench.graph.call import Call, Computed, Constant, Feed
+from workbench.graph.call import Call, Computed, Constant, Feed, leaves
+from workbench.graph.operations import OF_MORE
 from workbench.graph.operations.elementwise import Elementwise
+from workbench.graph.operations.permute import ORDERS
 from workbench.graph.operations.rearranging import is_int
 
-_SWAPS = ("transpose", "swapaxes", "swapdims", "movedim", "moveaxis")
-_LAYERS = (nn.RNNBase, nn.MultiheadAttention, nn.TransformerEncoderLayer, nn.TransformerEncoder)
 _ALONG_LAST = (nn.Linear, nn.LayerNorm, nn.RMSNorm, nn.Dropout, nn.Identity)
 _OVER = ("mean", "sum", "amax", "amin", "max", "min")
 _WHOLE = slice(None)
@@ -29,14 +29,14 @@ def exchanged(call: Call) -> Feed | TimeFirst | None:
     """What a call gives that exchanges the first two axes of a value; None where it is no such."""
     if call.module is not None or call.kwargs or not call.args:
         return None
-    first, axes = call.args[0], []
-    for k in call.args[1:]:
-        axes += k if isinstance(k, list | tuple) else [k]
+    first, axes = call.args[0], list(leaves(call.args[1:], object))
     if not isinstance(first, Feed | TimeFirst) or not all(map(is_int, axes)):
         return None
-    swaps = call.name in _SWAPS and sorted(axes) == [0, 1]
-    orders = call.name == "permute" and axes == [1, 0, *range(2, len(axes))]
-    if not (swaps or orders):
+    if call.name == "permute":
+        swaps = axes == [1, 0, *range(2, len(axes))]
+    else:
+        swaps = call.name in ORDERS and sorted(axes) == [0, 1]
+    if not swaps:
         return None
     return TimeFirst(first) if isinstance(first, Feed) else first.feed
 
@@ -50,7 +50,7 @@ def batch_first(call: Call) -> tuple[Call, bool]:
     asked = replace(
         call, args=tuple(map(_fed, call.args)), kwargs={k: _fed(v) for k, v in call.kwargs.items()}
     )
-    if isinstance(call.module, _LAYERS):
+    if isinstance(call.module, OF_MORE):
         return replace(asked, time_first=True), True
     if isinstance(call.module, _ALONG_LAST) or call.name == "dropout":
         return asked, True

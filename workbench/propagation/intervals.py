@@ -107,15 +107,15 @@ def intervals(path: list[Move], low: Tensor, high: Tensor) -> list[Interval]:
     found: list[Interval] = [(low, high)]
     for move in path:
         found.append(move(*(found[j] for j in move.inputs)))
-    astray = leaves(path, dict(enumerate(found)))[:, None]
+    astray = strays(path, dict(enumerate(found)))[:, None]
     low, high = found[-1]
     found[-1] = low.masked_fill(astray, -math.inf), high.masked_fill(astray, math.inf)
     return found
 
 
-def leaves(path: list[Move], found: Mapping[int, Interval]) -> Tensor:
+def strays(path: list[Move], found: Mapping[int, Interval]) -> Tensor:
     """Where values may lie at which the path is not what M computes: `(B,)`."""
-    (low, _), *_ = found.values()
+    low, _ = next(iter(found.values()))
     astray = low.new_zeros(len(low), dtype=torch.bool)
     for i, move in enumerate(path, 1):
         if isinstance(move, Sum) and move.least is not None and i in found:

@@ -23,7 +23,7 @@ from workbench.errors import NotConverged
 from workbench.math import cost
 from workbench.math.region import SLACK, Region
 from workbench.math.relaxations import Lines, Relaxation, ReLU
-from workbench.propagation.intervals import Curve, Interval, Move, Sum, head, leaves
+from workbench.propagation.intervals import Curve, Interval, Move, Sum, head, strays
 
 NONE: Mapping[int, Tensor] = {}
 RATE = 0.15
@@ -86,13 +86,11 @@ def bound(
     last = len(path)
     rough = head(last, a, b)(run.value(last))
     a, b = a.detach().double(), b.detach().double()
-    plain = run.linear(last, a, b, rough)
-    astray = leaves(path, run.values)
+    found = run.linear(last, a, b, rough)
     alphas = run.alphas(2 * len(b))
-    if steps == 0 or not alphas:
-        return plain.without(astray)
-    chosen = run.descend(last, a, b, alphas, steps)
-    return run.linear(last, a, b, rough, chosen).without(astray)
+    if steps and alphas:
+        found = run.linear(last, a, b, rough, run.descend(last, a, b, alphas, steps))
+    return found.without(strays(path, run.values))
 
 
 def flops(path: list[Move], widths: tuple[int, ...], margins: int, steps: int = 0) -> float:

@@ -1,5 +1,6 @@
 """Maxima and minima: of two values, and over an axis, by max(a, b) = b + relu(a - b)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -60,14 +61,11 @@ class Maximum(Composite):
 def _beside(others: list[tuple[Constant, bool]]) -> Several:
     """The greater of a value and a tensor of the model, or the least, one after the other; every
     tensor becomes a value that stands still."""
-    steps: list[Step] = []
-    x = 0
+    steps, x = Steps(), 0
     for other, least in others:
-        n = len(steps)
-        still = (Scale(Number(0.0)), (x,)), (Bias(other), (n + 1,))
-        steps += [*still, (Maximum(least), (x, n + 2))]
-        x = n + 3
-    return Several(tuple(steps))
+        still = steps.put(Bias(other), steps.put(Scale(Number(0.0)), x))
+        x = steps.put(Maximum(least), x, still)
+    return Several(tuple(steps.found))
 
 
 @dataclass(frozen=True)
@@ -92,8 +90,7 @@ class Greatest(Composite):
     def read(cls, call: Call) -> "Composite | Several | None":
         pooled = _pooled(call)
         if pooled:
-            each = [cls(-k, True, False) for k in range(1, pooled + 1)]
-            return Several(tuple((op, (k,)) for k, op in enumerate(each)))
+            return _in_turn([cls(-k, True, False) for k in range(1, pooled + 1)])
         if call.name not in ("amax", "amin", "max", "min") or len(call.feeds) != 1:
             return None
         given: Any = call.argument(1, "dim")
@@ -107,9 +104,7 @@ class Greatest(Composite):
         axes = sorted(axes, reverse=axes[0] > 0)
         least = call.name in ("amin", "min")
         each = [cls(k, bool(keep), least) for k in axes]
-        if len(each) == 1:
-            return each[0]
-        return Several(tuple((op, (k,)) for k, op in enumerate(each)))
+        return each[0] if len(each) == 1 else _in_turn(each)
 
     def results(self, call: Call, value: Feed) -> Any:
         return (value, Missing("the places of extremes")) if call.name in ("max", "min") else value
@@ -131,6 +126,11 @@ class Greatest(Composite):
         return tuple(steps.found)
 
 
+def _in_turn(each: Sequence[Greatest]) -> Several:
+    """Extremes along one axis after the other."""
+    return Several(tuple((op, (k,)) for k, op in enumerate(each)))
+
+
 def _pooled(call: Call) -> int:
     """Of how many axes it is the one maximum, by adaptive pooling; 0 where it is none of these."""
     match call.module:
@@ -141,6 +141,6 @@ def _pooled(call: Call) -> int:
         case _:
             return 0
     axes = 1 if "1d" in call.what.lower() else 2
-    if to not in (1, *((kind([1] * axes)) for kind in (tuple, list))) or places:
+    if to not in (1, (1,) * axes, [1] * axes) or places:
         raise call.refuse(f"{call.what} to other than one maximum")
     return axes

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from workbench.errors import BadInput
 from workbench.graph.base import Composite, Several, Shape, Step
-from workbench.graph.call import Call
+from workbench.graph.call import Call, leaves
 from workbench.graph.operations.pairs import measured
 from workbench.graph.operations.pick import Pick
 from workbench.graph.operations.rearranging import is_int
@@ -19,6 +19,10 @@ from workbench.graph.operations.reshape import Reshape
 from workbench.graph.operations.steps import Steps
 
 _SHUFFLES = (nn.PixelShuffle, nn.PixelUnshuffle, nn.ChannelShuffle)
+_FUNCTIONS = ("pixel_shuffle", "pixel_unshuffle", "channel_shuffle")
+_ALONG = {"roll": (2, "dims"), "repeat_interleave": (2, "dim"), "unfold": (1, "dimension")}
+"""{what goes along axes: which argument names them}; `F.unfold`, of images, is another."""
+_WHOLE = ("repeat", "tile")
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,26 +46,15 @@ class Gathered(Composite):
         if len(call.feeds) != 1:
             return None
         name, rest = call.name, (*call.args[1:], *call.kwargs.values())
-        axes: Any = ()
-        match name:
-            case "pixel_shuffle" | "pixel_unshuffle" | "channel_shuffle":
-                shuffle = getattr(F, name)
-                return cls(name, lambda x: shuffle(x, *rest))
-            case "roll":
-                axes = call.argument(2, "dims")
-            case "repeat_interleave":
-                axes = call.argument(2, "dim")
-            case "unfold" if call.target == "unfold":
-                axes = call.argument(1, "dimension")
-            case "repeat" | "tile":
-                axes = 1
-            case _:
-                return None
-        axes = axes if isinstance(axes, list | tuple) else (axes,)
-        if not axes or not all(is_int(k) and k != 0 for k in axes):
-            raise call.refuse(f"{name} other than along axes that are not the batch's")
-        numbers = [k for a in rest for k in (a if isinstance(a, list | tuple) else [a])]
-        if not all(map(is_int, numbers)):
+        if name in _FUNCTIONS:
+            return cls(name, lambda x: getattr(F, name)(x, *rest))
+        if name in _ALONG and (name != "unfold" or call.target == name):
+            axes = list(leaves(call.argument(*_ALONG[name]), object))
+            if not axes or not all(is_int(k) and k != 0 for k in axes):
+                raise call.refuse(f"{name} other than along axes that are not the batch's")
+        elif name not in _WHOLE:
+            return None
+        if not all(map(is_int, leaves(rest, object))):
             raise call.refuse(f"{name} by other than whole numbers")
         return cls(name, lambda x: getattr(x, name)(*call.args[1:], **call.kwargs))
 

@@ -8,8 +8,10 @@ from torch import Tensor
 
 from workbench.errors import BadInput
 from workbench.graph.base import Op, Shape
-from workbench.graph.call import Call
+from workbench.graph.call import Call, leaves
 from workbench.graph.operations.rearranging import Rearranging, is_int
+
+ORDERS = ("transpose", "swapaxes", "swapdims", "permute", "movedim", "moveaxis")
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,10 +30,10 @@ class Permute(Rearranging):
     def read(cls, call: Call) -> "Op | None":
         if call.name == "getattr" and call.args[1:] == ("mT",) and call.feeds:
             return cls("transpose", (-1, -2))
-        if call.name not in ("transpose", "swapaxes", "swapdims", "permute", "movedim", "moveaxis"):
+        if call.name not in ORDERS:
             return None
         args = (*call.args[1:], *call.kwargs.values())
-        axes = [k for a in args for k in (a if isinstance(a, list | tuple) else [a])]
+        axes = list(leaves(args, object))
         if len(call.feeds) != 1 or not axes or not all(map(is_int, axes)):
             raise call.refuse()
         if call.kwargs and list(call.kwargs) != ["dims"]:
